@@ -1,0 +1,33 @@
+package rescind
+
+import "errors"
+
+// Errors that callers can tell apart with errors.Is.
+var (
+	// ErrFull: the node holds its configured maximum of live revocations. It
+	// never evicts one to make room.
+	ErrFull = errors.New("revocation limit reached")
+
+	// ErrNotReady: the node has not loaded and synchronised yet.
+	ErrNotReady = errors.New("node not ready")
+
+	// ErrClosed: the node is leaving or closed and takes no new revocations.
+	ErrClosed = errors.New("node closed")
+
+	// ErrIsolated: the node has heard from no peer for longer than allowed and
+	// is configured to refuse revocations then.
+	ErrIsolated = errors.New("node isolated from its peers")
+
+	// ErrUnconfirmed: the revocation is durable on the accepting node and goes
+	// on spreading, but fewer nodes than asked for acknowledged it in time.
+	ErrUnconfirmed = errors.New("fewer nodes acknowledged in time than asked for")
+)
+
+// InvalidError says which field of a request is wrong and how. It never
+// repeats a secret or a token.
+type InvalidError struct {
+	Field   string // as in the HTTP contract, e.g. "expires_at"
+	Problem string // completes the sentence "<field> ..."
+}
+
+func (e *InvalidError) Error() string { return e.Field + " " + e.Problem }

@@ -1,0 +1,97 @@
+package rescind
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+)
+
+// Digest stands for a [Key]: 125 bits of a keyed pseudo-random function of
+// (scope, issuer, id), and the scope in the three lowest bits of Lo, so that
+// a record's scope is known wherever it travels. Its numeric order, Hi before
+// Lo, equals the order of its bytes.
+type Digest struct{ Hi, Lo uint64 }
+
+const scopeMask = 7
+
+// MakeDigest marks 128 pseudo-random bits with their scope.
+func MakeDigest(scope Scope, hi, lo uint64) Digest {
+	return Digest{Hi: hi, Lo: lo&^scopeMask | uint64(scope)}
+}
+
+// Scope returns the scope that d was made for; of a digest that came from
+// elsewhere it may be invalid.
+func (d Digest) Scope() Scope { return Scope(d.Lo & scopeMask) }
+
+// Less orders digests.
+func (d Digest) Less(e Digest) bool {
+	return d.Hi < e.Hi || d.Hi == e.Hi && d.Lo < e.Lo
+}
+
+// String returns 32 hexadecimal digits.
+func (d Digest) String() string {
+	var b [16]byte
+	return hex.EncodeToString(d.Append(b[:0]))
+}
+
+// Append appends the 16 bytes of d, big-endian, to b.
+func (d Digest) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, d.Hi)
+	return binary.BigEndian.AppendUint64(b, d.Lo)
+}
+
+// DigestOf reads a digest from the first 16 bytes of b, which must be there.
+func DigestOf(b []byte) Digest {
+	return Digest{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
+}
+
+// Record is a revocation as nodes keep and exchange it.
+type Record struct {
+	Digest       Digest
+	IssuedBefore Millis
+	ExpiresAt    Millis
+}
+
+// Join merges two records of one digest: the maximum of each time. It is
+// commutative, associative and idempotent.
+func (r Record) Join(s Record) Record {
+	r.IssuedBefore = max(r.IssuedBefore, s.IssuedBefore)
+	r.ExpiresAt = max(r.ExpiresAt, s.ExpiresAt)
+	return r
+}
+
+// Covers reports whether r revokes a token that matches its key and was issued
+// at issuedAt: a token that can't be proven newer is revoked.
+func (r Record) Covers(issuedAt Millis) bool { return issuedAt <= r.IssuedBefore }
+
+// Lapsed reports whether r may be forgotten at now.
+func (r Record) Lapsed(now Millis) bool {
+	return r.ExpiresAt < now.Add(-RetentionMargin)
+}
+
+// RecordSize is the length of a record's binary form in bytes.
+const RecordSize = 32
+
+// Append appends the binary form of r to b: the digest and both times,
+// big-endian.
+func (r Record) Append(b []byte) []byte {
+	b = r.Digest.Append(b)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.IssuedBefore))
+	return binary.BigEndian.AppendUint64(b, uint64(r.ExpiresAt))
+}
+
+var errBadRecord = errors.New("record of an unknown scope, or with a time before 1970")
+
+// RecordOf reads a record from the first RecordSize bytes of b, which must be
+// there. It refuses an invalid scope and negative times.
+func RecordOf(b []byte) (Record, error) {
+	r := Record{
+		Digest:       DigestOf(b),
+		IssuedBefore: Millis(binary.BigEndian.Uint64(b[16:])),
+		ExpiresAt:    Millis(binary.BigEndian.Uint64(b[24:])),
+	}
+	if !r.Digest.Scope().Valid() || r.IssuedBefore < 0 || r.ExpiresAt < 0 {
+		return Record{}, errBadRecord
+	}
+	return r, nil
+}
