@@ -14,9 +14,11 @@ type Digest struct{ Hi, Lo uint64 }
 
 const scopeMask = 7
 
-// MakeDigest marks 128 pseudo-random bits with their scope.
+// MakeDigest marks 128 pseudo-random bits with their scope. Hi is never 0,
+// which tables use to mean "no entry"; two keys collide for that reason with a
+// probability of 2^-64.
 func MakeDigest(scope Scope, hi, lo uint64) Digest {
-	return Digest{Hi: hi, Lo: lo&^scopeMask | uint64(scope)}
+	return Digest{Hi: max(hi, 1), Lo: lo&^scopeMask | uint64(scope)}
 }
 
 // Scope returns the scope that d was made for; of a digest that came from
@@ -80,17 +82,17 @@ func (r Record) Append(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(r.ExpiresAt))
 }
 
-var errBadRecord = errors.New("record of an unknown scope, or with a time before 1970")
+var errBadRecord = errors.New("record without a digest, of an unknown scope, or with a time before 1970")
 
 // RecordOf reads a record from the first RecordSize bytes of b, which must be
-// there. It refuses an invalid scope and negative times.
+// there. It refuses an empty digest, an invalid scope and negative times.
 func RecordOf(b []byte) (Record, error) {
 	r := Record{
 		Digest:       DigestOf(b),
 		IssuedBefore: Millis(binary.BigEndian.Uint64(b[16:])),
 		ExpiresAt:    Millis(binary.BigEndian.Uint64(b[24:])),
 	}
-	if !r.Digest.Scope().Valid() || r.IssuedBefore < 0 || r.ExpiresAt < 0 {
+	if r.Digest.Hi == 0 || !r.Digest.Scope().Valid() || r.IssuedBefore < 0 || r.ExpiresAt < 0 {
 		return Record{}, errBadRecord
 	}
 	return r, nil
