@@ -133,6 +133,7 @@ func TestNoFalseNegative(t *testing.T) {
 			expires = 0 // swept as soon as possible
 		}
 		records[i] = record(fmt.Sprint("token-", i), expires)
+		records[i].Digest.Hi >>= 8 // all in one shard, so that writers meet
 	}
 	var added atomic.Int64
 	var wg sync.WaitGroup
@@ -143,8 +144,8 @@ func TestNoFalseNegative(t *testing.T) {
 		}
 	})
 	wg.Go(func() {
-		for turn := uint64(0); added.Load() < n; turn++ {
-			s.Sweep(turn, 1<<40)
+		for added.Load() < n {
+			s.Sweep(0, 1<<40)
 		}
 	})
 	for range 4 {
@@ -171,9 +172,7 @@ func TestNoFalseNegative(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for i := range uint64(numShards) {
-		s.Sweep(i, 1<<40)
-	}
+	s.Sweep(0, 1<<40)
 	if want := n - n/4; s.Len() != want || s.Held(rescind.ScopeJTI) != want {
 		t.Errorf("Len() = %d, Held = %d, want %d", s.Len(), s.Held(rescind.ScopeJTI), want)
 	}
