@@ -1,0 +1,145 @@
+package gossip
+
+import (
+	"time"
+)
+
+// beat sends a beat to one member or, with to 0, to all.
+func (c *Core) beat(now time.Duration, to Origin) {
+	c.beats++
+	c.sentAt[c.beats%uint64(len(c.sentAt))] = now
+	c.sendTo(to, &Beat{
+		N:        c.beats,
+		Name:     c.cfg.Name,
+		Head:     c.own.head,
+		Previous: c.previous,
+		Views:    c.views(now),
+	})
+}
+
+// views states what this node holds of every stream, its own included.
+func (c *Core) views(now time.Duration) []View {
+	views := make([]View, 1, len(c.peers)+1)
+	views[0] = View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
+	for o, p := range c.peers {
+		v := View{Origin: o, At: Position{p.epoch, p.durable}, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+		if !p.based && p.past != (Position{}) {
+			v.At, v.Based, v.Left, v.Echo = p.past, true, false, 0
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// stepBeat takes p's beat in its current epoch.
+func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
+	if b.N <= p.beatN {
+		return // late or replayed
+	}
+	p.beatN, p.name, p.heardAt = b.N, b.Name, now
+	p.head = max(p.head, b.Head)
+	p.previous, p.known = b.Previous, true
+	p.settle()
+	p.views = make(map[Origin]Position, len(b.Views))
+	for _, v := range b.Views {
+		if v.Based && v.Age < c.cfg.ForgetAfter {
+			p.views[v.Origin] = v.At
+		}
+		if v.Origin == c.cfg.Origin {
+			c.stepEcho(p, v, b.Head)
+			continue
+		}
+		c.hearsay(now, v)
+	}
+}
+
+// stepEcho takes what p says of this node: how many of our records it has
+// committed, and which of our beats it had received when it sent its own.
+func (c *Core) stepEcho(p *peer, v View, head uint64) {
+	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
+		return
+	}
+	if v.Based {
+		c.stepAck(p, v.At)
+	}
+	e := echo{head: head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
+	if len(p.pending) == maxPending {
+		p.pending = p.pending[:maxPending-1] // keep the oldest, or a busy stream would never prove anything
+	}
+	p.pending = append(p.pending, e)
+}
+
+// hearsay takes what another member says of a third one, so that a gap is
+// noticed even if its origin has fallen silent.
+func (c *Core) hearsay(now time.Duration, v View) {
+	if v.Age >= c.cfg.ForgetAfter || v.At.Epoch == 0 {
+		return
+	}
+	p := c.peers[v.Origin]
+	if p == nil {
+		if p = c.peer(v.Origin, now); p == nil {
+			return
+		}
+		p.heardAt = now - v.Age
+	}
+	p.heardAt = max(p.heardAt, now-v.Age)
+	if v.Based && v.At.Epoch > p.epoch {
+		c.enter(now, p, v.At.Epoch)
+	}
+	if v.At.Epoch == p.epoch {
+		p.left = p.left || v.Left
+		if v.Based {
+			p.head = max(p.head, v.At.Seq)
+		}
+	}
+}
+
+// progress draws the conclusions from frontiers that have moved.
+func (c *Core) progress() {
+	for _, p := range c.peers {
+		if p.based {
+			p.prove()
+		}
+		c.synced = c.synced || c.holdsAllOf(p)
+	}
+}
+
+// prove settles the echoes whose head the frontier has reached.
+func (p *peer) prove() {
+	kept := p.pending[:0]
+	for _, e := range p.pending {
+		if p.received < e.head {
+			kept = append(kept, e)
+			continue
+		}
+		p.asOf = max(p.asOf, e.sent)
+		p.proven = true
+	}
+	p.pending = kept
+}
+
+// holdsAllOf reports whether p has answered a beat of this epoch, and all that
+// it then said it holds is held here.
+func (c *Core) holdsAllOf(p *peer) bool {
+	if !p.proven || p.views == nil {
+		return false
+	}
+	for o, at := range p.views {
+		if !c.holds(o, at) {
+			return false
+		}
+	}
+	return true
+}
+
+// holds reports whether everything of o's streams up to at is held here.
+func (c *Core) holds(o Origin, at Position) bool {
+	if o == c.cfg.Origin {
+		return at.Epoch == c.cfg.Epoch || !c.previous.Before(at)
+	}
+	p := c.peers[o]
+	if p == nil {
+		return false
+	}
+	return p.based && !p.at().Before(at) || !p.past.Before(at)
+}

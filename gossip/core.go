@@ -1,0 +1,290 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	"rescind"
+)
+
+// Pace of the protocol. Repair waits a little because a message that another
+// carrier still brings needs no repair.
+const (
+	BeatEvery   = 250 * time.Millisecond
+	repairAfter = 20 * time.Millisecond
+	retryFirst  = 100 * time.Millisecond
+	retryMost   = 2 * time.Second
+	stateRetry  = time.Second
+	aliveWithin = 5 * BeatEvery // a member not heard for longer is silent
+	persistView = time.Second   // frontiers that moved without records of their own
+	maxPeers    = 1000
+	// maxUncommitted pauses a transfer of the state while the disk is behind.
+	maxUncommitted = 1 << 17
+	// maxBatch bounds a batch; the carriers decide how it travels.
+	maxBatch = 4096
+)
+
+// Config is what a Core starts from. All of it is needed, except where a zero
+// value has a meaning.
+type Config struct {
+	Origin Origin // this data folder
+	Epoch  uint64 // durably raised since it was last used
+	Name   string // for people
+
+	// Previous is the durable end of this folder's previous epoch. Zero: the
+	// folder is new.
+	Previous Position
+
+	// Frontiers are those of the last commit, by other origins.
+	Frontiers map[Origin]Position
+
+	// ForgetAfter is how long a member that is not heard is still listed.
+	ForgetAfter time.Duration
+}
+
+// Core is the replication state of one node. It is not safe for concurrent
+// use. Its clock readings are durations since any fixed moment on a clock that
+// does not step and counts suspended time.
+type Core struct {
+	cfg      Config
+	previous Position
+	own      stream
+	durable  uint64 // own records up to this one are committed
+	peers    map[Origin]*peer
+
+	beats  uint64 // beats sent
+	nextAt time.Duration
+	sentAt [256]time.Duration // of beat n, at n modulo the length
+
+	synced bool
+	pull   *pull
+	clone  bool
+
+	apply  []rescind.Record
+	send   []Outgoing
+	scans  []Scan
+	acks   []PeerAck
+	forget []Origin
+
+	uncommitted []rescind.Record
+	committing  *Commit
+	committedAt time.Duration
+}
+
+// Outgoing is a message and its addressee; To 0 is everybody.
+type Outgoing struct {
+	To      Origin
+	Message Message
+}
+
+// Ready is what the caller has to do, in the order that the package comment
+// states.
+type Ready struct {
+	Apply  []rescind.Record
+	Send   []Outgoing
+	Commit *Commit
+	Scans  []Scan
+	Acks   []PeerAck
+}
+
+// Commit is what must become durable, atomically. Records of the same digest
+// may occur more than once.
+type Commit struct {
+	Records   []rescind.Record
+	Own       uint64 // the highest of our numbers contained in this and earlier commits
+	Frontiers map[Origin]Position
+	Forget    []Origin
+}
+
+// PeerAck says that a member has committed our records up to Seq.
+type PeerAck struct {
+	Origin Origin
+	Name   string
+	Seq    uint64
+}
+
+// Scan is a member's request for a part of the state.
+type Scan struct {
+	Cursor rescind.Digest
+
+	to    Origin
+	views []View // taken before the scan, see StateReply
+}
+
+// New returns a Core at the given clock reading.
+func New(cfg Config, now time.Duration) *Core {
+	c := &Core{
+		cfg:      cfg,
+		previous: cfg.Previous,
+		own:      stream{epoch: cfg.Epoch},
+		peers:    make(map[Origin]*peer),
+		nextAt:   now,
+	}
+	for o, at := range cfg.Frontiers {
+		p := c.peer(o, now)
+		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
+	}
+	return c
+}
+
+// Propose puts new records of this node at the end of its stream and returns
+// the number of the last one. The caller has merged them into its set.
+func (c *Core) Propose(records []rescind.Record) (last uint64) {
+	for part := range slices.Chunk(records, maxBatch) {
+		first := c.own.received + 1
+		c.own.extend(part)
+		c.broadcast(&Batch{First: first, Head: c.own.head, Records: part})
+	}
+	c.uncommitted = append(c.uncommitted, records...)
+	return c.own.received
+}
+
+// Step takes one message.
+func (c *Core) Step(now time.Duration, m Message) {
+	if m.From == c.cfg.Origin {
+		// Ours of an earlier epoch may come late; of a later one, somebody
+		// runs from a copy of this data folder.
+		c.clone = c.clone || m.Epoch > c.cfg.Epoch
+		return
+	}
+	p := c.peer(m.From, now)
+	if p == nil {
+		return
+	}
+	current := c.enter(now, p, m.Epoch)
+	switch b := m.Body.(type) {
+	case *Batch:
+		c.stepRecords(p, m.Epoch, b.First, b.Head, b.Records)
+	case *Beat:
+		if current {
+			c.stepBeat(now, p, b)
+		}
+	case *Ack:
+		c.stepAck(p, b.At)
+	case *RangeRequest:
+		c.stepRangeRequest(p, b)
+	case *RangeReply:
+		c.stepRangeReply(now, b)
+	case *StateRequest:
+		c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
+	case *StateReply:
+		c.stepStateReply(now, p, b)
+	case *Leave:
+		p.left = p.left || current
+	}
+	if p.greet {
+		p.greet = false
+		c.beat(now, p.origin)
+	}
+	c.progress()
+}
+
+// Tick does what is due: a beat, repairs, time-outs. Call it every few
+// milliseconds.
+func (c *Core) Tick(now time.Duration) {
+	if now >= c.nextAt {
+		c.nextAt = now + BeatEvery
+		c.beat(now, 0)
+	}
+	c.repair(now)
+	c.pullState(now)
+	c.forgetSilent(now)
+	c.progress()
+}
+
+// Ready returns what there is to do and forgets all but the commit, of which
+// it yields no second one before Advance.
+func (c *Core) Ready(now time.Duration) Ready {
+	r := Ready{Apply: c.apply, Send: c.send, Scans: c.scans, Acks: c.acks, Commit: c.commit(now)}
+	c.apply, c.send, c.scans, c.acks = nil, nil, nil, nil
+	return r
+}
+
+func (c *Core) commit(now time.Duration) *Commit {
+	if c.committing != nil {
+		return nil
+	}
+	moved := map[Origin]Position{}
+	for o, p := range c.peers {
+		if p.based && p.at() != p.committed {
+			moved[o] = p.at()
+		}
+	}
+	bare := len(c.uncommitted) == 0
+	if bare && (len(moved)+len(c.forget) == 0 || now < c.committedAt+persistView) {
+		return nil
+	}
+	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget}
+	for _, p := range c.peers {
+		p.committing = p.at()
+	}
+	c.uncommitted, c.forget, c.committedAt = nil, nil, now
+	return c.committing
+}
+
+// Advance says that the last commit is durable.
+func (c *Core) Advance() {
+	done := c.committing
+	if done == nil {
+		return
+	}
+	c.committing = nil
+	c.durable = done.Own
+	for o, at := range done.Frontiers {
+		if p := c.peers[o]; p != nil {
+			p.committed = at
+		}
+	}
+	for o, p := range c.peers {
+		if p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
+			continue
+		}
+		p.durable = p.committing.Seq
+		c.sendTo(o, &Ack{At: p.committing})
+	}
+}
+
+// Leave tells everybody that this node goes.
+func (c *Core) Leave() { c.broadcast(&Leave{}) }
+
+// Synced reports whether, since it was started, this node has once held all
+// that some member said it holds.
+func (c *Core) Synced() bool { return c.synced }
+
+// Cloned reports whether a message has come from a later epoch of this node's
+// own data folder: another process runs from a copy of it.
+func (c *Core) Cloned() bool { return c.clone }
+
+// Durable returns the number of the last own record that is committed.
+func (c *Core) Durable() uint64 { return c.durable }
+
+func (c *Core) broadcast(b Body) { c.sendTo(0, b) }
+
+func (c *Core) sendTo(to Origin, b Body) {
+	c.send = append(c.send, Outgoing{to, Message{From: c.cfg.Origin, Epoch: c.cfg.Epoch, Body: b}})
+}
+
+// stepRecords takes records of p's stream. Those of an earlier epoch are still
+// applied, which can only help.
+func (c *Core) stepRecords(p *peer, epoch, first, head uint64, records []rescind.Record) {
+	if epoch != p.epoch {
+		c.take(records)
+		return
+	}
+	c.take(p.add(first, records))
+	p.head = max(p.head, head)
+}
+
+func (c *Core) take(records []rescind.Record) {
+	c.apply = append(c.apply, records...)
+	c.uncommitted = append(c.uncommitted, records...)
+}
+
+// stepAck takes p's acknowledgement of our stream.
+func (c *Core) stepAck(p *peer, at Position) {
+	if at.Epoch != c.cfg.Epoch || at.Seq <= p.acked || at.Seq > c.own.received {
+		return
+	}
+	p.acked = at.Seq
+	c.acks = append(c.acks, PeerAck{Origin: p.origin, Name: p.name, Seq: at.Seq})
+}

@@ -1,0 +1,66 @@
+package gossip
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Member is another node as this one sees it.
+type Member struct {
+	Origin Origin
+	Name   string
+	Epoch  uint64
+
+	Alive bool          // heard within a few beats
+	Left  bool          // said that it goes
+	Heard time.Duration // since its last message
+
+	// Staleness says how long ago at the most the member acknowledged
+	// something that is not known here. It is meaningful if Known.
+	Staleness time.Duration
+	Known     bool
+
+	Behind uint64 // its records announced and not yet received
+	Acked  uint64 // our records that it has committed
+}
+
+// Members lists the other nodes by name.
+func (c *Core) Members(now time.Duration) []Member {
+	members := make([]Member, 0, len(c.peers))
+	for o, p := range c.peers {
+		members = append(members, Member{
+			Origin: o, Name: p.name, Epoch: p.epoch,
+			Alive: p.alive(now), Left: p.left, Heard: max(0, now-p.heardAt),
+			Staleness: now - p.asOf, Known: p.proven,
+			Behind: p.head - min(p.head, p.received), Acked: p.acked,
+		})
+	}
+	slices.SortFunc(members, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Origin, b.Origin))
+	})
+	return members
+}
+
+// Staleness returns as of when this node is complete: all that any listed
+// member had acknowledged by then is held here. A member that left no longer
+// counts; one that fell silent does, since it may go on acknowledging behind a
+// partition. With no member to list, that is now. known is false while a
+// listed member has proven nothing.
+//
+// The proof is an echo: a member's beat that names our beat n and its own head
+// h was sent after it received n. Whatever it acknowledged before we sent n
+// has a number up to h. So once we hold all up to h, we are complete as of the
+// sending of n, on our clock alone. Nothing is concluded from the mere receipt
+// of a beat, which may be late or replayed.
+func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
+	asOf, known = now, true
+	for _, p := range c.peers {
+		if p.left {
+			continue
+		}
+		asOf = min(asOf, p.asOf)
+		known = known && p.proven
+	}
+	return asOf, known
+}

@@ -1,0 +1,103 @@
+package gossip
+
+import (
+	"fmt"
+	"time"
+
+	"rescind"
+)
+
+// Origin names a data folder, and so a node: 64 random bits, never 0.
+type Origin uint64
+
+// String returns 16 hexadecimal digits.
+func (o Origin) String() string { return fmt.Sprintf("%016x", uint64(o)) }
+
+// Position is a place in an origin's streams: all of epochs before Epoch, and
+// the first Seq records of Epoch.
+type Position struct{ Epoch, Seq uint64 }
+
+// Before reports whether p lies before q.
+func (p Position) Before(q Position) bool {
+	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Seq < q.Seq
+}
+
+// Message is one unit that a carrier moves: who sent it, in which epoch of its
+// own, and one of the bodies below.
+type Message struct {
+	From  Origin
+	Epoch uint64
+	Body  Body
+}
+
+// Body is the content of a message: *Batch, *Beat, *Ack, *RangeRequest,
+// *RangeReply, *StateRequest, *StateReply or *Leave.
+type Body interface {
+	kind() byte
+	append(b []byte) []byte
+	read(r *reader)
+}
+
+// Batch brings the sender's records First, First+1, ... of its epoch. Head is
+// the number of its last record so far.
+type Batch struct {
+	First, Head uint64
+	Records     []rescind.Record
+}
+
+// Beat says that the sender lives, how long its stream is, and what it holds
+// of other streams.
+type Beat struct {
+	N        uint64   // counts the sender's beats in this epoch
+	Name     string   // the node's name, for people
+	Head     uint64   // the number of its last record
+	Previous Position // the end of its previous epoch, on which this one builds; zero: there was none
+	Views    []View
+}
+
+// View is what a node holds of another origin's streams.
+type View struct {
+	Origin Origin
+	At     Position // durable frontier; meaningful only if Based
+	Based  bool
+	Left   bool          // it left gracefully in At.Epoch
+	Echo   uint64        // number of the last beat received from it in At.Epoch
+	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from
+}
+
+// Ack says that its sender has committed the receiver's records up to At.
+type Ack struct{ At Position }
+
+// RangeRequest asks for the records From to To of an origin's epoch.
+type RangeRequest struct {
+	Origin   Origin
+	Epoch    uint64
+	From, To uint64
+}
+
+// RangeReply answers with records starting at From, fewer than asked for if
+// they are many. Gone says that the sender no longer remembers them one by one:
+// the state must be asked for.
+type RangeReply struct {
+	Origin  Origin
+	Epoch   uint64
+	From    uint64
+	Gone    bool
+	Records []rescind.Record
+}
+
+// StateRequest asks for the live records with digests from Cursor on.
+type StateRequest struct{ Cursor rescind.Digest }
+
+// StateReply answers with records in the order of digests, from Cursor up to
+// before Next, or to the end if Done. Views are the sender's frontiers before
+// it scanned.
+type StateReply struct {
+	Cursor, Next rescind.Digest
+	Done         bool
+	Views        []View
+	Records      []rescind.Record
+}
+
+// Leave says that the sender goes and has handed over what it accepted.
+type Leave struct{}

@@ -1,0 +1,108 @@
+package gossip
+
+import "time"
+
+// peer is another node and the current epoch of its stream.
+type peer struct {
+	stream
+	origin Origin
+	name   string
+
+	// based says that everything the origin held before this epoch is held
+	// here, so that received is a frontier. It becomes true when past reaches
+	// previous, or by a transfer of the state.
+	based    bool
+	previous Position // the end of the epoch before, as the origin states it
+	known    bool     // previous has been stated
+	past     Position // what was held of earlier epochs
+	lost     bool     // nobody remembers the range that is missing: ask for the state
+
+	durable    uint64   // records up to this one are committed here
+	committing Position // what the commit under way contains
+	committed  Position // the frontier in the last commit that stored one
+
+	beatN   uint64        // number of its last beat
+	heardAt time.Duration // when that beat came, here or at who tells of it
+	left    bool          // in this epoch
+	greet   bool          // owed a beat, so that each proves itself to the other in one round trip
+	acked   uint64        // our records that it has committed
+	views   map[Origin]Position
+
+	// asOf is when this node sent the latest beat of which it knows: all that
+	// the peer had acknowledged by then is held here.
+	asOf    time.Duration
+	proven  bool   // asOf has a meaning
+	pending []echo // echoes that wait for the frontier to reach their head
+
+	attempts int // repairs asked for since the frontier last moved
+	askAgain time.Duration
+	askedAt  uint64 // the frontier then
+}
+
+// echo says: once the frontier reaches head, asOf may become sent.
+type echo struct {
+	head uint64
+	sent time.Duration
+}
+
+func (p *peer) at() Position { return Position{p.epoch, p.received} }
+
+func (p *peer) alive(now time.Duration) bool { return !p.left && now-p.heardAt < aliveWithin }
+
+// peer returns the entry for o, making one if there is room.
+func (c *Core) peer(o Origin, now time.Duration) *peer {
+	p := c.peers[o]
+	if p == nil && len(c.peers) < maxPeers {
+		p = &peer{origin: o, heardAt: now}
+		c.peers[o] = p
+	}
+	return p
+}
+
+// enter notes that p was heard in an epoch, and reports whether it is its
+// current one. A newer epoch begins a new stream; what was held of the old one
+// may be the base of the new.
+func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
+	if epoch <= p.epoch {
+		return epoch == p.epoch
+	}
+	if p.based && p.past.Before(p.at()) {
+		p.past = p.at()
+	}
+	p.stream = stream{epoch: epoch}
+	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
+	p.durable, p.beatN, p.acked, p.pending, p.views = 0, 0, 0, nil, nil
+	p.attempts, p.askAgain = 0, now+repairAfter
+	return true
+}
+
+// settle makes p's frontier count if what is held of its past suffices.
+func (p *peer) settle() {
+	if !p.based && p.known && !p.past.Before(p.previous) {
+		p.based = true
+	}
+}
+
+// learn notes that everything up to at is held of p's streams.
+func (c *Core) learn(now time.Duration, p *peer, at Position) {
+	c.enter(now, p, at.Epoch)
+	switch {
+	case at.Epoch == p.epoch:
+		p.based, p.lost = true, false
+		p.skip(at.Seq)
+	case p.past.Before(at):
+		p.past = at
+		p.settle()
+	}
+}
+
+// forgetSilent drops members that have not been heard for too long. Their
+// records stay.
+func (c *Core) forgetSilent(now time.Duration) {
+	for o, p := range c.peers {
+		if now-p.heardAt > c.cfg.ForgetAfter {
+			delete(c.peers, o)
+			c.forget = append(c.forget, o)
+		}
+	}
+}

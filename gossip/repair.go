@@ -1,0 +1,95 @@
+package gossip
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// repair asks for missing ranges: the origin first, then, one after the other,
+// the members that have said that they hold more.
+func (c *Core) repair(now time.Duration) {
+	for _, p := range c.peers {
+		from, to, missing := p.gap()
+		if !missing || !p.based || p.lost {
+			p.attempts, p.askAgain = 0, now+repairAfter
+			continue
+		}
+		if p.received != p.askedAt {
+			p.attempts = 0
+		}
+		if now < p.askAgain {
+			continue
+		}
+		p.askedAt = p.received
+		if holder := c.holder(now, p, p.attempts); holder != 0 {
+			c.sendTo(holder, &RangeRequest{Origin: p.origin, Epoch: p.epoch, From: from, To: to})
+		}
+		p.askAgain = now + min(retryFirst<<min(p.attempts, 10), retryMost)
+		p.attempts++
+	}
+}
+
+// holder returns whom to ask for p's records the given time, or 0 if nobody
+// is known to have them.
+func (c *Core) holder(now time.Duration, p *peer, attempt int) Origin {
+	var holders []Origin
+	if p.alive(now) {
+		holders = append(holders, p.origin)
+	}
+	others := len(holders)
+	for o, q := range c.peers {
+		if at := q.views[p.origin]; o != p.origin && q.alive(now) && at.Epoch == p.epoch && at.Seq > p.received {
+			holders = append(holders, o)
+		}
+	}
+	slices.Sort(holders[others:])
+	if len(holders) == 0 {
+		return 0
+	}
+	return holders[attempt%len(holders)]
+}
+
+func (c *Core) stepRangeRequest(p *peer, req *RangeRequest) {
+	s := &c.own
+	if req.Origin != c.cfg.Origin {
+		other := c.peers[req.Origin]
+		if other == nil {
+			return
+		}
+		s = &other.stream
+	}
+	if s.epoch != req.Epoch || req.From > s.received {
+		return
+	}
+	records, ok := s.slice(req.From, req.To)
+	c.sendTo(p.origin, &RangeReply{Origin: req.Origin, Epoch: req.Epoch, From: req.From, Gone: !ok, Records: records})
+}
+
+func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {
+	p := c.peers[r.Origin]
+	if p == nil || p.epoch != r.Epoch {
+		c.take(r.Records)
+		return
+	}
+	if r.Gone && r.From == p.received+1 {
+		p.lost = true
+		return
+	}
+	c.take(p.add(r.From, r.Records))
+	if p.received > p.askedAt {
+		p.askAgain = now // the next part at once
+	}
+}
+
+// forgotten reports which members' streams need a transfer of the state.
+func (c *Core) forgotten() []*peer {
+	var need []*peer
+	for _, p := range c.peers {
+		if p.lost || !p.based && p.epoch != 0 {
+			need = append(need, p)
+		}
+	}
+	slices.SortFunc(need, func(a, b *peer) int { return cmp.Compare(a.origin, b.origin) })
+	return need
+}
