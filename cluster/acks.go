@@ -1,0 +1,173 @@
+package cluster
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"rescind"
+	"rescind/gossip"
+)
+
+// waiter is one call of Revoke that waits.
+type waiter struct {
+	start time.Time
+	need  func(*waiter) bool
+
+	stored    chan struct{} // closed when the record is on this node's disk
+	confirmed chan struct{} // closed when enough others have it
+
+	mu      sync.Mutex
+	seq     uint64
+	done    bool // confirmed is closed
+	by      []rescind.NodeAck
+	origins []gossip.Origin // of by
+	missing map[gossip.Origin]string
+}
+
+func newWaiter(start time.Time, ack rescind.Ack, listed map[gossip.Origin]string) *waiter {
+	w := &waiter{start: start, stored: make(chan struct{}), confirmed: make(chan struct{}), missing: listed}
+	others := len(listed)
+	switch ack {
+	case rescind.AckAll:
+		w.need = func(w *waiter) bool { return len(w.missing) == 0 }
+	case rescind.AckMajority:
+		w.need = func(w *waiter) bool { return len(w.by) >= (others+1)/2 }
+	case rescind.AckLocal:
+		w.need = func(*waiter) bool { return true }
+	default:
+		w.need = func(w *waiter) bool { return len(w.by) >= int(ack) }
+	}
+	return w
+}
+
+// settle closes confirmed once enough have acknowledged. The caller holds mu.
+func (w *waiter) settle() {
+	if !w.done && w.need(w) {
+		w.done = true
+		close(w.confirmed)
+	}
+}
+
+func (w *waiter) receipt() rescind.Receipt {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return rescind.Receipt{
+		Acknowledged: slices.Clone(w.by),
+		Missing:      slices.Sorted(maps.Values(w.missing)),
+	}
+}
+
+// ackTracker matches what becomes durable here and elsewhere with the calls
+// that wait for it, and measures the propagation window on this node's clock.
+type ackTracker struct {
+	mu      sync.Mutex
+	unsaved []*waiter // in the order of their numbers
+	waiting map[*waiter]bool
+
+	// started holds when Revoke was called for the last of our numbers, at the
+	// number modulo its length; measured is up to which number each peer's
+	// acknowledgements have been counted.
+	started  [1 << 14]time.Time
+	last     uint64
+	measured map[gossip.Origin]uint64
+}
+
+// enter registers a waiter under its number.
+func (t *ackTracker) enter(w *waiter, seq uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w.seq = seq
+	t.unsaved = append(t.unsaved, w)
+	t.started[seq%uint64(len(t.started))] = w.start
+	t.last = seq
+}
+
+// durable tells that numbers up to seq are on this node's disk.
+func (t *ackTracker) durable(seq uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := 0
+	for ; i < len(t.unsaved) && t.unsaved[i].seq <= seq; i++ {
+		w := t.unsaved[i]
+		w.mu.Lock()
+		w.settle()
+		if !w.done {
+			if t.waiting == nil {
+				t.waiting = map[*waiter]bool{}
+			}
+			t.waiting[w] = true
+		}
+		w.mu.Unlock()
+		close(w.stored)
+	}
+	t.unsaved = slices.Delete(t.unsaved, 0, i)
+}
+
+// acked tells that a peer has committed numbers up to a.Seq.
+func (t *ackTracker) acked(a gossip.PeerAck, window *histogram) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for _, w := range t.unsaved {
+		w.acked(a, now) // faster than our own disk
+	}
+	for w := range t.waiting {
+		if w.acked(a, now) {
+			delete(t.waiting, w)
+		}
+	}
+	t.measure(a, now, window)
+}
+
+// meet begins to measure members that are new: what was revoked before a
+// member was there is a backlog and not a window.
+func (t *ackTracker) meet(members []gossip.Member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.measured == nil {
+		t.measured = map[gossip.Origin]uint64{}
+	}
+	for _, m := range members {
+		if _, met := t.measured[m.Origin]; !met {
+			t.measured[m.Origin] = t.last
+		}
+	}
+}
+
+// measure counts a peer's window for each of our revocations.
+func (t *ackTracker) measure(a gossip.PeerAck, now time.Time, window *histogram) {
+	from := t.measured[a.Origin]
+	t.measured[a.Origin] = max(from, a.Seq)
+	if oldest := t.last - min(t.last, uint64(len(t.started))); from < oldest {
+		from = oldest
+	}
+	for seq := from + 1; seq <= a.Seq; seq++ {
+		window.observe(now.Sub(t.started[seq%uint64(len(t.started))]))
+	}
+}
+
+func (w *waiter) acked(a gossip.PeerAck, now time.Time) (done bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a.Seq < w.seq || slices.Contains(w.origins, a.Origin) {
+		return w.done
+	}
+	w.origins = append(w.origins, a.Origin)
+	w.by = append(w.by, rescind.NodeAck{Node: a.Name, After: now.Sub(w.start)})
+	delete(w.missing, a.Origin)
+	select {
+	case <-w.stored:
+		w.settle()
+	default: // confirmed is closed after stored, by durable
+	}
+	return w.done
+}
+
+// leave removes a waiter that has given up.
+func (t *ackTracker) leave(w *waiter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.waiting, w)
+}

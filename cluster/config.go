@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"rescind"
+)
+
+// Config says what a node is part of. Only DataDir is required.
+type Config struct {
+	// Cluster is the name that every member shares; messages of other
+	// clusters are ignored. Empty means "rescind".
+	Cluster string
+
+	// Name is shown to people and must be unique in the cluster. Empty means
+	// the host's name.
+	Name string
+
+	// Key is the cluster's secret, 32 bytes. It seals gossip and NATS and keys
+	// the digests, and can't be changed for the life of the data. Empty means a
+	// key that everybody knows, and then only loopback addresses are allowed.
+	Key []byte
+
+	// DataDir is the node's own folder; it is made if it does not exist.
+	DataDir string
+
+	// Gossip configures memberlist; nil turns it off.
+	Gossip *Gossip
+
+	// NATS configures the NATS carrier; nil turns it off. With neither carrier
+	// the node is alone by configuration.
+	NATS *NATS
+
+	// JoinTimeout is how long a starting node looks for a peer before it knows
+	// that it knows only its own disk. 0 means 10 s.
+	JoinTimeout time.Duration
+
+	// ForgetAfter is how long an unreachable peer counts in the staleness
+	// bound and in "all" and "majority" before it is no longer listed. 0 means
+	// one hour.
+	ForgetAfter time.Duration
+
+	// MaxLifetime is the longest lifetime of any token: how long a revocation
+	// without an expiry lives. 0 means 30 days.
+	MaxLifetime time.Duration
+
+	// MaxRevocations bounds the live revocations that this node accepts; at
+	// the limit Revoke fails with rescind.ErrFull. 0 means ten million.
+	MaxRevocations int
+
+	// Ack is the write concern of revocations that ask for rescind.AckDefault.
+	// 0 means rescind.AckLocal.
+	Ack rescind.Ack
+
+	// RefuseIsolated makes Revoke fail with rescind.ErrIsolated once no peer
+	// has been heard for ForgetAfter, which makes the staleness bound absolute
+	// at the price of logouts during a long partition.
+	RefuseIsolated bool
+
+	// RejectStale makes Check answer rescind.Stale once the staleness bound
+	// exceeds MaxStaleness or is unknown. Otherwise it answers from what is
+	// known here.
+	RejectStale bool
+
+	// MaxStaleness is the bound for RejectStale. 0 means 10 s.
+	MaxStaleness time.Duration
+
+	// Logger receives what an operator should know. nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// Gossip configures the memberlist carrier.
+type Gossip struct {
+	Bind      string   // host:port to listen on, UDP and TCP; port 0 picks one
+	Advertise string   // host:port that others reach this node at; empty: derived from Bind
+	Join      []string // seeds, host:port or dns+name:port; tried again for ever
+}
+
+// NATS configures the NATS carrier.
+type NATS struct {
+	URL       string // one or more nats:// or tls:// URLs, separated by commas
+	CredsFile string // NATS credentials; empty: none
+
+	// Embed is the host:port at which this node runs a NATS server of its own.
+	// Empty: none. With an empty URL the node then uses that server.
+	Embed string
+}
+
+// withDefaults returns c with its zero values resolved, or what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	if c.DataDir == "" {
+		return c, errors.New("cluster: Config.DataDir is empty; name a folder for the node's revocations")
+	}
+	if len(c.Key) != 0 && len(c.Key) != 32 {
+		return c, fmt.Errorf("cluster: Config.Key has %d bytes; use 32 random ones", len(c.Key))
+	}
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return c, fmt.Errorf("cluster: Config.Name is empty and the host has no name: %w", err)
+		}
+		c.Name = host
+	}
+	setDefault(&c.Cluster, "rescind")
+	setDefault(&c.JoinTimeout, 10*time.Second)
+	setDefault(&c.ForgetAfter, time.Hour)
+	setDefault(&c.MaxLifetime, 30*24*time.Hour)
+	setDefault(&c.MaxRevocations, 10_000_000)
+	setDefault(&c.Ack, rescind.AckLocal)
+	setDefault(&c.MaxStaleness, 10*time.Second)
+	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
+		return c, fmt.Errorf("cluster: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,50 @@
+package cluster
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// windowBounds are the buckets of the propagation window: from well below a
+// LAN's round trip to where something is broken.
+var windowBounds = []time.Duration{
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 10 * time.Second,
+}
+
+// histogram counts durations; it is safe for concurrent use.
+type histogram struct {
+	counts [16]atomic.Uint64 // one per bound, and one above
+	sum    atomic.Int64
+}
+
+func (h *histogram) observe(d time.Duration) {
+	i, _ := slices.BinarySearch(windowBounds, d)
+	h.counts[i].Add(1)
+	h.sum.Add(int64(d))
+}
+
+func (h *histogram) snapshot() Histogram {
+	s := Histogram{Bounds: windowBounds, Counts: make([]uint64, len(h.counts)), Sum: time.Duration(h.sum.Load())}
+	for i := range h.counts {
+		s.Counts[i] = h.counts[i].Load()
+	}
+	return s
+}
+
+// counters count since the node was opened.
+type counters struct {
+	revoked, applied, repairs, stateRequests, swept, refused, malformed, dropped, commits atomic.Uint64
+}
+
+func (c *counters) snapshot() Counters {
+	return Counters{
+		Revoked: c.revoked.Load(), Applied: c.applied.Load(), Repairs: c.repairs.Load(),
+		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(),
+		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
+	}
+}

@@ -1,0 +1,237 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rescind"
+	"rescind/filter"
+	"rescind/gossip"
+	"rescind/gossip/carrier"
+	"rescind/internal/store"
+)
+
+// Node is one member of the cluster. All its methods are safe for concurrent
+// use.
+type Node struct {
+	cfg    Config
+	log    *slog.Logger
+	clock  clock
+	set    *filter.Set
+	store  *store.Store
+	sealer *carrier.Sealer
+
+	embedded *carrier.Embedded   // nil if there is none
+	gossip   *carrier.Memberlist // nil if it is off
+	carriers []mover
+	turn     atomic.Uint64 // which carrier takes the next large message
+
+	inbox     chan gossip.Message
+	proposals chan *proposal
+	commits   chan *gossip.Commit
+	committed chan error
+
+	ready   atomic.Bool
+	readyCh chan struct{}
+	view    atomic.Pointer[view] // published by the loop; nil until loaded
+	acks    ackTracker
+
+	counters counters
+	window   histogram
+
+	closing  atomic.Bool
+	shutdown sync.Once
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	stopped  chan struct{} // closed when nothing is proposed any more
+	failOnce sync.Once
+	failed   chan struct{}
+	failure  error // set before failed is closed
+}
+
+// mover is a carrier: it moves opaque messages, perhaps loses, doubles or
+// reorders them, and never blocks.
+type mover interface {
+	Name() string
+	Broadcast(msg []byte)
+	Send(to carrier.Node, msg []byte) bool
+	Status() carrier.Status
+	Close(ctx context.Context) error
+}
+
+// Open starts a node and returns when it is ready: its disk is loaded and it
+// has synchronised with a peer, or is alone by configuration, or has reached
+// none for Config.JoinTimeout and may serve all the same. ctx governs the
+// opening only; if it ends first, the node is closed again.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := Start(cfg)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-n.readyCh:
+		return n, nil
+	case <-n.failed:
+		return nil, errors.Join(n.failure, n.Close())
+	case <-ctx.Done():
+		return nil, errors.Join(fmt.Errorf("wait until node %s is ready: %w", n.cfg.Name, context.Cause(ctx)), n.Close())
+	}
+}
+
+// Start is Open without the wait, for a caller that has something to serve in
+// the meantime, such as "not ready". Until the node is ready, Check answers
+// rescind.Unknown for tokens that it does not know to be revoked.
+func Start(cfg Config) (*Node, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.checkLoopback(); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n := &Node{
+		cfg:       cfg,
+		log:       cfg.Logger.With("node", cfg.Name),
+		clock:     newClock(),
+		inbox:     make(chan gossip.Message, 4096),
+		proposals: make(chan *proposal, 1024),
+		commits:   make(chan *gossip.Commit, 1),
+		committed: make(chan error, 1),
+		readyCh:   make(chan struct{}),
+		stopped:   make(chan struct{}),
+		failed:    make(chan struct{}),
+		stop:      stop,
+	}
+	secret := cfg.secret()
+	digestKey := carrier.DeriveKey(secret, "digest of "+cfg.Cluster)
+	n.set = filter.New(filter.NewHasher(binary.BigEndian.Uint64(digestKey[:8]), binary.BigEndian.Uint64(digestKey[8:16])), cfg.MaxRevocations)
+	if n.sealer, err = carrier.NewSealer(carrier.DeriveKey(secret, "seal"), cfg.Cluster); err != nil {
+		stop()
+		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)
+	}
+	check := sha256.Sum256(digestKey[:])
+	n.store, err = store.Open(cfg.DataDir, store.Options{KeyCheck: [16]byte(check[:16]), Logger: n.log})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("open the revocations in %s: %w", cfg.DataDir, err)
+	}
+	if err := n.startCarriers(secret); err != nil {
+		stop()
+		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
+	}
+	n.running.Go(func() { n.run(ctx) })
+	return n, nil
+}
+
+// Check answers for a token whose signature and times have been verified. A
+// token that is known to be revoked is Revoked, even while this node is not
+// ready or stale. Check does no I/O, waits for nothing and does not allocate.
+func (n *Node) Check(t rescind.Token) rescind.Verdict {
+	switch {
+	case n.set.Revoked(&t):
+		return rescind.Revoked
+	case !n.ready.Load():
+		return rescind.Unknown
+	case n.cfg.RejectStale && n.tooStale():
+		return rescind.Stale
+	default:
+		return rescind.Valid
+	}
+}
+
+// GossipAddr returns the address that gossip listens on, for others to join,
+// or "" if gossip is off.
+func (n *Node) GossipAddr() string {
+	if n.gossip == nil {
+		return ""
+	}
+	return n.gossip.Addr()
+}
+
+// NATSURL returns the URL of the embedded NATS server, or "" if there is none.
+func (n *Node) NATSURL() string {
+	if n.embedded == nil {
+		return ""
+	}
+	return n.embedded.ClientURL()
+}
+
+// Ready is closed when the node answers checks.
+func (n *Node) Ready() <-chan struct{} { return n.readyCh }
+
+// Failed is closed when the node can no longer keep revocations: its disk has
+// failed, or another process runs from a copy of its data folder. Err says
+// why. It takes no more revocations then and is no longer ready; the process
+// should end.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Err returns why the node failed, or nil.
+func (n *Node) Err() error {
+	select {
+	case <-n.failed:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+func (n *Node) fail(err error) {
+	n.failOnce.Do(func() {
+		n.log.Error("the node has failed and takes no more revocations", "error", err)
+		n.failure = err
+		n.ready.Store(false)
+		close(n.failed)
+	})
+}
+
+// handOver bounds how long Close waits for peers to take what they have not
+// acknowledged yet.
+const handOver = 2 * time.Second
+
+// Close is Shutdown with a bound of five seconds.
+func (n *Node) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), handOver+3*time.Second)
+	defer cancel()
+	return n.Shutdown(ctx)
+}
+
+// Shutdown refuses new revocations, waits up to two seconds for the peers to
+// acknowledge what they have not yet, tells them that this node leaves, and
+// releases everything. It may be called again, and then does nothing. After an
+// error the node is closed all the same; nothing that was acknowledged is
+// lost.
+func (n *Node) Shutdown(ctx context.Context) (err error) {
+	n.shutdown.Do(func() {
+		n.closing.Store(true)
+		n.awaitHandOver(ctx)
+		n.stop()
+		n.running.Wait()
+		err = errors.Join(n.closeCarriers(ctx), n.store.Close())
+	})
+	return err
+}
+
+func (n *Node) awaitHandOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, handOver)
+	defer cancel()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for !n.handedOver() {
+		select {
+		case <-poll.C:
+		case <-n.failed:
+			return
+		case <-ctx.Done():
+			n.log.Warn("leaving before every peer has acknowledged this node's revocations; they are on disk and spread when it is back")
+			return
+		}
+	}
+}

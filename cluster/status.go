@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"time"
+
+	"rescind"
+	"rescind/gossip/carrier"
+)
+
+// Status is a node's view of itself and its cluster at one moment.
+type Status struct {
+	Cluster string
+	Name    string
+	Origin  string // 16 hexadecimal digits, fixed for the life of the data folder
+	Epoch   uint64 // raised at every start
+	Uptime  time.Duration
+
+	Ready   bool
+	Reasons []string // why not ready, or what else an operator should know, in words
+
+	Staleness Staleness
+	Members   []Member // the other nodes
+
+	Revocations map[rescind.Scope]int // live revocations
+	Total       int                   // their sum
+	Max         int                   // the configured limit
+
+	Carriers []carrier.Status
+	Counters Counters
+	Window   Histogram // propagation window of revocations accepted here, one sample per node and revocation
+}
+
+// MemberState is what this node believes of another.
+type MemberState string
+
+const (
+	MemberAlive  MemberState = "alive"  // heard within a few beats
+	MemberSilent MemberState = "silent" // not heard for a while; it still counts
+	MemberLeft   MemberState = "left"   // left gracefully; it no longer counts
+)
+
+// Member is another node as this one sees it.
+type Member struct {
+	Name   string
+	Origin string
+	Epoch  uint64
+	State  MemberState
+
+	// Staleness bounds how long ago a revocation may have been acknowledged by
+	// this member without being known here. Known is false until it has been
+	// measured once.
+	Staleness time.Duration
+	Known     bool
+
+	LastHeard time.Duration // since its last beat
+	Behind    uint64        // revocations of its stream announced but not yet known here
+	Unacked   uint64        // revocations of our stream that it has not acknowledged yet
+}
+
+// Staleness bounds how far a node may be behind the members it lists: every
+// revocation that any of them acknowledged longer than Bound ago is known here.
+// It is measured by echo on this node's clock alone.
+type Staleness struct {
+	Known bool          // false: no bound can be stated
+	Bound time.Duration // 0 when alone
+}
+
+// Counters count since the node was opened.
+type Counters struct {
+	Revoked       uint64 // revocations accepted here
+	Applied       uint64 // records received from others that changed the local set
+	Repairs       uint64 // ranges asked for because of a gap
+	StateRequests uint64 // chunks of full state asked for
+	Swept         uint64 // records forgotten after their expiry
+	Refused       uint64 // messages that were not sealed with our key, or of another cluster or version
+	Malformed     uint64 // sealed messages that could not be understood
+	Dropped       uint64 // messages that came faster than they could be taken
+	Commits       uint64 // synced writes to the store
+}
+
+// Histogram is a snapshot of durations in fixed buckets.
+type Histogram struct {
+	Bounds []time.Duration // upper bounds, ascending
+	Counts []uint64        // one per bound, not cumulative, and a last one above all bounds
+	Sum    time.Duration
+}

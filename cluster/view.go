@@ -1,0 +1,178 @@
+package cluster
+
+import (
+	"time"
+
+	"rescind"
+	"rescind/gossip"
+)
+
+// view is what the loop publishes for other goroutines to read.
+type view struct {
+	members []gossip.Member
+	at      time.Duration // when it was made
+	asOf    time.Duration // the set is complete as of then, if known
+	known   bool
+	heard   time.Duration // when a peer was last heard
+	durable uint64        // own records on disk
+	reasons []string
+}
+
+// publish makes a new view and draws the conclusion whether the node is ready.
+func (l *loop) publish() {
+	now := steady()
+	v := &view{at: now, members: l.core.Members(now), durable: l.core.Durable()}
+	for _, m := range v.members {
+		if m.Known && !m.Left {
+			l.lastHeard = max(l.lastHeard, now-m.Heard)
+		}
+	}
+	v.heard = max(l.lastHeard, l.started)
+	l.acks.meet(v.members)
+	v.asOf, v.known = l.core.Staleness(now)
+	if !l.cfg.alone() && !l.core.Synced() {
+		v.known = false
+	}
+	v.reasons = l.decideReady(v)
+	l.view.Store(v)
+}
+
+// decideReady makes the node ready once it may be, and returns what an
+// operator should know.
+func (l *loop) decideReady(v *view) []string {
+	switch {
+	case l.cfg.alone() || l.core.Synced():
+		l.becomeReady()
+		return nil
+	case v.meetsPeer():
+		if !l.ready.Load() {
+			return []string{"synchronising with a peer"}
+		}
+		return []string{"synchronising with a peer that was met after the join timeout"}
+	case v.at-l.started < l.cfg.JoinTimeout:
+		return []string{"looking for a peer"}
+	case l.cfg.RejectStale:
+		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}
+	default:
+		if !l.warned {
+			l.warned = true
+			l.log.Warn("no peer reached within the join timeout: serving from this node's own disk, with unknown staleness", "timeout", l.cfg.JoinTimeout)
+		}
+		l.becomeReady()
+		return []string{"no peer reached; this node knows only its own disk and its staleness is unknown"}
+	}
+}
+
+// meetsPeer reports whether a peer is being heard.
+func (v *view) meetsPeer() bool {
+	for _, m := range v.members {
+		if m.Alive && m.Epoch != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loop) becomeReady() {
+	if l.ready.Load() || l.Err() != nil {
+		return
+	}
+	l.ready.Store(true)
+	close(l.readyCh)
+	l.log.Info("ready", "revocations", l.set.Len())
+}
+
+// handedOver reports whether every member that is being heard has acknowledged
+// all of this node's revocations.
+func (n *Node) handedOver() bool {
+	v := n.view.Load()
+	if v == nil {
+		return true
+	}
+	for _, m := range v.members {
+		if m.Alive && !m.Left && m.Acked < v.durable {
+			return false
+		}
+	}
+	return true
+}
+
+// tooStale reports whether the staleness bound exceeds what is allowed.
+func (n *Node) tooStale() bool {
+	s := n.Staleness()
+	return !s.Known || s.Bound > n.cfg.MaxStaleness
+}
+
+// Staleness states how far this node may be behind the members it lists.
+func (n *Node) Staleness() Staleness {
+	v := n.view.Load()
+	if v == nil || !v.known {
+		return Staleness{}
+	}
+	if n.cfg.alone() || len(v.members) == 0 {
+		return Staleness{Known: true}
+	}
+	return Staleness{Known: true, Bound: steady() - v.asOf}
+}
+
+// isolated reports whether no peer has been heard for so long that the node
+// must refuse revocations, if it is configured to.
+func (n *Node) isolated() bool {
+	v := n.view.Load()
+	return n.cfg.RefuseIsolated && !n.cfg.alone() && v != nil && steady()-v.heard > n.cfg.ForgetAfter
+}
+
+// held returns the number of live records by scope.
+func (n *Node) held() map[rescind.Scope]int {
+	held := make(map[rescind.Scope]int, rescind.NumScopes)
+	for _, scope := range rescind.Scopes() {
+		held[scope] = n.set.Held(scope)
+	}
+	return held
+}
+
+// Status returns this node's view of itself and its cluster.
+func (n *Node) Status() Status {
+	id := n.store.Identity()
+	s := Status{
+		Cluster: n.cfg.Cluster, Name: n.cfg.Name,
+		Origin: gossip.Origin(id.Origin).String(), Epoch: id.Epoch,
+		Uptime:      steady() - n.clock.started,
+		Ready:       n.ready.Load(),
+		Staleness:   n.Staleness(),
+		Revocations: n.held(), Total: n.set.Len(), Max: n.cfg.MaxRevocations,
+		Counters: n.counters.snapshot(), Window: n.window.snapshot(),
+	}
+	for _, c := range n.carriers {
+		s.Carriers = append(s.Carriers, c.Status())
+	}
+	v := n.view.Load()
+	if v == nil {
+		s.Reasons = []string{"loading revocations from disk"}
+		return s
+	}
+	s.Reasons = v.reasons
+	if err := n.Err(); err != nil {
+		s.Reasons = []string{err.Error()}
+	}
+	elapsed := steady() - v.at
+	for _, m := range v.members {
+		s.Members = append(s.Members, memberOf(m, elapsed, v.durable))
+	}
+	return s
+}
+
+func memberOf(m gossip.Member, elapsed time.Duration, durable uint64) Member {
+	state := MemberSilent
+	switch {
+	case m.Left:
+		state = MemberLeft
+	case m.Alive:
+		state = MemberAlive
+	}
+	return Member{
+		Name: m.Name, Origin: m.Origin.String(), Epoch: m.Epoch, State: state,
+		Staleness: m.Staleness + elapsed, Known: m.Known,
+		LastHeard: m.Heard + elapsed, Behind: m.Behind, Unacked: durable - min(durable, m.Acked),
+	}
+}
