@@ -1,0 +1,144 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/MicahParks/jwkset"
+)
+
+func TestAttackPublicKeyAsSecretIsRefusedAtLoad(t *testing.T) {
+	der := must(x509.MarshalPKIXPublicKey(&testRSAKey().PublicKey))
+	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	lines := strings.Split(strings.TrimSpace(string(block)), "\n")
+	for name, secret := range map[string]string{
+		"PEM":                string(block),
+		"PEM after blanks":   " \n\t" + string(block),
+		"DER":                string(der),
+		"base64 of DER":      strings.Join(lines[1:len(lines)-1], "\n"),
+		"JWK":                ` {"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`,
+		"SSH":                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKuY7zK8Ts2H5P5vXz",
+		"short":              "0123456789abcdefghijklmnopqrstu",
+		"repeated":           strings.Repeat("secret", 10),
+		"jwt.io":             "a-string-secret-at-least-256-bits-long",
+		"too short for 512":  testSecret,
+		"empty after a file": "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := hsIssuer()
+			c.HS256Secret = []byte(secret)
+			if strings.HasSuffix(name, "512") {
+				c.Algorithms = []string{"HS256", "HS512"}
+			}
+			_, err := NewVerifier(t.Context(), VerifierConfig{Issuers: []IssuerConfig{c}, Checker: newNode(atEpoch)})
+			if err == nil || !strings.Contains(err.Error(), "HMAC secret") {
+				t.Fatalf("error is %v", err)
+			}
+			if strings.Contains(err.Error(), secret[:len(secret)/2+1]) {
+				t.Error("the error repeats the secret")
+			}
+		})
+	}
+}
+
+func TestAttackKeyForAnotherPurpose(t *testing.T) {
+	public := &testECKey().PublicKey
+	for name, change := range map[string]func(*jwkset.JWKMarshal){
+		"use enc":               func(m *jwkset.JWKMarshal) { m.USE = "enc" },
+		"key_ops sign":          func(m *jwkset.JWKMarshal) { m.KEYOPS = []jwkset.KEYOPS{"sign"} },
+		"key_ops encrypt":       func(m *jwkset.JWKMarshal) { m.KEYOPS = []jwkset.KEYOPS{"encrypt", "wrapKey"} },
+		"alg of encryption":     func(m *jwkset.JWKMarshal) { m.ALG = "ECDH-ES" },
+		"curve not supported":   func(m *jwkset.JWKMarshal) { m.CRV = "secp256k1" },
+		"key type of no name":   func(m *jwkset.JWKMarshal) { m.KTY = "AKP" },
+		"alg not supported yet": func(m *jwkset.JWKMarshal) { m.ALG = "ES256K" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := jwks(jwk(public, "other", change), jwk(public, "mine", nil))
+			if _, err := parseJWKS(set, false); !errors.Is(err, errForeign) {
+				t.Errorf("in a file: error is %v", err)
+			}
+			s, err := parseJWKS(set, true)
+			if err != nil || len(s.keys) != 1 || s.byKID["mine"] == nil {
+				t.Errorf("from a URL: %v, error %v", s, err)
+			}
+		})
+	}
+}
+
+func TestAttackWeakAndContradictoryKeys(t *testing.T) {
+	ec, rs := testECKey(), testRSAKey()
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	small := rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 1024), big.NewInt(1)), E: 65537}
+	even := rsa.PublicKey{N: rs.N, E: 65536}
+	evenN := rsa.PublicKey{N: new(big.Int).Lsh(rs.N, 1), E: 65537}
+	roca := rsa.PublicKey{N: rocaModulus(), E: 65537}
+	as := func(change func(*jwkset.JWKMarshal)) []byte { return jwks(jwk(&ec.PublicKey, "k", change)) }
+	for name, c := range map[string]struct {
+		set  []byte
+		want string
+	}{
+		"RSA of 1024 bits":     {jwks(jwk(&small, "k", nil)), "1024 bits"},
+		"even exponent":        {jwks(jwk(&even, "k", nil)), "exponent"},
+		"even modulus":         {jwks(jwk(&evenN, "k", nil)), "even"},
+		"ROCA":                 {jwks(jwk(&roca, "k", nil)), "ROCA"},
+		"exponent of 1":        {jwks(jwk(&rs.PublicKey, "k", func(m *jwkset.JWKMarshal) { m.E = "AQ" })), "malformed"},
+		"exponent overflows":   {jwks(jwk(&rs.PublicKey, "k", func(m *jwkset.JWKMarshal) { m.E = "AQAAAAAAAQAB" })), "32 bits"},
+		"duplicate kid":        {jwks(jwk(&ec.PublicKey, "k", nil), jwk(&rs.PublicKey, "k", nil)), "same kid"},
+		"private EC":           {jwks(jwk(ec, "k", nil)), "private"},
+		"private RSA":          {jwks(jwk(rs, "k", nil)), "private"},
+		"private OKP":          {jwks(jwk(ed, "k", nil)), "private"},
+		"symmetric":            {jwks(jwk([]byte(testSecret), "k", nil)), "symmetric"},
+		"symmetric, disguised": {as(func(m *jwkset.JWKMarshal) { m.K = "AAAA" }), "symmetric"},
+		"private, for use enc": {jwks(jwk(ec, "k", func(m *jwkset.JWKMarshal) { m.USE = "enc" })), "private"},
+		"alg against kty":      {as(func(m *jwkset.JWKMarshal) { m.ALG = "RS256" }), "contradicts"},
+		"alg against curve":    {as(func(m *jwkset.JWKMarshal) { m.ALG = "ES384" }), "contradicts"},
+		"HS256 on an EC key":   {as(func(m *jwkset.JWKMarshal) { m.ALG = "HS256" }), "contradicts"},
+		"point off the curve":  {as(func(m *jwkset.JWKMarshal) { m.X, m.Y = m.Y, m.X }), "malformed"},
+		"members of two types": {as(func(m *jwkset.JWKMarshal) { m.N = "AQAB" }), "another kty"},
+		"no kty":               {as(func(m *jwkset.JWKMarshal) { m.KTY = "" }), "no kty"},
+		"padding":              {as(func(m *jwkset.JWKMarshal) { m.X += "=" }), "canonical"},
+		"kid too long":         {as(func(m *jwkset.JWKMarshal) { m.KID = strings.Repeat("k", 129) }), "kid"},
+		"duplicate member":     {[]byte(`{"keys":[],"keys":[]}`), "not a JWK Set"},
+		"trailing data":        {append(as(nil), "{}"...), "not a JWK Set"},
+		"too large":            {make([]byte, maxJWKSBytes+1), "larger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, lenient := range []bool{false, true} {
+				if _, err := parseJWKS(c.set, lenient); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("lenient %v: error %v does not mention %q", lenient, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+// rocaModulus returns an odd number of 2048 bits that is a power of 65537
+// modulo the product of the small primes, as the flawed generator's are.
+func rocaModulus() *big.Int {
+	m := big.NewInt(2)
+	for _, p := range rocaPrimes {
+		m.Mul(m, big.NewInt(int64(p)))
+	}
+	n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(123456789), m)
+	k := new(big.Int).Div(new(big.Int).Lsh(big.NewInt(3), 2046), m)
+	return n.Add(n, k.Mul(k, m))
+}
+
+func TestAttackIssuersDoNotShareKeys(t *testing.T) {
+	other := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	mine := jwksIssuer(jwks(jwk(&testECKey().PublicKey, "k", nil)), "ES256")
+	theirs := jwksIssuer(jwks(jwk(&other.PublicKey, "k", nil)), "ES256")
+	theirs.Issuer = "https://other.example"
+	v := newVerifier(t, nil, nil, mine, theirs)
+	_, err := v.Verify(sign(t, "ES256", other, `{"alg":"ES256","kid":"k"}`, payload("")))
+	wantError(t, err, ErrSignature)
+}

@@ -1,0 +1,149 @@
+package token
+
+import (
+	"slices"
+
+	"rescind"
+)
+
+// authentic is a token whose form and signature are good and will be for as
+// long as the key set stays: what may be remembered. Whether it may be used is
+// judged every time.
+type authentic struct {
+	Verified
+	issuer *trusted
+	set    *keySet // that vouched for the signature
+	claims claims
+}
+
+// current reports whether the key set that vouched for a is still in force.
+func (a *authentic) current() bool { return a.issuer.keys() == a.set }
+
+// authenticate takes raw apart and checks its signature. Everything cheap comes
+// first; claims are parsed before the signature because they name the issuer,
+// strictly and within MaxTokenBytes.
+func (v *Verifier) authenticate(raw string) (*authentic, error) {
+	c, err := splitCompact(raw, v.config.MaxTokenBytes)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(c.header, v.config.MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	if algorithms[h.alg] == nil {
+		return nil, refuse(ErrAlgorithm, "algorithm", "the algorithm is not supported")
+	}
+	cl, err := parseClaims(c.payload, v.config.MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	t := v.issuers[cl.iss]
+	if t == nil {
+		return nil, refuse(ErrUnknownIssuer, "issuer", "the issuer is not trusted here")
+	}
+	alg := t.allowed[h.alg]
+	if alg == nil {
+		return nil, refuse(ErrAlgorithm, "algorithm", "the algorithm is not allowed for the issuer")
+	}
+	key, set, err := t.key(h, alg, cl.iat)
+	if err != nil {
+		return nil, err
+	}
+	if alg.method.Verify(c.signingInput, c.signature, key.key) != nil {
+		return nil, refuse(ErrSignature, "signature", "the signature does not match")
+	}
+	a := &authentic{Verified: describe(c, h, cl, key, t), issuer: t, set: set, claims: cl}
+	if cl.exp == 0 { // AllowNoExp, or judge refuses it
+		a.Token.ExpiresAt = cl.iat.Add(v.config.MaxLifetime)
+	}
+	return a, nil
+}
+
+// describe fills in what callers see. KeyID is the kid of the key that was
+// used, so that a token without kid is covered by a revocation of its key.
+func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verified {
+	v := Verified{
+		Token: rescind.Token{
+			Issuer:    cl.iss,
+			ID:        cl.jti,
+			Session:   cl.sid,
+			Subject:   cl.sub,
+			ClientID:  cl.clientID,
+			KeyID:     key.kid,
+			IssuedAt:  cl.iat,
+			ExpiresAt: cl.exp,
+		},
+		Type:      effectiveType(h.typ, cl.hint),
+		Algorithm: h.alg,
+		Audience:  cl.aud,
+		claims:    c.payload,
+	}
+	if v.Token.ID == "" {
+		v.Token.ID = c.derivedID()
+	}
+	if v.Token.ClientID == "" {
+		v.Token.ClientID = cl.azp
+	}
+	if t.AuthTime && cl.authTime != 0 {
+		v.Token.IssuedAt = min(cl.iat, cl.authTime)
+	}
+	return v
+}
+
+// effectiveType is typ, or where typ says nothing definite what the claims
+// betray.
+func effectiveType(typ, hint string) string {
+	if hint != "" && (typ == "" || typ == TypeJWT) {
+		return hint
+	}
+	return typ
+}
+
+// judge decides what depends on the moment, on the issuer's rules and on the
+// caller's exceptions, but not on revocations.
+func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
+	if !slices.Contains(a.issuer.types, a.Type) && !slices.Contains(r.types, a.Type) {
+		return refuse(ErrType, "type", "the token is of another type than is accepted here")
+	}
+	if !a.forAudience() {
+		return refuse(ErrAudience, "audience", "the token is meant for another audience")
+	}
+	if err := v.checkLifetime(&a.claims, a.issuer, now); err != nil {
+		return err
+	}
+	leeway := v.config.Leeway
+	switch {
+	case a.Token.ExpiresAt.Add(leeway) <= now && !r.allowExpired:
+		return refuse(ErrExpired, "time", "the token has expired")
+	case a.claims.nbf > now.Add(leeway):
+		return refuse(ErrNotYetValid, "time", "the token is not valid yet")
+	case a.claims.iat > now.Add(leeway):
+		return refuse(ErrIssuedInFuture, "time", "the token was issued in the future")
+	}
+	return nil
+}
+
+// forAudience reports whether one of the audiences is expected. A refresh token
+// is meant for its issuer.
+func (a *authentic) forAudience() bool {
+	if len(a.issuer.Audience) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.Audience, func(aud string) bool {
+		return slices.Contains(a.issuer.Audience, aud) || a.Type == TypeRefresh && aud == a.Token.Issuer
+	})
+}
+
+// checkLifetime refuses what could outlive its own revocation.
+func (v *Verifier) checkLifetime(c *claims, t *trusted, now rescind.Millis) error {
+	switch {
+	case c.exp == 0 && !t.AllowNoExp:
+		return refuse(ErrClaims, "claims", "the token has no expiry")
+	case c.exp == 0 && c.iat == 0:
+		return refuse(ErrClaims, "claims", "the token has neither an expiry nor an issue time")
+	case c.exp > horizon(c.iat, now, v.config.MaxLifetime):
+		return refuse(ErrLifetime, "time", "the token lives longer than allowed")
+	}
+	return nil
+}

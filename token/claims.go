@@ -1,0 +1,121 @@
+package token
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind"
+)
+
+// claims are the claims that are judged. Identifiers are kept byte for byte;
+// they are never normalised, so NFC and NFD are different.
+type claims struct {
+	iss, sub, jti, sid, clientID, azp string
+
+	aud []string
+
+	// A time is 0 where the token has none. exp is never 0 in a token; the
+	// others say nothing if they are (Keycloak writes such).
+	exp, nbf, iat, authTime rescind.Millis
+
+	// hint is the type that a claim betrays where typ is silent: an ID token,
+	// a logout token, a refresh token.
+	hint string
+}
+
+var claimNames = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "azp", "auth_time"}
+
+// parseClaims reads a claims set (RFC 7519 section 4).
+func parseClaims(raw []byte, maxDepth int) (claims, error) {
+	var c claims
+	if err := readObject(raw, maxDepth, claimNames, c.read); err != nil {
+		return claims{}, refuse(ErrClaims, "claims", "the claims are not acceptable JSON or one has a wrong type or range")
+	}
+	return c, nil
+}
+
+func (c *claims) read(name string, dec *jsontext.Decoder) (err error) {
+	switch name {
+	case "iss":
+		c.iss, err = readString(dec, rescind.MaxIDLen)
+	case "sub":
+		c.sub, err = readString(dec, rescind.MaxIDLen)
+	case "jti":
+		c.jti, err = readString(dec, rescind.MaxIDLen)
+	case "sid":
+		c.sid, err = readString(dec, rescind.MaxIDLen)
+	case "client_id":
+		c.clientID, err = readString(dec, rescind.MaxIDLen)
+	case "azp":
+		c.azp, err = readString(dec, rescind.MaxIDLen)
+	case "aud":
+		c.aud, err = readAudience(dec)
+	case "exp":
+		c.exp, err = readExpiry(dec)
+	case "auth_time":
+		c.authTime, err = readNumericDate(dec)
+	case "iat":
+		c.iat, err = readNumericDate(dec)
+	case "nbf":
+		c.nbf, err = readNumericDate(dec)
+	default:
+		return c.readHint(name, dec)
+	}
+	return err
+}
+
+// readHint notes what an unregistered claim says about the token's purpose.
+// OpenID Connect marks ID tokens with at_hash and c_hash and logout tokens with
+// events; Keycloak and Cognito name the purpose in typ and token_use.
+func (c *claims) readHint(name string, dec *jsontext.Decoder) error {
+	switch name {
+	case "events":
+		c.hint = TypeLogout
+	case "at_hash", "c_hash":
+		c.hint = typeID
+	case "typ", "token_use":
+		s, err := readHint(dec)
+		if t, ok := purposes[s]; ok {
+			c.hint = t
+		}
+		return err
+	}
+	return skip(dec)
+}
+
+var purposes = map[string]string{
+	"ID": typeID, "id": typeID,
+	"Refresh": TypeRefresh, "Offline": TypeRefresh,
+	"Logout": TypeLogout,
+}
+
+// readExpiry reads a NumericDate that can't be 0, which would look like none.
+func readExpiry(dec *jsontext.Decoder) (rescind.Millis, error) {
+	m, err := readNumericDate(dec)
+	if err == nil && m == 0 {
+		err = errJSON
+	}
+	return m, err
+}
+
+// readAudience reads a string or an array of strings.
+func readAudience(dec *jsontext.Decoder) ([]string, error) {
+	if dec.PeekKind() != '[' {
+		s, err := readString(dec, rescind.MaxIDLen)
+		return []string{s}, err
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, errJSON
+	}
+	var aud []string
+	for dec.PeekKind() != ']' {
+		s, err := readString(dec, rescind.MaxIDLen)
+		if err != nil {
+			return nil, err
+		}
+		aud = append(aud, s)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, errJSON
+	}
+	return aud, nil
+}

@@ -1,0 +1,61 @@
+// Package token answers "may this JWT be used right now?" in one call:
+// signature, claims and revocation. It also issues tokens that can be revoked
+// well, and wraps net/http handlers.
+//
+// # What it guarantees
+//
+//   - One token has one identity. Before any library sees a token, a strict
+//     pre-parse refuses whatever two readers could read differently: duplicate
+//     or case-variant names, invalid UTF-8, base64 with spare bits, trailing
+//     data, null, numbers out of range. A token without jti is named by a digest
+//     of its signing input, never of its signature, because signatures are
+//     malleable.
+//   - The key decides the algorithm. A token is verified only with an algorithm
+//     that its issuer's allow-list, the key's type, its curve and its alg agree
+//     on. "none" is no algorithm. Keys named inside a token (jwk, jku, x5u, x5c)
+//     are neither used nor fetched.
+//   - [Verifier.Verify] always asks the [Checker]. There is no way to leave the
+//     revocation check out by accident.
+//   - Verifying does no I/O and waits for nothing: keys come from a snapshot that
+//     a background loop renews.
+//   - "Cannot know" is not "invalid". [ErrStale] and [ErrNotReady] become 503,
+//     everything else 401, since clients throw their refresh token away on 401.
+//   - No error and no log line holds a token, a secret or the value of a claim.
+//
+// # What it costs
+//
+// On top of the signature check, a token of 400 bytes costs less than five
+// microseconds and 2 kB of garbage, a third of what golang-jwt spends; one that
+// was seen before costs a quarter of a microsecond in all (BenchmarkVerify, AMD
+// EPYC, Go 1.26). Before the signature is known to be good, at most
+// [VerifierConfig].MaxTokenBytes are decoded, once, into no maps.
+//
+// # Sources
+//
+// RFC 7515, 7517, 7518, 7519 and 8037 (JOSE), RFC 8725 (best current practices,
+// from which most refusals are taken), RFC 9068 (access tokens), RFC 6750
+// (bearer tokens), RFC 9457 (problem details), RFC 9700 (refresh rotation).
+// Signatures are checked by github.com/golang-jwt/jwt/v5, JSON is read by
+// github.com/go-json-experiment/json, key material by
+// github.com/MicahParks/jwkset.
+package token
+
+import (
+	"context"
+
+	"rescind"
+)
+
+// Checker answers whether a token is revoked. *cluster.Node is one. Check must
+// not block and must be safe for concurrent use; it is called on every
+// verification.
+type Checker interface {
+	Check(rescind.Token) rescind.Verdict
+}
+
+// Revoker makes a revocation durable and spreads it. *cluster.Node is one. Once
+// Revoke returns without an error, or with [rescind.ErrUnconfirmed], the
+// revocation is on the accepting node's disk and its own Check knows it.
+type Revoker interface {
+	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
+}

@@ -1,0 +1,98 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+const maxRedirects = 3
+
+// checkURL accepts https, and http to this host: keys that came over a plain
+// network are anybody's keys.
+func checkURL(rawURL string) error {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err != nil || u.Host == "":
+		return errors.New("not an absolute URL")
+	case !trustworthy(u):
+		return errors.New("must be https, or http on loopback")
+	}
+	return nil
+}
+
+func trustworthy(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// redactURL drops what may be secret in a URL.
+func redactURL(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "invalid"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// fetchClient returns a copy of c, or a new client, that has a time-out and
+// follows no redirect to where checkURL would not have gone.
+func fetchClient(c *http.Client) *http.Client {
+	if c == nil {
+		c = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	}
+	fetching := *c
+	setDefault(&fetching.Timeout, fetchTimeout)
+	fetching.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return errors.New("too many redirects")
+		}
+		if req.URL.Scheme != "https" && via[0].URL.Scheme == "https" || !trustworthy(req.URL) {
+			return errors.New("redirect to a URL that is not https")
+		}
+		return nil
+	}
+	return &fetching
+}
+
+// download reads at most maxJWKSBytes from a URL. Its errors don't repeat what
+// the server sent.
+func download(ctx context.Context, client *http.Client, rawURL string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	if err != nil {
+		return nil, errors.New("building the request for the key set")
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the key set: %w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking for the key set: status %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKSBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the key set: %w", err)
+	}
+	if len(body) > maxJWKSBytes {
+		return nil, fmt.Errorf("the key set is larger than %d bytes", maxJWKSBytes)
+	}
+	return body, nil
+}
+
+// withoutURL unwraps the error of an HTTP client, which repeats the URL with
+// its query.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}

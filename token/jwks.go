@@ -1,0 +1,143 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	maxJWKSBytes = 512 << 10
+	maxJWKSKeys  = 256
+)
+
+// errForeign marks a key that is not for verifying signatures here: meant for
+// encryption, or of a type or algorithm that is not supported.
+var errForeign = errors.New("not a key for verifying supported signatures")
+
+// parseJWKS reads a JWK Set (RFC 7517 section 5) of public keys. It refuses the
+// whole set, with the reason, if any key is dangerous: private, symmetric, weak
+// or contradictory, or if two share a kid. Keys that are merely for something
+// else are skipped if lenient, because issuers publish them beside the others;
+// in a file that an operator wrote they are a mistake. No text of the set is
+// repeated in an error, since it may hold a private key.
+func parseJWKS(raw []byte, lenient bool) (*keySet, error) {
+	var doc jwkset.JWKSMarshal
+	if len(raw) > maxJWKSBytes {
+		return nil, fmt.Errorf("the key set is larger than %d bytes", maxJWKSBytes)
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, errors.New(`not a JWK Set: {"keys":[...]} in JSON without duplicate names`)
+	}
+	if len(doc.Keys) > maxJWKSKeys {
+		return nil, fmt.Errorf("the key set has more than %d keys", maxJWKSKeys)
+	}
+	var keys []*verifyKey
+	for i, m := range doc.Keys {
+		k, err := parseJWK(m)
+		if lenient && errors.Is(err, errForeign) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("the key set has no key for verifying signatures")
+	}
+	return newKeySet(keys)
+}
+
+// parseJWK checks one key. What makes a set dangerous comes before what makes a
+// key foreign, so that nothing dangerous is skipped silently.
+func parseJWK(m jwkset.JWKMarshal) (*verifyKey, error) {
+	if err := checkPublicOnly(m); err != nil {
+		return nil, err
+	}
+	if err := checkPurpose(m); err != nil {
+		return nil, err
+	}
+	if err := checkMembers(m); err != nil {
+		return nil, err
+	}
+	m.X5C, m.X5U, m.X5T, m.X5TS256 = nil, "", "", "" // certificates are not consulted
+	jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return nil, errors.New("the key material is malformed, or the point is not on the curve")
+	}
+	if err := checkPublicKey(jwk.Key()); err != nil {
+		return nil, err
+	}
+	return &verifyKey{kid: m.KID, alg: string(m.ALG), kty: string(m.KTY), curve: string(m.CRV), key: jwk.Key()}, nil
+}
+
+func checkPublicOnly(m jwkset.JWKMarshal) error {
+	if m.KTY == jwkset.KtyOct || m.K != "" {
+		return errors.New("a symmetric key has no place in a set of public keys")
+	}
+	if m.D+m.P+m.Q+m.DP+m.DQ+m.QI != "" || len(m.OTH) > 0 {
+		return errors.New("this is a private key; publish only its public part, and consider it leaked")
+	}
+	return nil
+}
+
+// checkPurpose finds keys that are for something else: use, key_ops (RFC 7517
+// sections 4.2 and 4.3), kty, crv and alg.
+func checkPurpose(m jwkset.JWKMarshal) error {
+	a, known := algorithms[string(m.ALG)]
+	switch {
+	case m.USE != "" && m.USE != jwkset.UseSig:
+		return fmt.Errorf("%w: its use is not sig", errForeign)
+	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
+		return fmt.Errorf("%w: its key_ops lack verify", errForeign)
+	case m.KTY == "":
+		return errors.New("the key has no kty")
+	case !supportedShape(string(m.KTY), string(m.CRV)):
+		return fmt.Errorf("%w: its kty or crv is not supported", errForeign)
+	case m.ALG != "" && !known:
+		return fmt.Errorf("%w: its alg is not supported", errForeign)
+	case known && (a.kty != string(m.KTY) || a.curve != string(m.CRV)):
+		return errors.New("its alg contradicts its kty or crv")
+	}
+	return nil
+}
+
+// supportedShape reports whether any algorithm takes keys of this type and
+// curve.
+func supportedShape(kty, curve string) bool {
+	for _, a := range algorithms {
+		if a.kty == kty && a.curve == curve {
+			return true
+		}
+	}
+	return false
+}
+
+// checkMembers refuses what jwkset would let pass: padding and line breaks in
+// base64url, an exponent that overflows, members of another key type.
+func checkMembers(m jwkset.JWKMarshal) error {
+	if len(m.KID) > maxKeyIDLen || strings.IndexByte(m.KID, 0) >= 0 {
+		return fmt.Errorf("its kid is longer than %d bytes or contains NUL", maxKeyIDLen)
+	}
+	if m.KTY == jwkset.KtyRSA && m.X+m.Y != "" || m.KTY != jwkset.KtyRSA && m.N+m.E != "" {
+		return errors.New("it has members of another kty")
+	}
+	for _, s := range []string{m.N, m.E, m.X, m.Y} {
+		if _, ok := decodeSegment(s); s != "" && !ok {
+			return errors.New("a member is not canonical base64url")
+		}
+	}
+	if e, _ := decodeSegment(m.E); len(e) > 4 {
+		return errors.New("the RSA exponent is larger than 32 bits")
+	}
+	if base64.RawURLEncoding.DecodedLen(len(m.N)) > 2*maxRSABits/8 {
+		return fmt.Errorf("the RSA key has more than %d bits", maxRSABits)
+	}
+	return nil
+}

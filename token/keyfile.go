@@ -1,0 +1,136 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+)
+
+// LoadKeySet reads a file written by Save: a JWK Set of private ES256 keys, the
+// first of which signs. A file that others than its owner and group can read,
+// or that its group can write, is refused.
+func LoadKeySet(path string) (*KeySet, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("token: key file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o027 != 0 {
+		return nil, fmt.Errorf("token: key file %s has mode %04o; private keys need 0600", path, mode)
+	}
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("token: key file: %w", err)
+	}
+	pairs, err := parsePrivateKeys(raw)
+	if err != nil {
+		return nil, fmt.Errorf("token: key file %s: %w", path, err)
+	}
+	s := new(KeySet)
+	return s, s.replaceLocked(pairs) // nobody else has s yet
+}
+
+// parsePrivateKeys reads a JWK Set of private ES256 keys. Its errors repeat
+// nothing of raw.
+func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
+	var doc jwkset.JWKSMarshal
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, errors.New("not a JWK Set")
+	}
+	if len(doc.Keys) == 0 || len(doc.Keys) > maxJWKSKeys {
+		return nil, fmt.Errorf("has %d keys; 1 to %d are allowed", len(doc.Keys), maxJWKSKeys)
+	}
+	pairs := make([]*signingKey, len(doc.Keys))
+	for i, m := range doc.Keys {
+		k, err := parsePrivateKey(m)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		pairs[i] = k
+	}
+	return pairs, nil
+}
+
+func parsePrivateKey(m jwkset.JWKMarshal) (*signingKey, error) {
+	if m.KTY != jwkset.KtyEC || m.CRV != jwkset.CrvP256 || m.D == "" {
+		return nil, errors.New("not a private ES256 key (kty EC, crv P-256, with d)")
+	}
+	jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return nil, errors.New("the key material is malformed")
+	}
+	private, ok := jwk.Key().(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("not a private ES256 key")
+	}
+	if !matches(private) {
+		return nil, errors.New("the public part does not belong to the private part")
+	}
+	k, err := newSigningKey(private)
+	if err == nil && m.KID != "" {
+		if len(m.KID) > maxKeyIDLen {
+			return nil, fmt.Errorf("its kid is longer than %d bytes", maxKeyIDLen)
+		}
+		k.kid = m.KID // tokens out there name it
+	}
+	return k, err
+}
+
+// matches reports whether the halves of a key belong together: jwkset does not
+// look, and a key whose own tokens don't verify logs everybody out.
+func matches(private *ecdsa.PrivateKey) bool {
+	b, err := private.Bytes()
+	if err != nil {
+		return false
+	}
+	own, err := ecdsa.ParseRawPrivateKey(private.Curve, b)
+	return err == nil && own.PublicKey.Equal(&private.PublicKey)
+}
+
+// Save writes the keys, private parts included, to path with mode 0600. The
+// file is replaced as a whole and durably, or left as it was.
+func (s *KeySet) Save(path string) error {
+	b, err := s.marshal(true)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(path, append(b, '\n')); err != nil {
+		return fmt.Errorf("token: saving keys: %w", err)
+	}
+	return nil
+}
+
+func replaceFile(path string, content []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".keys-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a rename in dir survive a loss of power.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,110 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Option changes what Middleware does.
+type Option func(*middleware)
+
+// Realm names the protected area in challenges. The default is "rescind".
+func Realm(realm string) Option {
+	return func(m *middleware) { m.realm = realm }
+}
+
+// AcceptStale lets tokens pass that no known revocation covers even where the
+// node's policy is to reject while it may be behind: for routes where being
+// available matters more. A token known to be revoked is refused all the same,
+// and so is everything until the node is ready.
+func AcceptStale() Option {
+	return func(m *middleware) { m.rules.acceptStale = true }
+}
+
+// ErrorHandler answers requests that are refused, instead of WriteError.
+func ErrorHandler(h func(http.ResponseWriter, *http.Request, error)) Option {
+	return func(m *middleware) { m.onError = h }
+}
+
+type middleware struct {
+	verifier *Verifier
+	realm    string
+	rules    rules
+	onError  func(http.ResponseWriter, *http.Request, error)
+}
+
+// Middleware lets a request through to the handler only with a bearer token
+// that v accepts, which the handler finds with FromContext. Other requests get
+// the answer of WriteError: 401 without a good token, 503 while this node can't
+// know.
+func Middleware(v *Verifier, opts ...Option) func(http.Handler) http.Handler {
+	m := &middleware{verifier: v, realm: "rescind"}
+	for _, o := range opts {
+		o(m)
+	}
+	if m.onError == nil {
+		m.onError = func(w http.ResponseWriter, _ *http.Request, err error) { WriteError(w, err, m.realm) }
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(w, r, next) })
+	}
+}
+
+func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	raw, err := Bearer(r)
+	if err != nil {
+		m.onError(w, r, err)
+		return
+	}
+	verified, err := m.verifier.verify(raw, m.rules)
+	if err != nil {
+		m.onError(w, r, err)
+		return
+	}
+	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, verified)))
+}
+
+// Bearer returns the token of the Authorization header (RFC 6750 section 2.1).
+// The error is ErrNoToken if there is none or it is of another scheme, and
+// ErrRequest if there are several: servers disagree on which one counts. Tokens
+// in the query or the body are not looked at.
+func Bearer(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	if len(values) > 1 {
+		return "", refuse(ErrRequest, "request", "there is more than one Authorization header")
+	}
+	if len(values) == 0 {
+		return "", refuse(ErrNoToken, "request", "a bearer token is required")
+	}
+	scheme, raw, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", refuse(ErrNoToken, "request", "a bearer token is required")
+	}
+	raw = strings.Trim(raw, " ")
+	if raw == "" || strings.ContainsAny(raw, " ,\t") {
+		return "", refuse(ErrRequest, "request", "the Authorization header does not hold exactly one token")
+	}
+	return raw, nil
+}
+
+type contextKey struct{}
+
+// FromContext returns the token with which Middleware let a request through.
+func FromContext(ctx context.Context) (*Verified, bool) {
+	v, ok := ctx.Value(contextKey{}).(*Verified)
+	return v, ok
+}
+
+// ClaimsFrom decodes the claims of the token with which Middleware let a
+// request through. The error is ErrNoToken if ctx does not come from there, and
+// else that of Verified.Decode.
+func ClaimsFrom[T any](ctx context.Context) (claims T, err error) {
+	v, ok := FromContext(ctx)
+	if !ok {
+		return claims, errors.Join(errors.New("token: the request did not pass the middleware"), ErrNoToken)
+	}
+	err = v.Decode(&claims)
+	return claims, err
+}

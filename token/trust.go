@@ -1,0 +1,122 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"rescind"
+)
+
+// trusted is one issuer with its rules resolved and its keys at hand.
+type trusted struct {
+	IssuerConfig
+	allowed map[string]*algorithm
+	types   []string
+
+	// keys returns the current set without waiting, or nil if none has been
+	// had yet.
+	keys func() *keySet
+
+	remote *remote // nil unless the keys come from a URL
+}
+
+func newTrusted(c IssuerConfig, v *VerifierConfig) (*trusted, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	allowed, err := allowList(c.Algorithms)
+	if err != nil {
+		return nil, err
+	}
+	t := &trusted{IssuerConfig: c, allowed: allowed, types: c.accessTypes()}
+	t.HS256Secret, t.JWKS = nil, nil // held once, by the key set
+	switch {
+	case c.JWKSURL != "":
+		t.remote, err = newRemote(c.JWKSURL, v)
+		if err != nil {
+			return nil, fmt.Errorf("jwks-url: %w", err)
+		}
+		t.keys = t.remote.set.Load
+	case c.Keys != nil:
+		t.keys = c.Keys.public.Load
+	default:
+		set, err := c.loadKeys(allowed)
+		if err != nil {
+			return nil, err
+		}
+		t.keys = func() *keySet { return set }
+	}
+	return t, nil
+}
+
+// loadKeys reads keys that are at hand when the verifier starts.
+func (c IssuerConfig) loadKeys(allowed map[string]*algorithm) (*keySet, error) {
+	switch {
+	case c.JWKSFile != "":
+		raw, err := readFile(c.JWKSFile)
+		if err != nil {
+			return nil, fmt.Errorf("jwks-file: %w", err)
+		}
+		set, err := parseJWKS(raw, false)
+		if err != nil {
+			return nil, fmt.Errorf("jwks-file %s: %w", c.JWKSFile, err)
+		}
+		return set, nil
+	case len(c.JWKS) > 0:
+		set, err := parseJWKS(c.JWKS, false)
+		if err != nil {
+			return nil, fmt.Errorf("JWKS: %w", err)
+		}
+		return set, nil
+	case c.HS256SecretFile != "":
+		secret, err := readFile(c.HS256SecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("hs256-secret-file: %w", err)
+		}
+		return secretSet(trimNewline(secret), allowed)
+	default:
+		return secretSet(append([]byte(nil), c.HS256Secret...), allowed)
+	}
+}
+
+func secretSet(secret []byte, allowed map[string]*algorithm) (*keySet, error) {
+	if err := checkSecret(secret, allowed); err != nil {
+		return nil, err
+	}
+	return newKeySet([]*verifyKey{{kty: "oct", key: secret}})
+}
+
+// readFile reads a small file whole; no key set is larger than maxJWKSBytes.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxJWKSBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxJWKSBytes)
+	}
+	return os.ReadFile(path)
+}
+
+// key finds the key for a token. It never waits: a kid that is not in a set
+// from a URL starts a refresh in the background, and the error then is
+// ErrNotReady too, unless the token claims to be older than the set, which
+// would then have to have its key. That claim is not verified yet; who lies
+// only chooses between two refusals.
+func (t *trusted) key(h header, a *algorithm, issued rescind.Millis) (*verifyKey, *keySet, error) {
+	set := t.keys()
+	if set == nil {
+		return nil, nil, refuse(errKeysPending, "key", "the keys of the issuer have not been loaded yet")
+	}
+	k, err := set.find(h.kid, h.alg, a)
+	switch {
+	case errors.Is(err, ErrAlgorithm):
+		return nil, nil, refuse(err, "key", "the key is not for the algorithm of the token")
+	case err != nil && t.remote != nil && t.remote.outdated(issued):
+		return nil, nil, refuse(errKeysPending, "key", "the key is not known yet; the keys of the issuer are being fetched")
+	case err != nil:
+		return nil, nil, refuse(err, "key", "no key of the issuer has the kid of the token, or fits if it has none")
+	}
+	return k, set, nil
+}

@@ -1,0 +1,97 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"rescind"
+)
+
+// withDefaults returns c with its zero values resolved, or what is wrong.
+func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
+	setDefault(&c.Leeway, DefaultLeeway)
+	c.Leeway = max(c.Leeway, 0)
+	setDefault(&c.MaxLifetime, DefaultMaxLifetime)
+	setDefault(&c.MaxTokenBytes, DefaultMaxTokenBytes)
+	setDefault(&c.MaxDepth, DefaultMaxDepth)
+	setDefault(&c.CacheTokens, DefaultCacheTokens)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	switch {
+	case len(c.Issuers) == 0:
+		return c, errors.New("Issuers is empty; name at least one")
+	case c.Checker == nil && !c.DangerouslyIgnoreRevocations:
+		return c, errors.New("Checker is nil; pass a *cluster.Node")
+	case c.Checker != nil && c.DangerouslyIgnoreRevocations:
+		return c, errors.New("there is a Checker, but DangerouslyIgnoreRevocations is set")
+	case c.Leeway > rescind.MaxLeeway:
+		return c, fmt.Errorf("Leeway is %v; at most %v is allowed", c.Leeway, rescind.MaxLeeway)
+	case c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit:
+		return c, fmt.Errorf("MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	case c.MaxTokenBytes < 0 || c.MaxDepth < 0:
+		return c, errors.New("MaxTokenBytes and MaxDepth must not be negative")
+	}
+	return c, nil
+}
+
+// validate reports what is wrong with c apart from its keys.
+func (c IssuerConfig) validate() error {
+	if err := (rescind.Key{Scope: rescind.ScopeIss, Issuer: c.Issuer}).Validate(); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	for _, t := range c.Types {
+		if t = normalType(t); t == TypeRefresh || t == TypeLogout || t == typeID {
+			return fmt.Errorf("types: %s is no access token", t)
+		}
+	}
+	return c.validateSource()
+}
+
+func (c IssuerConfig) validateSource() error {
+	secret := len(c.HS256Secret) > 0 || c.HS256SecretFile != ""
+	sources := 0
+	for _, set := range []bool{c.JWKSURL != "", c.JWKSFile != "", len(c.JWKS) > 0, c.Keys != nil, len(c.HS256Secret) > 0, c.HS256SecretFile != ""} {
+		if set {
+			sources++
+		}
+	}
+	if c.Keys != nil && c.Keys.public.Load() == nil {
+		return errors.New("Keys is empty; use GenerateKeySet or LoadKeySet")
+	}
+	if sources != 1 {
+		return errors.New("exactly one source of keys is needed: jwks-url, jwks-file, hs256-secret-file or, in code, JWKS, Keys or HS256Secret")
+	}
+	for _, a := range c.Algorithms {
+		if strings.HasPrefix(a, "HS") != secret {
+			return errors.New("algorithms: HS256, HS384 and HS512 go with a secret, and only with one")
+		}
+	}
+	return nil
+}
+
+// accessTypes returns the accepted types of access tokens in normal form.
+func (c IssuerConfig) accessTypes() []string {
+	if len(c.Types) == 0 {
+		return []string{"", TypeJWT, TypeAccess}
+	}
+	types := slices.Clone(c.Types)
+	for i, t := range types {
+		types[i] = normalType(t)
+	}
+	return types
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

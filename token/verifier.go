@@ -1,0 +1,158 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"rescind"
+)
+
+// Verifier judges tokens. It is safe for concurrent use.
+type Verifier struct {
+	config  VerifierConfig
+	issuers map[string]*trusted
+	cache   *cache
+
+	stop    context.CancelFunc
+	running sync.WaitGroup // the loops of the remote key sets
+}
+
+// NewVerifier returns a Verifier, or says what is wrong with c: every key that
+// is at hand is loaded and checked. Keys at a URL are fetched in the background,
+// and until they arrive tokens are refused with ErrNotReady; so an issuer that
+// is down does not keep a service from starting. ctx governs construction only.
+func NewVerifier(ctx context.Context, c VerifierConfig) (*Verifier, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("token: making a verifier: %w", err)
+	}
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("token: VerifierConfig: %w", err)
+	}
+	v := &Verifier{config: c, issuers: make(map[string]*trusted), cache: newCache(c.CacheTokens)}
+	for i, ic := range c.Issuers {
+		t, err := newTrusted(ic, &c)
+		if err != nil {
+			return nil, fmt.Errorf("token: issuer %d (%.80q): %w", i+1, ic.Issuer, err)
+		}
+		if v.issuers[ic.Issuer] != nil {
+			return nil, fmt.Errorf("token: issuer %d (%.80q) is configured twice", i+1, ic.Issuer)
+		}
+		v.issuers[ic.Issuer] = t
+	}
+	v.config.Issuers = nil // may hold secrets; the key sets hold them once
+	v.start()
+	return v, nil
+}
+
+func (v *Verifier) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	v.stop = stop
+	for _, t := range v.issuers {
+		if t.remote != nil {
+			v.running.Go(func() { t.remote.run(ctx) })
+		}
+	}
+}
+
+// Close stops the background loops and waits for them. It may be called more
+// than once. Verifying goes on working with the keys at hand.
+func (v *Verifier) Close() {
+	v.stop()
+	v.running.Wait()
+	for _, t := range v.issuers {
+		if t.remote != nil {
+			t.remote.client.CloseIdleConnections()
+		}
+	}
+}
+
+// Verify returns what raw, an access token, says if it may be used right now:
+// form, signature, issuer, type, audience, times and revocation are in order.
+// Otherwise the error is an *Error and matches one of the sentinels. It does no
+// I/O.
+func (v *Verifier) Verify(raw string) (*Verified, error) {
+	return v.verify(raw, rules{})
+}
+
+// Inspection says what VerifyIgnoringRevocation lets pass.
+type Inspection struct {
+	// AllowExpired accepts a token after its exp.
+	AllowExpired bool
+
+	// Types are accepted besides the access tokens', e.g. TypeRefresh; see
+	// Verified.Type.
+	Types []string
+}
+
+// VerifyIgnoringRevocation is Verify without the question whether the token is
+// revoked, and with the exceptions of i. It serves end points that revoke or
+// describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
+// answer open a door: the token may have been revoked long ago.
+func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
+	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, types: i.Types})
+}
+
+// rules are the exceptions from Verify's judgement; the zero value has none.
+type rules struct {
+	ignoreRevocation bool
+	allowExpired     bool
+	acceptStale      bool
+	types            []string // accepted besides the issuer's
+}
+
+func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
+	a := v.cache.get(raw)
+	if a == nil {
+		var err error
+		if a, err = v.authenticate(raw); err != nil {
+			return nil, err
+		}
+		v.cache.put(raw, a)
+	}
+	now := v.config.Now()
+	if err := v.judge(a, r, rescind.MillisOf(now)); err != nil {
+		return nil, err
+	}
+	if !r.ignoreRevocation {
+		if err := v.checkRevocation(a.Token, r.acceptStale); err != nil {
+			return nil, err
+		}
+	}
+	verified := a.Verified
+	verified.at = now
+	return &verified, nil
+}
+
+// checkRevocation asks the Checker. Only Valid passes: an answer that a later
+// version might add is no permission.
+func (v *Verifier) checkRevocation(t rescind.Token, acceptStale bool) error {
+	if v.config.Checker == nil {
+		return nil
+	}
+	return verdictError(v.config.Checker.Check(t), acceptStale)
+}
+
+func verdictError(verdict rescind.Verdict, acceptStale bool) error {
+	switch {
+	case verdict == rescind.Valid, verdict == rescind.Stale && acceptStale:
+		return nil
+	case verdict == rescind.Revoked:
+		return refuse(ErrRevoked, "revocation", "the token has been revoked")
+	case verdict == rescind.Stale:
+		return refuse(ErrStale, "revocation", "this node may be too far behind to tell whether the token is revoked")
+	default:
+		return refuse(ErrNotReady, "revocation", "this node has not loaded its revocations yet")
+	}
+}
+
+// horizon is the latest expiry that a token issued at iat, or without iat seen
+// at now, may have.
+func horizon(iat, now rescind.Millis, maxLifetime time.Duration) rescind.Millis {
+	if iat == 0 {
+		iat = now
+	}
+	return iat.Add(maxLifetime)
+}
