@@ -88,7 +88,8 @@ type IssuerConfig struct {
 	AuthTime bool `json:"auth-time" yaml:"auth-time"`
 }
 
-// VerifierConfig configures a Verifier. Issuers and Checker are required.
+// VerifierConfig configures a Verifier. Checker is required. Without Issuers
+// every token is refused.
 type VerifierConfig struct {
 	Issuers []IssuerConfig
 

@@ -21,7 +21,6 @@ func TestConfigMistakesAreExplained(t *testing.T) {
 		change func(*VerifierConfig)
 		want   string
 	}{
-		"no issuers":     {func(c *VerifierConfig) { c.Issuers = nil }, "Issuers is empty"},
 		"no checker":     {func(c *VerifierConfig) { c.Checker = nil }, "Checker is nil"},
 		"contradiction":  {func(c *VerifierConfig) { c.DangerouslyIgnoreRevocations = true }, "there is a Checker"},
 		"leeway":         {func(c *VerifierConfig) { c.Leeway = time.Minute + 1 }, "Leeway"},

@@ -26,8 +26,6 @@ func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 		c.Logger = slog.Default()
 	}
 	switch {
-	case len(c.Issuers) == 0:
-		return c, errors.New("Issuers is empty; name at least one")
 	case c.Checker == nil && !c.DangerouslyIgnoreRevocations:
 		return c, errors.New("Checker is nil; pass a *cluster.Node")
 	case c.Checker != nil && c.DangerouslyIgnoreRevocations:
