@@ -1,0 +1,139 @@
+// Package httpapi is the HTTP face of one Rescind node: forward-auth, logout,
+// admin, OAuth, health and metrics.
+//
+// It guarantees:
+//   - A token that the node knows to be revoked is always answered by 401, and
+//     "cannot know right now" always by 503, never by 401: clients throw their
+//     refresh token away on a 401.
+//   - A receipt (201 or 200) says that the revocation is durable here and on as
+//     many nodes as were asked for. 202 says that it is durable here.
+//   - No token, secret or identifier is written to a log, a metric or a
+//     problem.
+//   - Admin endpoints and introspection are closed unless an admin token is
+//     configured. It counts in the Authorization header only.
+//
+// Requests are bounded: 64 KiB of body, uncompressed, of the stated media type;
+// JSON without unknown or duplicate members. Errors are RFC 9457 problems, at
+// the OAuth endpoints the errors of RFC 6749.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"rescind"
+	"rescind/cluster"
+	"rescind/token"
+)
+
+// Node is what the API needs of a node; *cluster.Node is one. Its methods are
+// safe for concurrent use.
+type Node interface {
+	// Check answers from memory, without waiting.
+	Check(rescind.Token) rescind.Verdict
+
+	// Revoke returns once the revocation is durable on this node and on as
+	// many others as asked for. If ctx ends after the first and before the
+	// second, it returns the receipt together with rescind.ErrUnconfirmed.
+	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
+
+	Status() cluster.Status
+}
+
+// Config says what an API serves. Node and Verifier are required.
+type Config struct {
+	Node     Node
+	Verifier *token.Verifier
+
+	// Issuer stands in for an iss that a revocation leaves out. Set it where
+	// exactly one issuer is configured. Empty means that iss must be stated.
+	Issuer string
+
+	// AdminToken opens the admin endpoints and introspection to whoever sends
+	// it as a bearer token. nil means that they are off.
+	AdminToken []byte
+
+	// JWKS returns the public keys of a local issuer as a JWK Set, e.g.
+	// token.KeySet.JWKS. nil means that there are none to show.
+	JWKS func() ([]byte, error)
+
+	// MaxLifetime is the longest lifetime of any token, as the node is
+	// configured; a revocation may not reach beyond it. 0 means 30 days.
+	MaxLifetime time.Duration
+
+	// AckTimeout is how long a revocation waits for other nodes unless the
+	// caller says otherwise. 0 means 2 s, and it is at most one minute.
+	AckTimeout time.Duration
+
+	// Version of the software, as metrics and the index show it. Empty means
+	// "dev".
+	Version string
+
+	// Logger receives the audit trail and internal errors. nil means
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Node == nil {
+		return c, errors.New("httpapi: Config.Node is nil")
+	}
+	if c.Verifier == nil {
+		return c, errors.New("httpapi: Config.Verifier is nil")
+	}
+	if c.MaxLifetime == 0 {
+		c.MaxLifetime = 30 * 24 * time.Hour
+	}
+	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
+		return c, fmt.Errorf("httpapi: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	}
+	if c.AckTimeout == 0 {
+		c.AckTimeout = 2 * time.Second
+	}
+	if c.AckTimeout < 0 || c.AckTimeout > maxWait {
+		return c, fmt.Errorf("httpapi: Config.AckTimeout is %v; use at most %v", c.AckTimeout, maxWait)
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+// API serves one node. It starts no goroutine and needs no closing.
+type API struct {
+	cfg      Config
+	log      *slog.Logger
+	admin    admin
+	metrics  *metrics
+	routes   map[string]route
+	draining atomic.Bool
+}
+
+// New returns the API of a node, or what is wrong with cfg.
+func New(cfg Config) (*API, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, log: cfg.Logger, routes: make(map[string]route)}
+	if err := a.admin.set(cfg.AdminToken); err != nil {
+		return nil, err
+	}
+	a.cfg.AdminToken = nil // the digest is enough
+	a.metrics = newMetrics(cfg, a.draining.Load)
+	for _, rt := range a.table() {
+		a.routes[rt.path] = rt
+	}
+	return a, nil
+}
+
+// Handler returns the handler of every endpoint.
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serveHTTP) }

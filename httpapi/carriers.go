@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rescind/cluster"
+)
+
+// carrierJSON is a way in which messages travel, as operators read it.
+type carrierJSON struct {
+	Name          string `json:"name"`
+	Connected     bool   `json:"connected"`
+	Members       int    `json:"members"` // 0 where the carrier has no membership
+	Sent          uint64 `json:"sent"`
+	SentBytes     uint64 `json:"sent_bytes"`
+	Received      uint64 `json:"received"`
+	ReceivedBytes uint64 `json:"received_bytes"`
+	Dropped       uint64 `json:"dropped"`
+	Errors        uint64 `json:"errors"`
+}
+
+func carriersOf(st cluster.Status) []carrierJSON {
+	out := make([]carrierJSON, 0, len(st.Carriers))
+	for _, c := range st.Carriers {
+		out = append(out, carrierJSON{
+			Name:          c.Name,
+			Connected:     c.Connected,
+			Members:       c.Members,
+			Sent:          c.Sent,
+			SentBytes:     c.SentBytes,
+			Received:      c.Received,
+			ReceivedBytes: c.ReceivedBytes,
+			Dropped:       c.Dropped,
+			Errors:        c.Errors,
+		})
+	}
+	return out
+}
+
+var (
+	descConnected     = desc("carrier_connected", "1 if the carrier reaches another member, or a server.", "carrier")
+	descSent          = desc("carrier_sent_messages_total", "Messages handed to the network.", "carrier")
+	descSentBytes     = desc("carrier_sent_bytes_total", "Bytes handed to the network.", "carrier")
+	descReceived      = desc("carrier_received_messages_total", "Messages received.", "carrier")
+	descReceivedBytes = desc("carrier_received_bytes_total", "Bytes received.", "carrier")
+	descNotSent       = desc("carrier_dropped_messages_total", "Messages not sent: the queue was full, they were too large, or nobody was connected.", "carrier")
+	descErrors        = desc("carrier_errors_total", "Failures of sending and connecting.", "carrier")
+)
+
+func describeCarriers(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descErrors} {
+		ch <- d
+	}
+}
+
+func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
+	for _, c := range st.Carriers {
+		name := labelValue(c.Name)
+		gauge(ch, descConnected, boolGauge(c.Connected), name)
+		counter(ch, descSent, c.Sent, name)
+		counter(ch, descSentBytes, c.SentBytes, name)
+		counter(ch, descReceived, c.Received, name)
+		counter(ch, descReceivedBytes, c.ReceivedBytes, name)
+		counter(ch, descNotSent, c.Dropped, name)
+		counter(ch, descErrors, c.Errors, name)
+	}
+}

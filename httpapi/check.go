@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"rescind"
+	"rescind/token"
+)
+
+// Canonical names of the headers that tell a proxy whose token it was.
+const (
+	headerSubject = "X-Auth-Subject"
+	headerSession = "X-Auth-Session"
+	headerTokenID = "X-Auth-Token-Id"
+)
+
+// check answers a proxy that asks before it forwards a request: nginx
+// auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz. It
+// takes any method, because some of them repeat the client's, and never reads
+// the body, which may be the client's upload.
+func (a *API) check(w http.ResponseWriter, r *http.Request) {
+	verified, err := a.verifyBearer(r)
+	if err != nil {
+		a.metrics.count(resultOf(err))
+		refuseCheck(w, err)
+		return
+	}
+	a.metrics.count(resultValid)
+	identify(w.Header(), &verified.Token)
+	w.WriteHeader(http.StatusOK)
+}
+
+// refuseCheck answers as everywhere, but never 400: nginx knows 401 and 403
+// for "no" and takes everything else for a failure of this node.
+func refuseCheck(w http.ResponseWriter, err error) {
+	if token.Status(err) == http.StatusBadRequest {
+		w.Header().Set("WWW-Authenticate", token.Challenge(err, realm))
+		kindToken.write(w, reasonOf(err))
+		return
+	}
+	token.WriteError(w, err, realm)
+}
+
+// identify sets all three headers, empty where the token lacks the claim. A
+// header left out would let the client's own X-Auth-Session pass through those
+// proxies that only overwrite what the answer has.
+func identify(h http.Header, t *rescind.Token) {
+	id := t.ID
+	if strings.HasPrefix(id, rescind.DerivedIDPrefix) {
+		id = "" // ours, not the issuer's; nobody outside can use it
+	}
+	values := [...]string{headerValue(t.Subject), headerValue(t.Session), headerValue(id)}
+	h[headerSubject] = values[0:1:1]
+	h[headerSession] = values[1:2:2]
+	h[headerTokenID] = values[2:3:3]
+}
+
+// headerValue percent-encodes what a header can't carry. The encoding is
+// injective, as % itself is encoded: no subject can pass for another one. A
+// comma is encoded, too, since some readers split values there.
+func headerValue(s string) string {
+	n := 0
+	for i := range len(s) {
+		if !headerSafe(s[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	const digits = "0123456789ABCDEF"
+	out := make([]byte, 0, len(s)+2*n)
+	for i := range len(s) {
+		if c := s[i]; headerSafe(c) {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return string(out)
+}
+
+func headerSafe(c byte) bool {
+	return c > ' ' && c < 0x7f && c != '%' && c != ','
+}

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"rescind"
+	"rescind/cluster"
+)
+
+// clusterJSON is a [cluster.Status] as operators read it. Durations carry
+// their unit in the name, and are null where nothing has been measured.
+type clusterJSON struct {
+	Cluster     string          `json:"cluster"`
+	Name        string          `json:"name"`
+	Origin      string          `json:"origin"`
+	Epoch       uint64          `json:"epoch"`
+	Version     string          `json:"version"`
+	UptimeMS    float64         `json:"uptime_ms"`
+	Ready       bool            `json:"ready"`
+	Draining    bool            `json:"draining"`
+	Reasons     []string        `json:"reasons"`
+	StalenessMS *float64        `json:"staleness_ms"`
+	Members     []memberJSON    `json:"members"`
+	Revocations revocationsJSON `json:"revocations"`
+	Carriers    []carrierJSON   `json:"carriers"`
+	Counters    countersJSON    `json:"counters"`
+	Window      windowJSON      `json:"window"`
+}
+
+type memberJSON struct {
+	Name        string   `json:"name"`
+	Origin      string   `json:"origin"`
+	Epoch       uint64   `json:"epoch"`
+	State       string   `json:"state"`
+	StalenessMS *float64 `json:"staleness_ms"`
+	LastHeardMS float64  `json:"last_heard_ms"`
+	Behind      uint64   `json:"behind"`
+	Unacked     uint64   `json:"unacked"`
+}
+
+type revocationsJSON struct {
+	Total   int            `json:"total"`
+	Max     int            `json:"max"`
+	ByScope map[string]int `json:"by_scope"`
+}
+
+type countersJSON struct {
+	Revoked       uint64 `json:"revoked"`
+	Applied       uint64 `json:"applied"`
+	Repairs       uint64 `json:"repairs"`
+	StateRequests uint64 `json:"state_requests"`
+	Swept         uint64 `json:"swept"`
+	Refused       uint64 `json:"refused"`
+	Malformed     uint64 `json:"malformed"`
+	Dropped       uint64 `json:"dropped"`
+	Commits       uint64 `json:"commits"`
+}
+
+// windowJSON is the propagation window of the revocations accepted here.
+type windowJSON struct {
+	Count   uint64       `json:"count"`
+	SumMS   float64      `json:"sum_ms"`
+	Buckets []bucketJSON `json:"buckets"`
+}
+
+type bucketJSON struct {
+	UpToMS *float64 `json:"up_to_ms"` // null: no upper bound
+	Count  uint64   `json:"count"`    // in this bucket alone
+}
+
+func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
+	st := a.cfg.Node.Status()
+	writeJSON(w, http.StatusOK, clusterJSON{
+		Cluster:     st.Cluster,
+		Name:        st.Name,
+		Origin:      st.Origin,
+		Epoch:       st.Epoch,
+		Version:     a.cfg.Version,
+		UptimeMS:    millis(st.Uptime),
+		Ready:       st.Ready && !a.draining.Load(),
+		Draining:    a.draining.Load(),
+		Reasons:     append([]string{}, st.Reasons...),
+		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
+		Members:     membersOf(st.Members),
+		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, ByScope: byScope(st.Revocations)},
+		Carriers:    carriersOf(st),
+		Counters:    countersOf(st.Counters),
+		Window:      windowOf(st.Window),
+	})
+}
+
+func membersOf(members []cluster.Member) []memberJSON {
+	out := make([]memberJSON, 0, len(members))
+	for _, m := range members {
+		out = append(out, memberJSON{
+			Name:        m.Name,
+			Origin:      m.Origin,
+			Epoch:       m.Epoch,
+			State:       string(m.State),
+			StalenessMS: millisOrNull(m.Staleness, m.Known),
+			LastHeardMS: millis(m.LastHeard),
+			Behind:      m.Behind,
+			Unacked:     m.Unacked,
+		})
+	}
+	return out
+}
+
+func countersOf(n cluster.Counters) countersJSON {
+	return countersJSON{
+		Revoked:       n.Revoked,
+		Applied:       n.Applied,
+		Repairs:       n.Repairs,
+		StateRequests: n.StateRequests,
+		Swept:         n.Swept,
+		Refused:       n.Refused,
+		Malformed:     n.Malformed,
+		Dropped:       n.Dropped,
+		Commits:       n.Commits,
+	}
+}
+
+// byScope lists every scope, also those that hold nothing.
+func byScope(counts map[rescind.Scope]int) map[string]int {
+	out := make(map[string]int, rescind.NumScopes)
+	for _, scope := range rescind.Scopes() {
+		out[scope.String()] = counts[scope]
+	}
+	return out
+}
+
+func windowOf(h cluster.Histogram) windowJSON {
+	out := windowJSON{SumMS: millis(h.Sum), Buckets: make([]bucketJSON, 0, len(h.Counts))}
+	for i, n := range h.Counts {
+		out.Count += n
+		bucket := bucketJSON{Count: n}
+		if i < len(h.Bounds) {
+			bucket.UpToMS = millisOrNull(h.Bounds[i], true)
+		}
+		out.Buckets = append(out.Buckets, bucket)
+	}
+	return out
+}

@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestClusterView(t *testing.T) {
+	r := newRig(t)
+	r.node.status = fullStatus()
+	rec := r.do("GET", "/v1/cluster", testAdmin, "", "")
+	wantStatus(t, rec, http.StatusOK)
+	body := rec.Body.String()
+	for _, want := range []string{
+		`{"cluster":"prod","name":"a","origin":"00000000000000aa","epoch":3,"version":"v0.0.0-test","uptime_ms":90000,"ready":true,"draining":false,"reasons":["b is silent"],"staleness_ms":120,`,
+		`{"name":"b","origin":"00000000000000bb","epoch":2,"state":"silent","staleness_ms":120,"last_heard_ms":1000,"behind":4,"unacked":5}`,
+		`"name":"c","origin":"00000000000000cc","epoch":0,"state":"alive","staleness_ms":null,"last_heard_ms":10`,
+		`"total":9,"max":1000`, `"jti":7`, `"kid":0`,
+		`"counters":{"revoked":1,"applied":2,"repairs":3,"state_requests":4,"swept":5,"refused":6,"malformed":7,"dropped":9,"commits":8}`,
+		`{"name":"gossip","connected":true,"members":2,"sent":11,"sent_bytes":12,"received":13,"received_bytes":14,"dropped":15,"errors":16}`,
+		`"window":{"count":10,"sum_ms":100,"buckets":[{"up_to_ms":1,"count":5},{"up_to_ms":10,"count":3},{"up_to_ms":null,"count":2}]}`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the answer lacks %s:\n%s", want, body)
+		}
+	}
+}
+
+func TestClusterViewOfALonelyNode(t *testing.T) {
+	rec := newRig(t).do("GET", "/v1/cluster", testAdmin, "", "")
+	wantStatus(t, rec, http.StatusOK)
+	for _, want := range []string{`"members":[]`, `"carriers":[]`, `"reasons":[]`, `"buckets":[]`} {
+		if !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("the answer lacks %s: %s", want, rec.Body)
+		}
+	}
+}
+
+// A name from another member may be any bytes; the operator must still see
+// the rest.
+func TestClusterViewSurvivesOddNames(t *testing.T) {
+	r := newRig(t)
+	r.node.status = fullStatus()
+	r.node.status.Members[0].Name = "\xff"
+	r.node.status.Reasons = []string{"\xff is silent"}
+	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
+	wantStatus(t, r.do("GET", "/readyz", "", "", ""), http.StatusOK)
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rescind"
+	"rescind/cluster"
+)
+
+// statusCollector makes metrics of a node's status at the moment of a scrape,
+// so that no number is kept twice and none goes stale.
+type statusCollector struct {
+	node     Node
+	draining func() bool
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("rescind_"+name, help, labels, nil)
+}
+
+var (
+	descReady     = desc("ready", "1 if the node answers checks and takes no part in a shutdown.")
+	descMembers   = desc("members", "Other nodes of the cluster by what this one believes of them.", "state")
+	descBound     = desc("staleness_bound_seconds", "Every revocation acknowledged by a listed member longer ago than this is known here; +Inf if no bound can be stated.")
+	descStaleness = desc("staleness_seconds", "The staleness bound with respect to one peer; +Inf until it has been measured.", "peer")
+	descHeld      = desc("revocations", "Live revocations.", "scope")
+	descLimit     = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
+	descWindow    = desc("propagation_seconds", "Time from a revocation's acceptance here until another node's acknowledgement arrived, on this node's clock.")
+
+	descRevoked   = desc("revocations_accepted_total", "Revocations accepted by this node.")
+	descApplied   = desc("records_applied_total", "Records from other nodes that changed the local set.")
+	descRepairs   = desc("repairs_total", "Ranges asked for because of a gap.")
+	descState     = desc("state_requests_total", "Chunks of full state asked for.")
+	descSwept     = desc("records_swept_total", "Records forgotten after their expiry.")
+	descRefused   = desc("messages_refused_total", "Messages not sealed with this cluster's key, or of another cluster or version.")
+	descMalformed = desc("messages_malformed_total", "Sealed messages that could not be understood.")
+	descDropped   = desc("messages_dropped_total", "Messages that came faster than they could be taken.")
+	descCommits   = desc("store_commits_total", "Synced writes to the store.")
+)
+
+// Describe implements prometheus.Collector.
+func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descWindow,
+		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
+	} {
+		ch <- d
+	}
+	describeCarriers(ch)
+}
+
+// Collect implements prometheus.Collector.
+func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	st := c.node.Status()
+	gauge(ch, descReady, boolGauge(st.Ready && !c.draining()))
+	gauge(ch, descBound, staleness(st.Staleness.Bound, st.Staleness.Known))
+	gauge(ch, descLimit, float64(st.Max))
+	for _, scope := range rescind.Scopes() {
+		gauge(ch, descHeld, float64(st.Revocations[scope]), scope.String())
+	}
+	collectMembers(ch, st.Members)
+	collectCounters(ch, st.Counters)
+	collectWindow(ch, st.Window)
+	collectCarriers(ch, st)
+}
+
+func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v uint64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+}
+
+func boolGauge(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// staleness is +Inf where it is unknown: a missing series or a 0 would keep
+// every alert on a threshold silent in just the case it is meant for.
+func staleness(d time.Duration, known bool) float64 {
+	if !known {
+		return math.Inf(1)
+	}
+	return d.Seconds()
+}
+
+func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
+	counter(ch, descRevoked, n.Revoked)
+	counter(ch, descApplied, n.Applied)
+	counter(ch, descRepairs, n.Repairs)
+	counter(ch, descState, n.StateRequests)
+	counter(ch, descSwept, n.Swept)
+	counter(ch, descRefused, n.Refused)
+	counter(ch, descMalformed, n.Malformed)
+	counter(ch, descDropped, n.Dropped)
+	counter(ch, descCommits, n.Commits)
+}
+
+func collectWindow(ch chan<- prometheus.Metric, h cluster.Histogram) {
+	var total uint64
+	buckets := make(map[float64]uint64, len(h.Bounds))
+	for i, n := range h.Counts {
+		total += n
+		if i < len(h.Bounds) {
+			buckets[h.Bounds[i].Seconds()] = total
+		}
+	}
+	ch <- prometheus.MustNewConstHistogram(descWindow, total, h.Sum.Seconds(), buckets)
+}
+
+// maxLabel bounds a label's value in bytes.
+const maxLabel = 64
+
+// labelValue makes a name that came from elsewhere fit for a label.
+func labelValue(s string) string {
+	if len(s) > maxLabel {
+		s = s[:maxLabel]
+	}
+	return strings.ToValidUTF8(s, "?")
+}

@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"rescind"
+	"rescind/cluster"
+)
+
+// fakeNode remembers revocations, so that a check follows from them, and fails
+// as told.
+type fakeNode struct {
+	mu      sync.Mutex
+	records map[rescind.Key]rescind.Record
+	calls   []call
+
+	verdict rescind.Verdict // what a check answers for a token nobody revoked
+	err     error           // what Revoke fails with
+	hang    bool            // Revoke waits for acknowledgements that never come
+	acks    []rescind.NodeAck
+	missing []string
+	status  cluster.Status
+}
+
+// call is one call of Revoke.
+type call struct {
+	rev     rescind.Revocation
+	ack     rescind.Ack
+	timeout time.Duration
+}
+
+func newFakeNode() *fakeNode {
+	return &fakeNode{
+		records: make(map[rescind.Key]rescind.Record),
+		verdict: rescind.Valid,
+		acks:    []rescind.NodeAck{{Node: "b", After: 1500 * time.Microsecond}, {Node: "c", After: 2250 * time.Microsecond}},
+		status:  cluster.Status{Cluster: "test", Name: "a", Ready: true, Staleness: cluster.Staleness{Known: true}, Max: 1000},
+	}
+}
+
+func (n *fakeNode) Check(t rescind.Token) rescind.Verdict {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, rec := range n.records {
+		if key.Issuer == t.Issuer && rec.Covers(t.IssuedAt) && (key.Scope == rescind.ScopeIss || t.Value(key.Scope) == key.ID) {
+			return rescind.Revoked
+		}
+	}
+	return n.verdict
+}
+
+func (n *fakeNode) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
+	if n.err != nil {
+		return rescind.Receipt{}, n.err
+	}
+	if err := rev.Validate(); err != nil {
+		return rescind.Receipt{}, err
+	}
+	before, expires, err := rev.Times(time.Now(), 30*24*time.Hour)
+	if err != nil {
+		return rescind.Receipt{}, err
+	}
+	rec := rescind.Record{Digest: rescind.MakeDigest(rev.Scope, 0x0123456789abcdef, 0xfedcba9876543210), IssuedBefore: before, ExpiresAt: expires}
+	receipt := rescind.Receipt{Digest: rec.Digest, IssuedBefore: before, ExpiresAt: expires, Version: "1-1", Acknowledged: n.acks, Missing: n.missing}
+	n.keep(ctx, rev, ack, rec)
+	if n.hang {
+		<-ctx.Done()
+		return receipt, rescind.ErrUnconfirmed
+	}
+	return receipt, nil
+}
+
+func (n *fakeNode) keep(ctx context.Context, rev rescind.Revocation, ack rescind.Ack, rec rescind.Record) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	deadline, _ := ctx.Deadline()
+	n.calls = append(n.calls, call{rev, ack, time.Until(deadline)})
+	n.records[rev.Key] = n.records[rev.Key].Join(rec)
+}
+
+func (n *fakeNode) Status() cluster.Status { return n.status }
+
+func (n *fakeNode) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.records)
+	n.calls = nil
+}
+
+// all returns the calls of Revoke that were accepted.
+func (n *fakeNode) all() []call {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]call(nil), n.calls...)
+}

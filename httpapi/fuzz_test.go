@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rescind"
+)
+
+// FuzzRevocationBody asserts that every body is either refused with a problem,
+// or revokes one valid key within sane times.
+func FuzzRevocationBody(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"scope":"jti","id":"x"}`, `{"scope":"sub","iss":"i","id":"x","issued_before":1700000000.5,"expires_at":"2030-01-01T00:00:00Z","reason":"r"}`,
+		`{"token":"a.b.c"}`, `{"scope":"iss"}`, `{"scope":"jti","id":"\u0000sha256:x"}`, `{"scope":"jti","id":"x","expires_at":1e18}`, `{"scope":"jti","id":"x"}{}`,
+		`{"id":"x","id":"y"}`, "{\"id\":\"\xff\"}", `[[[[[[[[[[`, `{"scope":{"scope":{"scope":{}}}}`, `{"token":"` + access(f) + `"}`,
+	} {
+		f.Add(seed)
+	}
+	r := newRig(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		r := r.in(t)
+		rec := r.post("/v1/revocations", body)
+		calls := r.node.all()
+		switch rec.Code {
+		case http.StatusCreated:
+			if len(calls) != 1 {
+				t.Fatalf("%q: 201 with %d revocations", body, len(calls))
+			}
+			checkRevocation(t, calls[0].rev)
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if len(calls) != 0 {
+				t.Fatalf("%q: refused, and yet revoked", body)
+			}
+		default:
+			t.Fatalf("%q: %d %s", body, rec.Code, rec.Body)
+		}
+	})
+}
+
+func checkRevocation(t *testing.T, rev rescind.Revocation) {
+	t.Helper()
+	if err := rev.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	_, expires, err := rev.Times(time.Now(), 30*24*time.Hour)
+	if err != nil || expires.Time().After(time.Now().Add(30*24*time.Hour+2*rescind.MaxLeeway)) {
+		t.Fatal(expires, err)
+	}
+}
+
+// FuzzIntrospect asserts that no form makes introspection answer anything but
+// its three answers.
+func FuzzIntrospect(f *testing.F) {
+	raw := access(f)
+	for _, seed := range []string{"token=" + raw, "token=" + raw[:len(raw)-1], "token=a&token=b", "token=%zz", "token=a.b.c&token_type_hint=x", "", "token=" + strings.Repeat(".", 100)} {
+		f.Add(seed)
+	}
+	r := newRig(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		r := r.in(t)
+		rec := r.form("/oauth2/introspect", testAdmin, body)
+		answer := rec.Body.String()
+		switch rec.Code {
+		case http.StatusOK:
+			if answer != `{"active":false}` && !strings.Contains(body, strings.Split(raw, ".")[2][:8]) {
+				t.Fatalf("%q: %s", body, answer)
+			}
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if !strings.HasPrefix(answer, `{"error":"invalid_request"`) {
+				t.Fatalf("%q: %s", body, answer)
+			}
+		default:
+			t.Fatalf("%q: %d %s", body, rec.Code, answer)
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are this API's own: a registry of its own keeps an embedder's global
+// one clean, and lets two nodes live in one process.
+type metrics struct {
+	handler      http.Handler
+	checks       [numResults]prometheus.Counter // by result, so that a check looks up no label
+	adminRefused prometheus.Counter
+}
+
+// result is the outcome of one check as it is counted.
+type result uint8
+
+const (
+	resultValid   result = iota
+	resultRevoked        // 401
+	resultExpired        // 401
+	resultInvalid        // 401: forged, malformed, of another issuer or audience
+	resultMissing        // 401: no bearer token, or more than one
+	resultStale          // 503 by the operator's policy
+	resultUnknown        // 503: the node or its keys are not there yet
+	numResults
+)
+
+var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "missing", "stale", "unknown"}
+
+// newMetrics registers everything that /metrics shows.
+func newMetrics(cfg Config, draining func() bool) *metrics {
+	reg := prometheus.NewRegistry()
+	m := &metrics{
+		adminRefused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rescind_admin_refused_total",
+			Help: "Requests to admin endpoints without the admin token.",
+		}),
+	}
+	checks := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rescind_checks_total",
+		Help: "Answers of /v1/check by result.",
+	}, []string{"result"})
+	for i, name := range resultNames {
+		m.checks[i] = checks.WithLabelValues(name)
+	}
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rescind_build_info",
+		Help: "Always 1; the labels say what runs here.",
+	}, []string{"version", "goversion"})
+	info.WithLabelValues(labelValue(cfg.Version), runtime.Version()).Set(1)
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		checks, info, m.adminRefused,
+		&statusCollector{node: cfg.Node, draining: draining},
+	)
+	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),
+
+		// One series that can't be made must not hide the others.
+		ErrorHandling:       promhttp.ContinueOnError,
+		MaxRequestsInFlight: 8,
+	})
+	return m
+}
+
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+func (m *metrics) count(r result) { m.checks[r].Inc() }

@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"rescind"
+	"rescind/cluster"
+)
+
+// fullStatus has a value in every part, and names as odd as a network can
+// bring them.
+func fullStatus() cluster.Status {
+	st := cluster.Status{
+		Cluster: "prod", Name: "a", Origin: "00000000000000aa", Epoch: 3, Uptime: 90 * time.Second, Ready: true, Reasons: []string{"b is silent"},
+		Staleness: cluster.Staleness{Known: true, Bound: 120 * time.Millisecond},
+		Members: []cluster.Member{
+			{Name: "b", Origin: "00000000000000bb", Epoch: 2, State: cluster.MemberSilent, Staleness: 120 * time.Millisecond, Known: true, LastHeard: time.Second, Behind: 4, Unacked: 5},
+			{Name: "c", Origin: "00000000000000cc", State: cluster.MemberAlive, LastHeard: 10 * time.Millisecond},
+			{Name: "d", Origin: "00000000000000dd", State: cluster.MemberLeft},
+		},
+		Revocations: map[rescind.Scope]int{rescind.ScopeJTI: 7, rescind.ScopeSub: 2}, Total: 9, Max: 1000,
+		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8},
+		Window:   cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 10 * time.Millisecond}, Counts: []uint64{5, 3, 2}, Sum: 100 * time.Millisecond},
+	}
+	// Package carrier is none of this package's imports, also not here.
+	st.Carriers = slices.Grow(st.Carriers, 2)[:2]
+	gossip, nats := &st.Carriers[0], &st.Carriers[1]
+	gossip.Name, gossip.Connected, gossip.Members = "gossip", true, 2
+	gossip.Sent, gossip.SentBytes, gossip.Received, gossip.ReceivedBytes = 11, 12, 13, 14
+	gossip.Dropped, gossip.Errors = 15, 16
+	nats.Name = "nats"
+	return st
+}
+
+func scrape(t *testing.T, r *rig) string {
+	t.Helper()
+	rec := r.do("GET", "/metrics", "", "", "")
+	wantStatus(t, rec, http.StatusOK)
+	problems, err := promlint.New(strings.NewReader(rec.Body.String())).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	return rec.Body.String()
+}
+
+func wantLines(t *testing.T, text string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if !strings.Contains("\n"+text, "\n"+line+"\n") {
+			t.Errorf("there is no line %s", line)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	r := newRig(t)
+	r.node.status = fullStatus()
+	r.do("GET", "/v1/check", access(t), "", "")
+	r.do("GET", "/v1/check", "", "", "")
+	r.do("GET", "/v1/check", "x", "", "")
+	r.do("GET", "/v1/check", access(t, "exp", time.Now().Add(-time.Hour).Unix()), "", "")
+	r.do("DELETE", "/v1/session", access(t), "", "")
+	r.do("GET", "/v1/check", access(t), "", "")
+	r.node.verdict = rescind.Stale
+	r.do("GET", "/v1/check", access(t, "sid", "other"), "", "")
+	r.node.verdict = rescind.Unknown
+	r.do("GET", "/v1/check", access(t, "sid", "other"), "", "")
+	text := scrape(t, r)
+	for _, name := range resultNames {
+		wantLines(t, text, `rescind_checks_total{result="`+name+`"} 1`)
+	}
+	wantLines(t, text,
+		`rescind_ready 1`,
+		`rescind_carrier_connected{carrier="gossip"} 1`, `rescind_carrier_connected{carrier="nats"} 0`,
+		`rescind_carrier_sent_messages_total{carrier="gossip"} 11`, `rescind_carrier_sent_bytes_total{carrier="gossip"} 12`,
+		`rescind_carrier_received_messages_total{carrier="gossip"} 13`, `rescind_carrier_received_bytes_total{carrier="gossip"} 14`,
+		`rescind_carrier_dropped_messages_total{carrier="gossip"} 15`, `rescind_carrier_errors_total{carrier="gossip"} 16`,
+		`rescind_members{state="alive"} 1`, `rescind_members{state="silent"} 1`, `rescind_members{state="left"} 1`,
+		`rescind_staleness_bound_seconds 0.12`, `rescind_staleness_seconds{peer="b"} 0.12`, `rescind_staleness_seconds{peer="c"} +Inf`,
+		`rescind_revocations{scope="jti"} 7`, `rescind_revocations{scope="sub"} 2`, `rescind_revocations{scope="kid"} 0`, `rescind_revocations_limit 1000`,
+		`rescind_propagation_seconds_bucket{le="0.001"} 5`, `rescind_propagation_seconds_bucket{le="0.01"} 8`, `rescind_propagation_seconds_bucket{le="+Inf"} 10`,
+		`rescind_propagation_seconds_sum 0.1`, `rescind_propagation_seconds_count 10`,
+		`rescind_revocations_accepted_total 1`, `rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
+		`rescind_records_swept_total 5`, `rescind_messages_refused_total 6`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
+	)
+	if strings.Contains(text, `peer="d"`) {
+		t.Error("a member that left still has a staleness")
+	}
+	if !strings.Contains(text, `rescind_build_info{goversion="go`) || !strings.Contains(text, `version="v0.0.0-test"} 1`) {
+		t.Error("no build info")
+	}
+}
+
+func TestMetricsOfANodeThatDrains(t *testing.T) {
+	r := newRig(t)
+	r.api.Drain()
+	r.node.status.Staleness = cluster.Staleness{}
+	wantLines(t, scrape(t, r), `rescind_ready 0`, `rescind_staleness_bound_seconds +Inf`)
+}
+
+func TestMetricsSurviveOddNames(t *testing.T) {
+	r := newRig(t)
+	for _, name := range []string{"twin", "twin", "\xff\xfe", "", "a\"b\n", strings.Repeat("n", 500), strings.Repeat("n", 501)} {
+		r.node.status.Members = append(r.node.status.Members, cluster.Member{Name: name, State: cluster.MemberAlive, Known: true, Staleness: time.Duration(len(r.node.status.Members)) * time.Second})
+	}
+	r.node.status.Members = append(r.node.status.Members, cluster.Member{Name: "odd", State: "nonsense"})
+	text := scrape(t, r)
+	wantLines(t, text, `rescind_staleness_seconds{peer="twin"} 1`, `rescind_staleness_seconds{peer="`+strings.Repeat("n", maxLabel)+`"} 6`, `rescind_members{state="alive"} 7`)
+	if strings.Contains(text, "nonsense") {
+		t.Error("an unknown state became a label")
+	}
+}
+
+func TestMetricsBoundThePeers(t *testing.T) {
+	r := newRig(t)
+	for i := range 3 * maxPeers {
+		r.node.status.Members = append(r.node.status.Members, cluster.Member{Name: "n" + strconv.Itoa(i), State: cluster.MemberAlive, Known: true, Staleness: time.Duration(i) * time.Second})
+	}
+	text := scrape(t, r)
+	if n := strings.Count(text, "rescind_staleness_seconds{"); n != maxPeers+1 {
+		t.Errorf("%d series, want %d", n, maxPeers+1)
+	}
+	wantLines(t, text, `rescind_staleness_seconds{peer="(other)"} `+strconv.Itoa(3*maxPeers-1))
+}
+
+// Two nodes in one process, and an embedder's own registry, must not collide.
+func TestMetricsAreNotGlobal(t *testing.T) {
+	newRig(t)
+	newRig(t)
+}

@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"rescind/cluster"
+)
+
+var _ Node = (*cluster.Node)(nil)
+
+// TestOnARealNode logs out through a node with a disk of its own, alone.
+func TestOnARealNode(t *testing.T) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	node, err := cluster.Open(t.Context(), cluster.Config{Name: "a", DataDir: t.TempDir(), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := newRig(t, func(c *Config) { c.Node, c.Verifier = node, newVerifier(t, node) })
+	raw := access(t)
+	wantStatus(t, r.do("GET", "/readyz", "", "", ""), http.StatusOK)
+	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusOK)
+	rec := r.do("DELETE", "/v1/session?ack=all", raw, "", "")
+	wantStatus(t, rec, http.StatusOK)
+	if got := decode[receiptJSON](t, rec.Body); got.Scope != "sid" || got.Version == "" || got.WindowMS != nil {
+		t.Errorf("receipt %+v", got)
+	}
+	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
+	rec = r.post("/v1/revocations?ack=1&timeout=20ms", `{"scope":"jti","id":"x"}`)
+	wantStatus(t, rec, http.StatusAccepted)
+	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 2`, `rescind_staleness_bound_seconds 0`)
+	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
+}

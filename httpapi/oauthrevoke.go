@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"rescind"
+	"rescind/token"
+)
+
+// oauthRevoke is RFC 7009. Possession of the token is enough. A refresh token
+// takes its whole session with it, so that the access tokens of the same grant
+// end, too (section 2.1); an access token only itself. The answer is 200 also
+// for tokens that are unknown, forged or expired: there is nothing left for
+// the client to do about them, and nothing for a stranger to learn.
+func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Pragma"] = pragma
+	form, err := oauthForm(w, r)
+	if err != nil {
+		a.refuseOAuth(w, err)
+		return
+	}
+	// token_type_hint is ignored: the token says what it is, and a wrong hint
+	// must change nothing.
+	verified, err := a.verifyToRevoke(form.Get("token"))
+	if err != nil {
+		a.answerUnverified(w, err)
+		return
+	}
+	if expired(&verified.Token, time.Now()) {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if id := form.Get("client_id"); id != "" && verified.Token.ClientID != "" && id != verified.Token.ClientID {
+		writeOAuthError(w, http.StatusBadRequest, "invalid_grant", "the token was issued to another client")
+		return
+	}
+	rev := ofKind(verified)
+	if _, _, err := a.revoke(r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, ""); err != nil {
+		a.refuseOAuth(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// pragma keeps HTTP/1.0 caches out, as RFC 6749 asks of token endpoints.
+var pragma = []string{"no-cache"}
+
+func ofKind(v *token.Verified) rescind.Revocation {
+	if v.Type == token.TypeRefresh {
+		return v.Session()
+	}
+	return v.This()
+}
+
+// answerUnverified answers 200 for a token that is not accepted, and 503 where
+// the node can't tell yet or the token has yet to become valid: a 200 would
+// promise that it never does.
+func (a *API) answerUnverified(w http.ResponseWriter, err error) {
+	if cannotKnow(err) || tooEarly(err) {
+		a.refuseOAuth(w, rescind.ErrNotReady)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// expired reports whether t can be accepted nowhere any more, whatever leeway
+// a verifier has: only then may a revocation be dropped.
+func expired(t *rescind.Token, now time.Time) bool {
+	return t.ExpiresAt.Add(rescind.MaxLeeway) <= rescind.MillisOf(now)
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"rescind"
+)
+
+// maxReason bounds the reason in bytes, which goes to the audit log only.
+const maxReason = 512
+
+// revocationRequest is the body of POST /v1/revocations: a scope and an id, or
+// a token.
+type revocationRequest struct {
+	Scope        text    `json:"scope"`
+	Iss          text    `json:"iss"`
+	ID           text    `json:"id"`
+	IssuedBefore instant `json:"issued_before"`
+	ExpiresAt    instant `json:"expires_at"`
+	Reason       text    `json:"reason"`
+	Token        text    `json:"token"`
+}
+
+// postRevocation revokes whatever the operator names.
+func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
+	c, err := a.concernOf(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	rev, reason, err := a.readRevocation(w, r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	receipt, confirmed, err := a.revoke(r, rev, c, reason)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	writeReceipt(w, http.StatusCreated, receipt, confirmed)
+}
+
+// readRevocation reads and checks the whole request, so that a mistake is
+// answered before anything is written.
+func (a *API) readRevocation(w http.ResponseWriter, r *http.Request) (rescind.Revocation, string, error) {
+	var req revocationRequest
+	body, err := readBody(w, r, "application/json")
+	if err == nil {
+		err = decodeStrict(body, &req)
+	}
+	if err != nil {
+		return rescind.Revocation{}, "", err
+	}
+	if len(req.Reason.value) > maxReason {
+		return rescind.Revocation{}, "", &rescind.InvalidError{Field: "reason", Problem: "is too long; at most 512 bytes are allowed"}
+	}
+	var rev rescind.Revocation
+	if req.Token.set {
+		rev, err = a.byToken(&req)
+	} else {
+		rev, err = a.byName(&req)
+	}
+	if err == nil {
+		_, _, err = rev.Times(time.Now(), a.cfg.MaxLifetime)
+	}
+	return rev, req.Reason.value, err
+}
+
+// byToken revokes one token by its jti, or by its derived name, until it
+// expires. Its signature is checked, because an unchecked one could name any
+// token of anybody.
+func (a *API) byToken(req *revocationRequest) (rescind.Revocation, error) {
+	if req.Scope.set || req.Iss.set || req.ID.set || req.IssuedBefore.set || req.ExpiresAt.set {
+		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "can't stand beside scope, iss, id, issued_before or expires_at; it says all of them"}
+	}
+	verified, err := a.verifyToRevoke(req.Token.value)
+	if err != nil && cannotKnow(err) {
+		return rescind.Revocation{}, rescind.ErrNotReady
+	}
+	if err != nil {
+		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "was refused: " + reasonOf(err) + "; to revoke it all the same, name its scope, iss and id"}
+	}
+	if expired(&verified.Token, time.Now()) {
+		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "has expired; it needs no revocation"}
+	}
+	return verified.This(), nil
+}
+
+func (a *API) byName(req *revocationRequest) (rescind.Revocation, error) {
+	if !req.Scope.set {
+		return rescind.Revocation{}, &rescind.InvalidError{Field: "scope", Problem: "is missing; name a scope and an id, or send a token"}
+	}
+	scope, err := rescind.ParseScope(req.Scope.value)
+	if err != nil {
+		return rescind.Revocation{}, &rescind.InvalidError{Field: "scope", Problem: "must be jti, sid, sub, client_id, kid or iss"}
+	}
+	iss, err := a.issuerOf(scope, req)
+	if err != nil {
+		return rescind.Revocation{}, err
+	}
+	rev := rescind.Revocation{
+		Key:          rescind.Key{Scope: scope, Issuer: iss, ID: req.ID.value},
+		IssuedBefore: req.IssuedBefore.value,
+		ExpiresAt:    req.ExpiresAt.value,
+	}
+	if req.ID.set && req.ID.value == "" {
+		return rev, &rescind.InvalidError{Field: "id", Problem: "must not be empty"}
+	}
+	return rev, rev.Validate()
+}
+
+// issuerOf resolves the issuer: as stated, or in scope iss the id, or the only
+// one configured. It never guesses between two, since the wrong guess revokes
+// nothing and looks like success.
+func (a *API) issuerOf(scope rescind.Scope, req *revocationRequest) (string, error) {
+	if req.Iss.set {
+		return req.Iss.value, nil
+	}
+	if scope == rescind.ScopeIss && req.ID.set {
+		return req.ID.value, nil
+	}
+	if a.cfg.Issuer != "" {
+		return a.cfg.Issuer, nil
+	}
+	return "", &rescind.InvalidError{Field: "iss", Problem: "is missing, and this node does not have exactly one issuer configured"}
+}

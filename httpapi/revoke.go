@@ -1,0 +1,63 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"rescind"
+)
+
+// revoke hands rev to the node and writes the audit line. It reports whether
+// as many nodes as asked for have acknowledged; if not, the revocation stands
+// nevertheless.
+//
+// The client's hanging up does not end it: a browser that logs out and closes
+// the page must be logged out.
+func (a *API) revoke(r *http.Request, rev rescind.Revocation, c concern, reason string) (rescind.Receipt, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), c.timeout)
+	defer cancel()
+	receipt, err := a.cfg.Node.Revoke(ctx, rev, c.ack)
+	confirmed := err == nil
+	if errors.Is(err, rescind.ErrUnconfirmed) {
+		err = nil
+	}
+	a.audit(r, rev, reason, receipt, confirmed, err)
+	return receipt, confirmed, err
+}
+
+// audit writes who revoked what and what became of it. The key appears as its
+// digest only: identifiers may be personal data, and a jti may be guessed from.
+func (a *API) audit(r *http.Request, rev rescind.Revocation, reason string, receipt rescind.Receipt, confirmed bool, err error) {
+	attrs := []slog.Attr{
+		slog.String("endpoint", r.Pattern),
+		slog.String("remote", r.RemoteAddr),
+		slog.String("scope", rev.Scope.String()),
+		slog.String("reason", reason),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("problem", kindOf(err).name))
+		a.log.LogAttrs(r.Context(), slog.LevelWarn, "revocation not accepted", attrs...)
+		return
+	}
+	attrs = append(attrs,
+		slog.String("digest", receipt.Digest.String()),
+		slog.Time("expires_at", receipt.ExpiresAt.Time()),
+		slog.String("version", receipt.Version),
+		slog.Bool("confirmed", confirmed),
+		slog.Int("acknowledged", len(receipt.Acknowledged)),
+		slog.Int("missing", len(receipt.Missing)),
+		slog.Float64("window_ms", millis(receipt.Window())),
+	)
+	a.log.LogAttrs(r.Context(), slog.LevelInfo, "revoked", attrs...)
+}
+
+// writeReceipt answers with the receipt: with the given status, or 202 where
+// the acknowledgements are not complete.
+func writeReceipt(w http.ResponseWriter, status int, receipt rescind.Receipt, confirmed bool) {
+	if !confirmed {
+		status = http.StatusAccepted
+	}
+	writeJSON(w, status, newReceipt(receipt, confirmed))
+}

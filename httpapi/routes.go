@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// route is one line of the table from which both the dispatch and the index
+// page are made, so that neither can promise what the other does not do.
+type route struct {
+	method string // anyMethod, or one; GET serves HEAD, too
+	path   string
+	who    string // who may ask
+	what   string // for the index
+	serve  http.HandlerFunc
+}
+
+const (
+	anyMethod = "*"
+	checkPath = "/v1/check"
+)
+
+func (a *API) table() []route {
+	return []route{
+		{anyMethod, checkPath, "bearer", "is this token acceptable right now? (forward-auth; the path may go on)", a.check},
+		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.endSession},
+		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.endSessions},
+		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
+		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
+		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.oauthRevoke},
+		{http.MethodPost, "/oauth2/introspect", "admin", "RFC 7662", a.introspect},
+		{http.MethodGet, "/.well-known/jwks.json", "", "verification keys", a.jwks},
+		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
+		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
+		{http.MethodGet, "/metrics", "", "Prometheus", a.metrics.serve},
+		{http.MethodGet, "/", "", "this page", a.index},
+	}
+}
+
+// serveHTTP dispatches. It is not a [http.ServeMux], because that answers a
+// path with // or .. in it by a redirect: an Envoy that appends the original
+// path to /v1/check would take the redirect for the verdict.
+func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header["X-Content-Type-Options"] = nosniff
+	header["Cache-Control"] = noStore
+	defer a.recovered(w, r)
+	path := r.URL.Path
+	if strings.HasPrefix(path, checkPath+"/") {
+		path = checkPath
+	}
+	rt, ok := a.routes[path]
+	switch {
+	case !ok:
+		kindNotFound.write(w, "there is nothing at this path; GET / lists what there is")
+	case !rt.allows(r.Method):
+		header.Set("Allow", rt.allowed())
+		kindMethod.write(w, "this path takes "+rt.allowed())
+	default:
+		r.Pattern = rt.path
+		rt.serve(w, r)
+	}
+}
+
+// Values that every answer shares, so that a check allocates none of them.
+var (
+	nosniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
+
+func (rt route) allows(method string) bool {
+	return rt.method == anyMethod || rt.method == method || rt.method == http.MethodGet && method == http.MethodHead
+}
+
+func (rt route) allowed() string {
+	if rt.method == http.MethodGet {
+		return "GET, HEAD"
+	}
+	return rt.method
+}
+
+// recovered answers 500 after a panic and logs where it was. The value is
+// logged only if it comes from the runtime: any other may quote the request,
+// and the request may hold a token.
+func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	if value == http.ErrAbortHandler {
+		panic(value)
+	}
+	words := "withheld, it may quote the request"
+	if err, ok := value.(runtime.Error); ok {
+		words = err.Error()
+	}
+	a.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("endpoint", r.Pattern), slog.String("value", words), slog.String("stack", string(debug.Stack())))
+	kindInternal.write(w, "the node's log says why")
+}

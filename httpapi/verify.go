@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"rescind/token"
+)
+
+// realm names the protected area in the challenges of bearer endpoints.
+const realm = "rescind"
+
+// verifyBearer judges the access token of r.
+func (a *API) verifyBearer(r *http.Request) (*token.Verified, error) {
+	raw, err := token.Bearer(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.cfg.Verifier.Verify(raw)
+}
+
+// verifyForLogout is verifyBearer, save that a stale node still lets its
+// caller log out: that it may have missed another revocation is no reason to
+// refuse this one, and refusing it would leave the user logged in during a
+// partition.
+func (a *API) verifyForLogout(r *http.Request) (*token.Verified, error) {
+	raw, err := token.Bearer(r)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := a.cfg.Verifier.Verify(raw)
+	if errors.Is(err, token.ErrStale) {
+		return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{})
+	}
+	return verified, err
+}
+
+// verifyToRevoke checks the signature and issuer of a token that is to be
+// revoked: an access or refresh token, revoked already or not. One that has
+// expired here may still pass a verifier whose leeway is larger.
+func (a *API) verifyToRevoke(raw string) (*token.Verified, error) {
+	return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowExpired: true, Types: []string{token.TypeRefresh}})
+}
+
+// resultOf says as what the failure of a check counts.
+func resultOf(err error) result {
+	switch {
+	case errors.Is(err, token.ErrNoToken), errors.Is(err, token.ErrRequest):
+		return resultMissing
+	case errors.Is(err, token.ErrRevoked):
+		return resultRevoked
+	case errors.Is(err, token.ErrStale):
+		return resultStale
+	case errors.Is(err, token.ErrNotReady):
+		return resultUnknown
+	case errors.Is(err, token.ErrExpired):
+		return resultExpired
+	default:
+		return resultInvalid
+	}
+}
+
+// cannotKnow reports whether err says nothing about the token, only about the
+// node: a 401 or an "inactive" would be a guess.
+func cannotKnow(err error) bool {
+	return errors.Is(err, token.ErrStale) || errors.Is(err, token.ErrNotReady)
+}
+
+// tooEarly reports whether a token is genuine and will be acceptable later.
+func tooEarly(err error) bool {
+	return errors.Is(err, token.ErrNotYetValid) || errors.Is(err, token.ErrIssuedInFuture)
+}
+
+// reasonOf says why a token was refused, without any part of it.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*token.Error](err); ok {
+		return e.Reason
+	}
+	return "the token is not acceptable"
+}
