@@ -119,6 +119,7 @@ func WriteError(w http.ResponseWriter, err error, realm string) {
 	if merr != nil { // all members are constant text
 		body = nil
 	}
+	body = append(body, '\n')
 	h := w.Header()
 	if c := Challenge(err, realm); c != "" {
 		h.Set("WWW-Authenticate", c)

@@ -1,0 +1,126 @@
+package gossip
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"rescind"
+)
+
+// examples holds one message of each kind.
+func examples() []Message {
+	records := []rescind.Record{
+		{Digest: rescind.MakeDigest(rescind.ScopeJTI, 1, 2<<8), IssuedBefore: rescind.Ever, ExpiresAt: 3},
+		{Digest: rescind.MakeDigest(rescind.ScopeSub, 4, 5<<8), IssuedBefore: 6, ExpiresAt: 7},
+	}
+	views := []View{
+		{Origin: 1, At: Position{2, 3}, Based: true, Echo: 4, Age: 5 * time.Millisecond},
+		{Origin: 6, Left: true},
+	}
+	d := records[0].Digest
+	return []Message{
+		{1, 2, &Batch{First: 3, Head: 4, Records: records}},
+		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Previous: Position{1, 2}, Views: views}},
+		{1, 2, &Ack{At: Position{3, 4}}},
+		{1, 2, &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
+		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
+		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
+		{1, 2, &StateRequest{Cursor: d}},
+		{1, 2, &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
+		{1, 2, &Leave{}},
+	}
+}
+
+func TestMessagesSurviveTheWire(t *testing.T) {
+	for _, m := range examples() {
+		got, err := Decode(m.Append(nil))
+		if err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("%T %+v comes back as %+v, %v", m.Body, m.Body, got.Body, err)
+		}
+	}
+}
+
+func TestDamagedMessagesAreRefused(t *testing.T) {
+	for _, m := range examples() {
+		b := m.Append(nil)
+		for n := range b {
+			if _, err := Decode(b[:n]); err == nil {
+				t.Errorf("%T cut to %d of %d bytes is accepted", m.Body, n, len(b))
+			}
+		}
+		if _, err := Decode(append(b, 0)); err == nil {
+			t.Errorf("%T with a byte too many is accepted", m.Body)
+		}
+	}
+	other := examples()[0].Append(nil)
+	other[0] = version + 1
+	if _, err := Decode(other); !errors.Is(err, ErrVersion) {
+		t.Errorf("a message of another version: %v", err)
+	}
+}
+
+// FuzzDecode: nothing panics, a huge length allocates nothing, and whatever is
+// accepted has one form only.
+func FuzzDecode(f *testing.F) {
+	for _, m := range examples() {
+		f.Add(m.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := Decode(b)
+		if err == nil && !bytes.Equal(m.Append(nil), b) {
+			t.Errorf("%x is accepted and written as %x", b, m.Append(nil))
+		}
+	})
+}
+
+// TestStreamModel compares stream with a plain set: whatever arrives in
+// whatever order, each record is handed out once, the frontier never passes a
+// hole, and everything up to it is remembered.
+func TestStreamModel(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		all := make([]rescind.Record, 200)
+		for i := range all {
+			all[i].Digest = rescind.MakeDigest(rescind.ScopeJTI, uint64(i)+1, 0)
+		}
+		var s stream
+		seen := map[uint64]bool{}
+		for range 150 {
+			first := 1 + rng.Uint64N(uint64(len(all)))
+			n := min(1+rng.Uint64N(20), uint64(len(all))-first+1)
+			fresh := s.add(first, all[first-1:first-1+n])
+			for i := first; i < first+n; i++ {
+				if !seen[i] {
+					if len(fresh) == 0 || fresh[0] != all[i-1] {
+						t.Fatalf("seed %d: record %d is not handed out", seed, i)
+					}
+					fresh = fresh[1:]
+				}
+				seen[i] = true
+			}
+			if len(fresh) != 0 {
+				t.Fatalf("seed %d: %d records are handed out twice", seed, len(fresh))
+			}
+			frontier := uint64(0)
+			for seen[frontier+1] {
+				frontier++
+			}
+			if s.received != frontier {
+				t.Fatalf("seed %d: frontier %d, want %d", seed, s.received, frontier)
+			}
+			if from, _, missing := s.gap(); missing && seen[from] {
+				t.Fatalf("seed %d: record %d is said to be missing", seed, from)
+			}
+			if frontier > 0 {
+				got, ok := s.slice(1, frontier)
+				if !ok || !reflect.DeepEqual(got, all[:frontier]) {
+					t.Fatalf("seed %d: the log does not hold 1 to %d", seed, frontier)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package rescind_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport says which of the module's packages each may reach, directly or
+// through others. What is not named here may reach none.
+var mayImport = map[string][]string{
+	"rescind/filter":            {"rescind"},
+	"rescind/gossip":            {"rescind"},
+	"rescind/gossip/carrier":    {},
+	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip"},
+	"rescind/internal/store":    {"rescind"},
+	"rescind/token":             {"rescind"},
+	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store"},
+	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store", "rescind/cluster", "rescind/token"},
+	"rescind/cmd/node/config":   {"rescind"},
+	"rescind/cmd/node":          {"*"},
+	"rescind/bench":             {"*"},
+}
+
+// TestImportsPointOneWay keeps the architecture: filter, gossip, token and
+// store know nothing of each other, and the vocabulary only the standard
+// library.
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Deps \",\"}}", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		path, deps, _ := strings.Cut(strings.TrimSpace(line), " ")
+		allowed := mayImport[path]
+		for dep := range strings.SplitSeq(deps, ",") {
+			ours := dep == "rescind" || strings.HasPrefix(dep, "rescind/")
+			if ours && !slices.Contains(allowed, dep) && !slices.Contains(allowed, "*") {
+				t.Errorf("%s reaches %s", path, dep)
+			}
+			if path == "rescind" && strings.Contains(strings.Split(dep, "/")[0], ".") {
+				t.Errorf("the vocabulary imports %s", dep)
+			}
+		}
+		if _, known := mayImport[path]; !known && path != "rescind" {
+			t.Errorf("%s is not in the table of this test: where does it belong?", path)
+		}
+	}
+}
