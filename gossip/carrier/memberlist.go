@@ -3,7 +3,6 @@ package carrier
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -235,7 +234,10 @@ func (m *Memberlist) Close(ctx context.Context) (err error) {
 		m.closing = true
 		m.mu.Unlock()
 		m.stop()
-		err = errors.Join(m.list.Leave(bound), m.list.Shutdown())
+		if e := m.list.Leave(bound); e != nil {
+			m.log.Debug("left without telling everybody", "error", e) // nobody may be there to be told
+		}
+		err = m.list.Shutdown()
 		m.running.Wait()
 	})
 	return err
