@@ -34,7 +34,6 @@ type rig struct {
 	t     *testing.T
 	dir   string
 	nats  *carrier.Embedded // external to the nodes
-	noUDP bool
 	nodes []*Node
 	cfgs  []Config
 }

@@ -21,7 +21,7 @@ func TestConfigMistakesAreExplained(t *testing.T) {
 		change func(*VerifierConfig)
 		want   string
 	}{
-		"no checker":     {func(c *VerifierConfig) { c.Checker = nil }, "Checker is nil"},
+		"no checker":     {func(c *VerifierConfig) { c.Checker = nil }, "no Checker"},
 		"contradiction":  {func(c *VerifierConfig) { c.DangerouslyIgnoreRevocations = true }, "there is a Checker"},
 		"leeway":         {func(c *VerifierConfig) { c.Leeway = time.Minute + 1 }, "Leeway"},
 		"lifetime":       {func(c *VerifierConfig) { c.MaxLifetime = rescind.MaxLifetimeLimit + 1 }, "MaxLifetime"},

@@ -109,9 +109,9 @@ func NewIssuer(c SignerConfig) (*Issuer, error) {
 func (c SignerConfig) validate() error {
 	switch {
 	case c.Keys == nil || c.Keys.public.Load() == nil:
-		return errors.New("Keys is empty; use GenerateKeySet or LoadKeySet")
+		return errors.New("no Keys; use GenerateKeySet or LoadKeySet")
 	case c.Checker == nil || c.Revoker == nil:
-		return errors.New("Checker or Revoker is nil; pass a *cluster.Node")
+		return errors.New("no Checker or Revoker; pass a *cluster.Node")
 	case c.AccessLifetime < time.Second || c.AccessLifetime > c.RefreshLifetime || c.RefreshLifetime > c.SessionLifetime:
 		return errors.New("lifetimes must satisfy 1 s <= AccessLifetime <= RefreshLifetime <= SessionLifetime")
 	}

@@ -27,15 +27,15 @@ func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 	}
 	switch {
 	case c.Checker == nil && !c.DangerouslyIgnoreRevocations:
-		return c, errors.New("Checker is nil; pass a *cluster.Node")
+		return c, errors.New("no Checker; pass a *cluster.Node")
 	case c.Checker != nil && c.DangerouslyIgnoreRevocations:
 		return c, errors.New("there is a Checker, but DangerouslyIgnoreRevocations is set")
 	case c.Leeway > rescind.MaxLeeway:
-		return c, fmt.Errorf("Leeway is %v; at most %v is allowed", c.Leeway, rescind.MaxLeeway)
+		return c, fmt.Errorf("a Leeway of %v; at most %v is allowed", c.Leeway, rescind.MaxLeeway)
 	case c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit:
-		return c, fmt.Errorf("MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+		return c, fmt.Errorf("a MaxLifetime of %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
 	case c.MaxTokenBytes < 0 || c.MaxDepth < 0:
-		return c, errors.New("MaxTokenBytes and MaxDepth must not be negative")
+		return c, errors.New("negative MaxTokenBytes or MaxDepth; they must not be negative")
 	}
 	return c, nil
 }
@@ -62,7 +62,7 @@ func (c IssuerConfig) validateSource() error {
 		}
 	}
 	if c.Keys != nil && c.Keys.public.Load() == nil {
-		return errors.New("Keys is empty; use GenerateKeySet or LoadKeySet")
+		return errors.New("no Keys; use GenerateKeySet or LoadKeySet")
 	}
 	if sources != 1 {
 		return errors.New("exactly one source of keys is needed: jwks-url, jwks-file, hs256-secret-file or, in code, JWKS, Keys or HS256Secret")
