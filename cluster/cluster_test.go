@@ -41,6 +41,12 @@ type rig struct {
 // newRig starts n nodes with the given carriers.
 func newRig(t *testing.T, n int, gossip, nats bool) *rig {
 	t.Helper()
+	return newRigWith(t, n, gossip, nats, func(*Config) {})
+}
+
+// newRigWith is newRig with something else configured.
+func newRigWith(t *testing.T, n int, gossip, nats bool, change func(*Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
 	if nats {
 		var err error
@@ -57,6 +63,7 @@ func newRig(t *testing.T, n int, gossip, nats bool) *rig {
 		if nats {
 			cfg.NATS = &NATS{URL: r.nats.ClientURL()}
 		}
+		change(&cfg)
 		r.cfgs = append(r.cfgs, cfg)
 		r.nodes = append(r.nodes, nil)
 		r.start(i)

@@ -122,6 +122,9 @@ func New(cfg Config, now time.Duration) *Core {
 	}
 	for o, at := range cfg.Frontiers {
 		p := c.peer(o, now)
+		if p == nil {
+			break // more than maxPeers: those left out are learned anew
+		}
 		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
 	}
 	return c
