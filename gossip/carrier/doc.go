@@ -1,42 +1,53 @@
-// Package carrier moves the replication core's messages between nodes, by
-// memberlist and by NATS. Either is enough; with both, whichever is first
-// wins and the other is the insurance.
+// Package carrier moves opaque messages between the members of a cluster, by
+// memberlist ([Memberlist]) and by NATS ([NATS]), and seals them ([Sealer]).
 //
-// A carrier moves opaque bytes. It may lose, double, delay and reorder them,
-// and never blocks its caller: what its bounded queue can't take is dropped and
-// counted. Correctness rests on the core's repair, never on a carrier.
+// # What a carrier promises
 //
-// # The seal
+// Little, on purpose. A message may be lost, doubled, reordered or late, and a
+// carrier never looks inside: whoever sits above repairs gaps and takes
+// everything any number of times. What it does promise:
 //
-// Every message is sealed by a [Sealer] with AES-256-GCM before a carrier sees
-// it, so that neither a network, nor a NATS server or its other tenants, can
-// read or forge one. A seal proves that the message was made by a holder of
-// the cluster's key for this cluster, and that it is whole. It does not prove
-// that it is fresh: replay must be harmless, and is, because records merge and
-// beats are numbered. It hides neither when nor how much is sent.
+//   - Broadcast and Send never block and never grow without bound. What does
+//     not fit a queue is dropped and counted in [Status].
+//   - A member that is dead, slow or paused holds up nobody else.
+//   - It keeps trying: seeds are rejoined and servers redialled for ever.
+//   - Once Close has returned, the handler is not called any more.
+//
+// Either carrier is enough by itself. With both, whichever delivers first wins
+// and the other is the insurance.
+//
+// Memberlist sends messages of up to [MaxDatagram] bytes as one datagram
+// straight to every member, and larger ones over a TCP connection of their
+// own. It does not use memberlist's broadcast queue, which is made for rare
+// small news: the queue carries some 150 messages a second and may silently
+// replace one message by another of the same size. NATS sends one publish per
+// message.
+//
+// # What the seal promises
+//
+// NATS is a shared broker, and datagrams can be forged by anyone who reaches
+// the port. Every message is therefore sealed with AES-256-GCM under a key that
+// is derived from the cluster's secret, the cluster's name and a random salt of
+// the sealing process. A message that opens
+//
+//   - was sealed by somebody who holds the secret, for this cluster, and
+//   - has not been changed, cut or extended since, and
+//   - could not be read by anyone without the secret.
+//
+// It does not promise
+//
+//   - freshness or order. A sealed message can be replayed and withheld. That
+//     is harmless above, where merging is idempotent and receipt alone proves
+//     nothing, and is the reason for not keeping replay windows here.
+//   - which member sealed it. All members share one secret.
+//   - forward secrecy. Who records traffic and later steals the secret can
+//     read it.
+//   - to hide sizes, times or, on NATS, the addressed member.
+//
+// A nonce is the pair of a 16-byte random salt, drawn once per Sealer, and a
+// counter in memory. A restart or a copied data folder draws a new salt, so
+// neither can repeat a nonce. A copy of a running process, such as a virtual
+// machine resumed twice from one memory snapshot, would: don't do that to a
+// cluster member. One Sealer may seal 2^38 messages of 1 KiB (a year at 8,000
+// a second) with a forger's advantage still below 2^-40.
 package carrier
-
-// Node addresses one member: the random origin of its data folder.
-type Node uint64
-
-// Handler takes a message that has arrived. It is called from a carrier's
-// goroutines, concurrently, must not block, and may keep msg.
-type Handler func(via string, msg []byte)
-
-// Status is what a carrier knows of itself. The numbers count since it was
-// started.
-type Status struct {
-	Name      string // "gossip" or "nats"
-	Connected bool   // gossip: to at least one other member; nats: to a server
-	Members   int    // gossip: other members alive; nats: always 0, it has no membership
-
-	Sent, SentBytes         uint64 // messages, once for each addressee where the carrier knows them
-	Received, ReceivedBytes uint64
-	Dropped                 uint64 // not sent: queue full, not connected or too large
-	Errors                  uint64 // of sending
-	Slow                    uint64 // times that the NATS client fell behind and lost messages
-}
-
-// DeriveKey derives a key for one purpose from the cluster's secret (HKDF,
-// RFC 5869, with SHA-256).
-func DeriveKey(secret []byte, purpose string) [32]byte { return deriveKey(secret, nil, purpose) }

@@ -1,84 +1,130 @@
 package carrier
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// EmbeddedConfig configures a NATS server inside this process.
+// EmbeddedConfig says where an embedded NATS server listens.
 type EmbeddedConfig struct {
-	Listen string // host:port; port 0 picks one
+	// Listen is the host:port for clients; port 0 picks one, an empty host is
+	// every interface. Empty: clients of this process only, through
+	// InProcessConn.
+	Listen string
 
-	// AllowRemote permits addresses other than loopback. The server asks nobody
-	// who they are: sealed messages can't be read or forged by others, but
-	// whoever reaches the port may use the server, or flood it.
+	// AllowRemote permits an address other than loopback. The server asks
+	// nobody who they are: sealed messages keep foreign ones harmless and ours
+	// unread, but whoever reaches the port may use the server for their own
+	// ends, or flood it.
 	AllowRemote bool
 
-	Logger *slog.Logger // nil means slog.Default()
+	// Logger receives the server's notices at debug level, and its warnings at
+	// a bounded rate. nil means slog.Default().
+	Logger *slog.Logger
 }
 
-// Embedded is a NATS server in this process, core only.
-type Embedded struct{ server *server.Server }
+// Embedded is a NATS server inside this process: core publish and subscribe
+// only, with no cluster routes, no JetStream and no signal handlers. It
+// implements nats.InProcessConnProvider and is safe for concurrent use.
+type Embedded struct {
+	server *server.Server
+	url    string
+}
 
-// StartEmbedded returns when the server accepts clients.
+// startTimeout bounds how long the server may take until it listens.
+const startTimeout = 5 * time.Second
+
+// StartEmbedded returns when the server accepts clients. The caller must
+// Shutdown it, after the clients.
 func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
-	host, port, err := splitAddress(cfg.Listen)
+	opts := &server.Options{
+		ServerName: "rescind-embedded", DontListen: cfg.Listen == "",
+		NoSigs: true, NoLog: true, NoSystemAccount: true,
+		MaxPayload: MaxMessage, WriteDeadline: 2 * time.Second,
+	}
+	if cfg.Listen != "" {
+		bind, err := bindAddress("nats.embed", cfg.Listen)
+		if err != nil {
+			return nil, err
+		}
+		if !bind.Addr().IsLoopback() && !cfg.AllowRemote {
+			return nil, fmt.Errorf("nats.embed %s is no loopback address, and the server would let everybody in; allow it explicitly, or run a NATS server with authentication", bind)
+		}
+		// 0 would mean NATS's own default port.
+		opts.Host, opts.Port = bind.Addr().String(), cmp.Or(int(bind.Port()), server.RANDOM_PORT)
+	}
+	s, err := server.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("nats.embedded: %w", err)
+		return nil, fmt.Errorf("nats.embed %s: %w", cfg.Listen, err)
 	}
-	if !cfg.AllowRemote && !net.ParseIP(host).IsLoopback() {
-		return nil, fmt.Errorf("nats.embedded is %s; without a cluster key only loopback addresses are allowed", cfg.Listen)
-	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "rescind", Host: host, Port: port,
-		NoSigs: true, NoLog: true, MaxPayload: 1 << 20,
-		WriteDeadline: 2 * time.Second,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("nats.embedded: %w", err)
-	}
-	s.SetLoggerV2(serverLog{log: cfg.Logger}, false, false, false)
+	logs := newServerLog(cmp.Or(cfg.Logger, slog.Default()))
+	s.SetLoggerV2(logs, false, false, false)
 	s.Start()
-	if !s.ReadyForConnections(5 * time.Second) {
+	if err := awaitStart(s, logs); err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("nats.embedded: can't listen on %s; is the port in use?", cfg.Listen)
+		return nil, fmt.Errorf("nats.embed %s: %w", cfg.Listen, err)
 	}
-	return &Embedded{s}, nil
+	return &Embedded{server: s, url: clientURL(s)}, nil
 }
 
-// ClientURL returns where clients connect to.
-func (e *Embedded) ClientURL() string { return e.server.ClientURL() }
+// awaitStart returns as soon as the server is ready or has given up. It would
+// go on "starting" without a port, and only its log says so.
+func awaitStart(s *server.Server, logs *serverLog) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		select {
+		case problem := <-logs.fatal:
+			return errors.New(problem)
+		default:
+		}
+		if s.ReadyForConnections(time.Millisecond) {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not start within %v", startTimeout)
+		}
+	}
+}
 
-// Shutdown stops the server and waits until it has.
+// clientURL names loopback where the server listens at every interface.
+func clientURL(s *server.Server) string {
+	addr, ok := s.Addr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	ip := addr.AddrPort().Addr().Unmap()
+	if ip.IsUnspecified() {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return "nats://" + net.JoinHostPort(ip.String(), strconv.Itoa(addr.Port))
+}
+
+// ClientURL returns the URL for clients on this host, with the actual port, or
+// "" if the server does not listen.
+func (e *Embedded) ClientURL() string { return e.url }
+
+// InProcessConn returns a new connection to the server. It fails after
+// Shutdown.
+func (e *Embedded) InProcessConn() (net.Conn, error) { return e.server.InProcessConn() }
+
+// Shutdown disconnects every client and returns when the server has stopped. It
+// may be called again.
 func (e *Embedded) Shutdown() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
 }
-
-// serverLog passes the server's words on, for debugging.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) write(level slog.Level, f string, v ...any) {
-	if l.log != nil {
-		l.log.Log(context.Background(), level, "nats-server: "+fmt.Sprintf(f, v...))
-	}
-}
-
-func (l serverLog) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v...) }
-func (l serverLog) Warnf(f string, v ...any)   { l.write(slog.LevelDebug, f, v...) }
-func (l serverLog) Errorf(f string, v ...any)  { l.write(slog.LevelWarn, f, v...) }
-func (l serverLog) Debugf(f string, v ...any)  { l.write(slog.LevelDebug, f, v...) }
-func (l serverLog) Tracef(f string, v ...any)  { l.write(slog.LevelDebug, f, v...) }
-
-// Fatalf must not end the embedding process; the caller learns of it by
-// ReadyForConnections.
-func (l serverLog) Fatalf(f string, v ...any) { l.write(slog.LevelError, f, v...) }

@@ -1,179 +1,198 @@
 package carrier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
-// Bounds of what waits in the client for the handler, which never blocks.
+// NATSConfig says which server to use.
+type NATSConfig struct {
+	// Cluster is part of the subjects, 1 to 64 bytes.
+	Cluster string
+
+	// URL lists servers, separated by commas. It may be empty with InProcess.
+	URL string
+
+	// CredsFile is a NATS credentials file, read again at every connection.
+	// Empty: none.
+	CredsFile string
+
+	// Name is shown in the server's monitoring, at most 255 bytes.
+	Name string
+
+	// Node is this node's address for Send.
+	Node Node
+
+	// InProcess, if not nil, is connected to in place of URL: an Embedded
+	// server.
+	InProcess nats.InProcessConnProvider
+
+	// Handler receives the messages; required.
+	Handler Handler
+
+	// Logger receives what an operator should know. nil means slog.Default().
+	Logger *slog.Logger
+
+	// OnChange, if not nil, is called after a connection was made or lost, by
+	// one goroutine at a time. It must not close the carrier.
+	OnChange func()
+}
+
+func (c *NATSConfig) validate() error {
+	if err := checkMembership(c.Cluster, c.Name, c.Handler); err != nil {
+		return err
+	}
+	if c.URL == "" && c.InProcess == nil {
+		return errors.New("nats.url is empty")
+	}
+	if c.CredsFile != "" { // else a missing file would look like a server that is down
+		if _, err := os.ReadFile(c.CredsFile); err != nil {
+			return fmt.Errorf("nats.creds-file: %w", err)
+		}
+	}
+	return nil
+}
+
+// NATS is the carrier over a NATS server, core publish and subscribe, one
+// publish per message. Its methods are safe for concurrent use.
+type NATS struct {
+	cfg   NATSConfig
+	log   *slog.Logger
+	conn  *nats.Conn
+	queue chan publication
+
+	subsMu sync.Mutex // guards the fields below
+	subs   []*nats.Subscription
+	lost   uint64 // the most that overrun has seen
+
+	gate     gate
+	counters counters
+	link     link
+
+	closing atomic.Bool
+	once    sync.Once
+	err     error // of Close
+	stop    context.CancelFunc
+	running sync.WaitGroup // the publisher
+	ended   sync.WaitGroup // nats.go's goroutines that call us
+}
+
 const (
-	pendingMessages = 1 << 16
-	pendingBytes    = 64 << 20
+	maxPublications = 4096 // waiting to be published
+
+	// What waits for the handler, which is quick; beyond, nats.go drops.
+	maxPendingMessages = 8192
+	maxPendingBytes    = 64 << 20
 )
 
-// NATSConfig configures the NATS carrier.
-type NATSConfig struct {
-	Cluster   string // letters, digits, - and _; part of the subjects
-	URL       string // one or more servers, separated by commas
-	CredsFile string // NATS credentials; empty: none
-	Name      string // shown by the server's monitoring
-	Node      Node
-
-	Handler Handler
-	Logger  *slog.Logger // nil means slog.Default()
+// publication is a message, or with flushed set a mark in the queue.
+type publication struct {
+	subject string
+	msg     []byte
+	flushed chan struct{}
 }
 
-// NATS is the carrier over NATS core: one publish per message. The subjects are
-// rescind.<cluster>.all and rescind.<cluster>.node.<16 hexadecimal digits>.
-type NATS struct {
-	cfg  NATSConfig
-	log  *slog.Logger
-	conn *nats.Conn
-	tally
-	once sync.Once
-	gone chan struct{} // closed when the connection is
-}
-
-var clusterName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// NewNATS returns at once. The server need not be there: the client connects
-// when it can, and again for ever. What is sent meanwhile is dropped and left
-// to repair.
+// NewNATS returns before there is a connection, and fails only for settings
+// that can't work: it dials for ever. What is sent while there is no connection
+// is dropped and counted. The caller must Close it.
 func NewNATS(cfg NATSConfig) (*NATS, error) {
-	if !clusterName.MatchString(cfg.Cluster) {
-		return nil, fmt.Errorf("cluster.name is %.80q; with NATS use up to 64 letters, digits, - and _", cfg.Cluster)
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+	ctx, stop := context.WithCancel(context.Background())
+	n := &NATS{
+		cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()),
+		queue: make(chan publication, maxPublications), stop: stop,
+		link: link{seldom: seldom{period: 5 * time.Second}},
 	}
-	c := &NATS{cfg: cfg, log: cfg.Logger.With("carrier", "nats"), gone: make(chan struct{})}
-	options := []nats.Option{
-		nats.Name("rescind " + cfg.Name),
-		nats.NoEcho(),
-		nats.RetryOnFailedConnect(true),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
-		nats.ReconnectJitter(250*time.Millisecond, time.Second),
-		nats.ReconnectBufSize(-1), // late news is repair's business
-		nats.PingInterval(2 * time.Second),
-		nats.MaxPingsOutstanding(2),
-		nats.Timeout(2 * time.Second),
-		nats.ConnectHandler(func(*nats.Conn) { c.log.Info("connected to NATS") }),
-		nats.ReconnectHandler(func(*nats.Conn) { c.log.Info("reconnected to NATS") }),
-		nats.DisconnectErrHandler(c.disconnected),
-		nats.ErrorHandler(c.failed),
-		nats.ClosedHandler(func(*nats.Conn) { close(c.gone) }),
+	n.gate = gate{handler: cfg.Handler, counters: &n.counters}
+	if err := n.connect(); err != nil {
+		stop()
+		return nil, fmt.Errorf("nats: %s", redact(err.Error()))
 	}
-	if cfg.CredsFile != "" {
-		options = append(options, nats.UserCredentials(cfg.CredsFile))
-	}
-	var err error
-	if c.conn, err = nats.Connect(cfg.URL, options...); err != nil {
-		return nil, fmt.Errorf("nats.url: %w", err)
-	}
-	for _, subject := range []string{c.all(), c.subject(cfg.Node)} {
-		if err := c.subscribe(subject); err != nil {
-			c.conn.Close()
-			return nil, err
-		}
-	}
-	return c, nil
+	n.running.Go(func() { n.publish(ctx) })
+	return n, nil
 }
 
-func (c *NATS) subscribe(subject string) error {
-	sub, err := c.conn.Subscribe(subject, func(m *nats.Msg) {
-		c.received.Add(1)
-		c.receivedBytes.Add(uint64(len(m.Data)))
-		c.cfg.Handler("nats", m.Data)
-	})
+// Name is "nats".
+func (n *NATS) Name() string { return "nats" }
+
+// Peers returns nil: NATS does not tell who is there.
+func (n *NATS) Peers() []Peer { return nil }
+
+// Broadcast publishes msg to every other member. It never blocks; what finds
+// the queue full or the connection lost is dropped and counted. Nobody may
+// modify msg afterwards.
+func (n *NATS) Broadcast(msg []byte) { n.enqueue(subjectAll(n.cfg.Cluster), msg) }
+
+// Send publishes msg to one member. It returns false, at once, if there is no
+// connection, the server does not take messages of that size, or the queue is
+// full; true does not say that the member is there. Nobody may modify msg
+// afterwards.
+func (n *NATS) Send(to Node, msg []byte) bool {
+	return n.enqueue(subjectNode(n.cfg.Cluster, to), msg)
+}
+
+func (n *NATS) enqueue(subject string, msg []byte) bool {
+	// The link's copy of the connection's state is asked, because nats.go holds
+	// its lock while it writes to a socket that may be full.
+	if n.closing.Load() || !sendable(msg) || !n.link.takes(len(msg)) {
+		n.counters.drop(1)
+		return false
+	}
+	select {
+	case n.queue <- publication{subject: subject, msg: msg}:
+		return true
+	default:
+		n.counters.drop(1)
+		return false
+	}
+}
+
+// publish publishes what is queued until ctx ends. nats.Conn.Publish may block,
+// which is why there is a queue before it.
+func (n *NATS) publish(ctx context.Context) {
+	for {
+		select {
+		case p := <-n.queue:
+			n.publishOne(p)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (n *NATS) publishOne(p publication) {
+	if p.flushed != nil {
+		close(p.flushed)
+		return
+	}
+	err := n.conn.Publish(p.subject, p.msg)
 	if err == nil {
-		err = sub.SetPendingLimits(pendingMessages, pendingBytes)
+		n.counters.sent(len(p.msg))
+		return
 	}
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subject, err)
-	}
-	return nil
-}
-
-func (c *NATS) all() string { return "rescind." + c.cfg.Cluster + ".all" }
-
-func (c *NATS) subject(n Node) string {
-	return fmt.Sprintf("rescind.%s.node.%016x", c.cfg.Cluster, uint64(n))
-}
-
-func (c *NATS) disconnected(_ *nats.Conn, err error) {
-	if err != nil {
-		c.log.Warn("lost NATS; what is missed is repaired", "error", err)
+	n.counters.drop(1)
+	if !errors.Is(err, nats.ErrReconnectBufExceeded) { // not connected: that has been counted as such
+		n.counters.fail(err)
 	}
 }
 
-func (c *NATS) failed(_ *nats.Conn, _ *nats.Subscription, err error) {
-	if errors.Is(err, nats.ErrSlowConsumer) {
-		c.slow.Add(1)
-	} else {
-		c.errors.Add(1)
+// Status returns the carrier's condition.
+func (n *NATS) Status() Status {
+	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Overrun: n.overrun()}
+	if server := n.link.server.Load(); server != nil {
+		s.Address = *server
 	}
-	c.log.Debug("NATS client", "error", err)
-}
-
-// Name returns "nats".
-func (*NATS) Name() string { return "nats" }
-
-// Broadcast publishes msg to every other member.
-func (c *NATS) Broadcast(msg []byte) { c.publish(c.all(), msg) }
-
-// Send publishes msg to one member and reports whether it went to the server.
-// Whether the member is there is not known.
-func (c *NATS) Send(to Node, msg []byte) bool { return c.publish(c.subject(to), msg) }
-
-func (c *NATS) publish(subject string, msg []byte) bool {
-	if !c.conn.IsConnected() || int64(len(msg)) > c.conn.MaxPayload() {
-		c.dropped.Add(1)
-		return false
-	}
-	if err := c.conn.Publish(subject, msg); err != nil {
-		c.errors.Add(1)
-		return false
-	}
-	c.count(msg)
-	return true
-}
-
-// Status returns what the carrier knows of itself.
-func (c *NATS) Status() Status {
-	s := c.status(c.Name())
-	s.Connected = c.conn.IsConnected()
+	n.counters.fill(&s)
 	return s
-}
-
-// Close sends what is buffered, as far as ctx allows, and closes the
-// connection. It may be called again.
-func (c *NATS) Close(ctx context.Context) error {
-	c.once.Do(func() {
-		if c.conn.IsConnected() {
-			if err := c.flush(ctx); err != nil {
-				c.log.Debug("closing NATS with messages unsent", "error", err)
-			}
-		}
-		c.conn.Close()
-		<-c.gone
-	})
-	return nil
-}
-
-// flushWithin bounds the last flush.
-const flushWithin = time.Second
-
-// flush sends what is buffered, as far as ctx and flushWithin allow.
-func (c *NATS) flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushWithin)
-	defer cancel()
-	return c.conn.FlushWithContext(ctx)
 }

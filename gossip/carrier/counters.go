@@ -1,0 +1,86 @@
+package carrier
+
+import (
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// counters are what Status shows. All methods are safe for concurrent use.
+type counters struct {
+	sentMessages, sentBytes         atomic.Uint64
+	receivedMessages, receivedBytes atomic.Uint64
+	dropped, errors, reconnects     atomic.Uint64
+
+	mu     sync.Mutex // guards the last error
+	last   string
+	lastAt time.Time
+}
+
+func (c *counters) sent(size int) {
+	c.sentMessages.Add(1)
+	c.sentBytes.Add(uint64(size))
+}
+
+func (c *counters) received(size int) {
+	c.receivedMessages.Add(1)
+	c.receivedBytes.Add(uint64(size))
+}
+
+func (c *counters) drop(n int) { c.dropped.Add(uint64(n)) }
+
+func (c *counters) fail(err error) {
+	c.errors.Add(1)
+	text := redact(err.Error())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.lastAt = text, time.Now()
+}
+
+func (c *counters) fill(s *Status) {
+	s.Sent, s.SentBytes = c.sentMessages.Load(), c.sentBytes.Load()
+	s.Received, s.ReceivedBytes = c.receivedMessages.Load(), c.receivedBytes.Load()
+	s.Dropped, s.Errors, s.Reconnects = c.dropped.Load(), c.errors.Load(), c.reconnects.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.LastError, s.LastErrorAt = c.last, c.lastAt
+}
+
+// The user part of a URL may hold a password or a token, and url.Parse and
+// nats.go repeat URLs in their errors. Greedy up to the last @ because a
+// malformed password may hold one.
+var userInfo = regexp.MustCompile(`//[^\s"]*@`)
+
+const maxErrorText = 300
+
+func redact(text string) string {
+	text = userInfo.ReplaceAllString(text, "//***@")
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + "..."
+	}
+	return text
+}
+
+// seldom lets one event in a period through, so that a flapping connection
+// can't fill the log.
+type seldom struct {
+	period time.Duration
+
+	mu    sync.Mutex // guards the fields below
+	next  time.Time
+	muted int
+}
+
+// allow reports whether to speak now, and how often it was silent before.
+func (s *seldom) allow(now time.Time) (muted int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Before(s.next) {
+		s.muted++
+		return 0, false
+	}
+	muted, s.muted = s.muted, 0
+	s.next = now.Add(s.period)
+	return muted, true
+}

@@ -1,0 +1,189 @@
+package carrier
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// link is what is known of the connection to the server. Its atomics can be
+// read without waiting.
+type link struct {
+	mu         sync.Mutex // held while state is read from nats.go, so that the last word is the latest
+	up         atomic.Bool
+	maxPayload atomic.Int64           // of the server, in bytes
+	server     atomic.Pointer[string] // host:port last connected to
+	seldom     seldom                 // for logging changes
+}
+
+func (l *link) takes(size int) bool { return l.up.Load() && int64(size) <= l.maxPayload.Load() }
+
+// refresh reads the state of the connection. A new one counts only after a round
+// trip: by then the server has our subscriptions, and what others send arrives.
+func (l *link) refresh(conn *nats.Conn) {
+	if conn.IsConnected() {
+		_ = conn.FlushTimeout(dialTimeout) // fails if the connection is lost again; nats.go will say so
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	up := conn.IsConnected()
+	if up {
+		l.maxPayload.Store(conn.MaxPayload())
+		server := conn.ConnectedAddr() // not the URL: that may hold a token
+		l.server.Store(&server)
+	}
+	l.up.Store(up)
+}
+
+const (
+	dialTimeout = 2 * time.Second
+	firstRedial = 250 * time.Millisecond
+	maxRedial   = 2 * time.Second
+)
+
+// redialDelay is how long to wait after every server has been tried in vain
+// tries times, give or take a fifth: the members of a cluster lose their server
+// at the same moment and should not all return at the same moment.
+func redialDelay(tries int) time.Duration {
+	d := firstRedial << min(max(tries-1, 0), 8)
+	d = min(d, maxRedial)
+	return d*4/5 + rand.N(d*2/5+1)
+}
+
+func (n *NATS) options() []nats.Option {
+	options := []nats.Option{
+		nats.Name("rescind " + n.cfg.Name),
+		nats.NoEcho(),
+		nats.Timeout(dialTimeout),
+		// By default nats.go gives up: at once, after two minutes, or when its
+		// credentials were refused twice.
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.CustomReconnectDelay(redialDelay),
+		// Repair delivers what was missed, and better than a burst of old news.
+		nats.ReconnectBufSize(-1),
+		// A dead link is noticed within seconds, not minutes.
+		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(2 * time.Second), nats.ReconnectOnFlusherError(),
+		nats.ConnectHandler(func(conn *nats.Conn) { n.linkChanged(conn, nil) }),
+		nats.ReconnectHandler(func(conn *nats.Conn) {
+			n.linkChanged(conn, nil)
+			n.counters.reconnects.Add(1)
+		}),
+		nats.DisconnectErrHandler(n.linkChanged),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { n.problem(nil, nil, err) }),
+		nats.ErrorHandler(n.problem),
+		nats.ClosedHandler(func(*nats.Conn) { n.ended.Done() }),
+	}
+	if n.cfg.CredsFile != "" {
+		options = append(options, nats.UserCredentials(n.cfg.CredsFile))
+	}
+	if n.cfg.InProcess != nil {
+		options = append(options, nats.InProcessServer(n.cfg.InProcess))
+	}
+	return options
+}
+
+// connect sets up the connection, which may come later, and the subscriptions,
+// which nats.go repeats at every connection.
+func (n *NATS) connect() error {
+	n.ended.Add(1)
+	conn, err := nats.Connect(n.cfg.URL, n.options()...)
+	if err != nil {
+		return err
+	}
+	n.conn = conn
+	for _, subject := range []string{subjectAll(n.cfg.Cluster), subjectNode(n.cfg.Cluster, n.cfg.Node)} {
+		if err := n.subscribe(subject); err != nil {
+			conn.Close()
+			n.ended.Wait()
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+	}
+	n.link.refresh(conn) // the handler does too, but later
+	return nil
+}
+
+func (n *NATS) subscribe(subject string) error {
+	// nats.go allocates the data of every message anew: it is ours.
+	sub, err := n.conn.Subscribe(subject, func(msg *nats.Msg) { n.receive(msg.Data) })
+	if err != nil {
+		return err
+	}
+	n.ended.Add(1)
+	sub.SetClosedHandler(func(string) { n.ended.Done() })
+	n.subsMu.Lock()
+	n.subs = append(n.subs, sub)
+	n.subsMu.Unlock()
+	return sub.SetPendingLimits(maxPendingMessages, maxPendingBytes)
+}
+
+func (n *NATS) receive(msg []byte) {
+	if !sendable(msg) {
+		n.counters.fail(errTooLarge)
+		return
+	}
+	n.gate.deliver(n.Name(), msg)
+}
+
+// linkChanged is called by nats.go when the connection was made or lost.
+func (n *NATS) linkChanged(conn *nats.Conn, err error) {
+	n.link.refresh(conn)
+	if n.closing.Load() {
+		return
+	}
+	if err != nil {
+		n.counters.fail(err)
+	}
+	if muted, ok := n.link.seldom.allow(time.Now()); ok {
+		if n.link.up.Load() {
+			n.log.Info("nats: connected", "server", conn.ConnectedAddr(), "muted", muted)
+		} else {
+			n.log.Warn("nats: disconnected; trying again", "error", describeError(err), "muted", muted)
+		}
+	}
+	if n.cfg.OnChange != nil {
+		n.cfg.OnChange()
+	}
+}
+
+func describeError(err error) string {
+	if err == nil {
+		return "none given"
+	}
+	return redact(err.Error())
+}
+
+// problem is called by nats.go for what concerns no call of ours: a failed
+// dial, a refused permission, a handler that is too slow.
+func (n *NATS) problem(_ *nats.Conn, _ *nats.Subscription, err error) {
+	if n.closing.Load() {
+		return
+	}
+	if errors.Is(err, nats.ErrSlowConsumer) {
+		n.overrun()
+	}
+	n.counters.fail(err)
+	if muted, ok := n.link.seldom.allow(time.Now()); ok {
+		n.log.Warn("nats: trouble", "error", redact(err.Error()), "muted", muted)
+	}
+}
+
+// overrun returns how many messages nats.go dropped because the handler was
+// slow. A closed subscription no longer tells, hence the memory.
+func (n *NATS) overrun() uint64 {
+	n.subsMu.Lock()
+	defer n.subsMu.Unlock()
+	var sum uint64
+	for _, sub := range n.subs {
+		if dropped, err := sub.Dropped(); err == nil {
+			sum += uint64(dropped)
+		}
+	}
+	n.lost = max(n.lost, sum)
+	return n.lost
+}
