@@ -10,13 +10,17 @@ import (
 type carrierJSON struct {
 	Name          string `json:"name"`
 	Connected     bool   `json:"connected"`
+	Address       string `json:"address"` // where it listens, or the server it is connected to
 	Members       int    `json:"members"` // 0 where the carrier has no membership
 	Sent          uint64 `json:"sent"`
 	SentBytes     uint64 `json:"sent_bytes"`
 	Received      uint64 `json:"received"`
 	ReceivedBytes uint64 `json:"received_bytes"`
 	Dropped       uint64 `json:"dropped"`
+	Overrun       uint64 `json:"overrun"`
 	Errors        uint64 `json:"errors"`
+	Reconnects    uint64 `json:"reconnects"`
+	LastError     string `json:"last_error"` // holds no credentials
 }
 
 func carriersOf(st cluster.Status) []carrierJSON {
@@ -25,13 +29,17 @@ func carriersOf(st cluster.Status) []carrierJSON {
 		out = append(out, carrierJSON{
 			Name:          c.Name,
 			Connected:     c.Connected,
+			Address:       c.Address,
 			Members:       c.Members,
 			Sent:          c.Sent,
 			SentBytes:     c.SentBytes,
 			Received:      c.Received,
 			ReceivedBytes: c.ReceivedBytes,
 			Dropped:       c.Dropped,
+			Overrun:       c.Overrun,
 			Errors:        c.Errors,
+			Reconnects:    c.Reconnects,
+			LastError:     c.LastError,
 		})
 	}
 	return out
@@ -44,11 +52,13 @@ var (
 	descReceived      = desc("carrier_received_messages_total", "Messages received.", "carrier")
 	descReceivedBytes = desc("carrier_received_bytes_total", "Bytes received.", "carrier")
 	descNotSent       = desc("carrier_dropped_messages_total", "Messages not sent: the queue was full, they were too large, or nobody was connected.", "carrier")
+	descOverrun       = desc("carrier_overrun_messages_total", "Messages that arrived faster than they were taken, and were lost.", "carrier")
+	descReconnects    = desc("carrier_reconnects_total", "Connections made anew.", "carrier")
 	descErrors        = desc("carrier_errors_total", "Failures of sending and connecting.", "carrier")
 )
 
 func describeCarriers(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descErrors} {
+	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descReconnects, descErrors} {
 		ch <- d
 	}
 }
@@ -62,6 +72,8 @@ func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
 		counter(ch, descReceived, c.Received, name)
 		counter(ch, descReceivedBytes, c.ReceivedBytes, name)
 		counter(ch, descNotSent, c.Dropped, name)
+		counter(ch, descOverrun, c.Overrun, name)
+		counter(ch, descReconnects, c.Reconnects, name)
 		counter(ch, descErrors, c.Errors, name)
 	}
 }

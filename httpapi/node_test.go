@@ -33,7 +33,7 @@ func TestOnARealNode(t *testing.T) {
 		t.Errorf("receipt %+v", got)
 	}
 	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
-	rec = r.post("/v1/revocations?ack=1&timeout=20ms", `{"scope":"jti","id":"x"}`)
+	rec = r.post("/v1/revocations?ack=1&timeout=1s", `{"scope":"jti","id":"x"}`)
 	wantStatus(t, rec, http.StatusAccepted)
 	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 2`, `rescind_staleness_bound_seconds 0`)
 	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
