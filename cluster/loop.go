@@ -145,8 +145,8 @@ func (l *loop) run(ctx context.Context) {
 		case <-tick.C:
 			l.core.Tick(steady())
 			l.publish()
-			if l.core.Cloned() {
-				l.fail(errors.New("another process runs from a copy of this data folder; give each node its own"))
+			if l.core.Superseded() {
+				l.fail(errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, or it was restored while the clock was behind; give each node a folder of its own, or an empty one"))
 				<-ctx.Done()
 				return
 			}

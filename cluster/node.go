@@ -168,7 +168,7 @@ func (n *Node) NATSURL() string {
 func (n *Node) Ready() <-chan struct{} { return n.readyCh }
 
 // Failed is closed when the node can no longer keep revocations: its disk has
-// failed, or another process runs from a copy of its data folder. Err says
+// failed, or the cluster knows a later epoch of its data folder. Err says
 // why. It takes no more revocations then and is no longer ready; the process
 // should end.
 func (n *Node) Failed() <-chan struct{} { return n.failed }
@@ -224,7 +224,7 @@ func (n *Node) awaitHandOver(ctx context.Context) {
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
-	for !n.handedOver() {
+	for published := 0; published < 2 || !n.handedOver(); published++ { // the first views may be from before the last revocation
 		select {
 		case <-poll.C:
 		case <-n.failed:

@@ -20,8 +20,9 @@ const (
 // Set is the set of live revocations. All its methods are safe for concurrent
 // use.
 type Set struct {
-	hash Hasher
-	max  int64
+	hash    Hasher
+	issuers issuerCache
+	max     int64
 
 	// held counts the records per scope. It is raised before a record becomes
 	// visible and lowered after it has gone, so that 0 proves that a look-up in
@@ -59,7 +60,7 @@ func (s *Set) Revoked(t *rescind.Token) bool {
 	if s.total.Load() == 0 {
 		return false
 	}
-	h := s.hash.issuer(t.Issuer)
+	h := s.issuers.of(s.hash, t.Issuer)
 	for _, scope := range rescind.Scopes() {
 		if s.held[scope].Load() == 0 {
 			continue

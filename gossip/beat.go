@@ -56,6 +56,7 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 // stepEcho takes what p says of this node: how many of our records it has
 // committed, and which of our beats it had received when it sent its own.
 func (c *Core) stepEcho(p *peer, v View, head uint64) {
+	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch
 	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
 		return
 	}

@@ -181,7 +181,7 @@ func (r *reader) views() []View {
 	for i := range views {
 		views[i] = View{Origin: r.origin(), At: r.position(), Based: r.bool(), Left: r.bool(), Echo: r.uvarint()}
 		age := r.uvarint()
-		r.failed = r.failed || age > uint64(maxAge/time.Millisecond)
+		r.failed = r.failed || age > uint64(maxAge/time.Millisecond) || views[i].Origin == 0
 		views[i].Age = time.Duration(age) * time.Millisecond
 	}
 	return views

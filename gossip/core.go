@@ -56,9 +56,9 @@ type Core struct {
 	nextAt time.Duration
 	sentAt [256]time.Duration // of beat n, at n modulo the length
 
-	synced bool
-	pull   *pull
-	clone  bool
+	synced     bool
+	pull       *pull
+	superseded bool
 
 	apply  []rescind.Record
 	send   []Outgoing
@@ -145,9 +145,7 @@ func (c *Core) Propose(records []rescind.Record) (last uint64) {
 // Step takes one message.
 func (c *Core) Step(now time.Duration, m Message) {
 	if m.From == c.cfg.Origin {
-		// Ours of an earlier epoch may come late; of a later one, somebody
-		// runs from a copy of this data folder.
-		c.clone = c.clone || m.Epoch > c.cfg.Epoch
+		c.superseded = c.superseded || m.Epoch > c.cfg.Epoch // ours of an earlier epoch may come late
 		return
 	}
 	p := c.peer(m.From, now)
@@ -254,9 +252,10 @@ func (c *Core) Leave() { c.broadcast(&Leave{}) }
 // that some member said it holds.
 func (c *Core) Synced() bool { return c.synced }
 
-// Cloned reports whether a message has come from a later epoch of this node's
-// own data folder: another process runs from a copy of it.
-func (c *Core) Cloned() bool { return c.clone }
+// Superseded reports whether the cluster has met this node's data folder in a
+// later epoch: another process runs from a copy of it, or it was restored from
+// an old copy by a machine whose clock is behind. Nobody listens to this epoch.
+func (c *Core) Superseded() bool { return c.superseded }
 
 // Durable returns the number of the last own record that is committed.
 func (c *Core) Durable() uint64 { return c.durable }
