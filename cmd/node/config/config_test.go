@@ -1,186 +1,32 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
-// good holds, for each key, values that are accepted and differ from each other
-// once read.
-var good = map[string][]string{
-	"node.name": {"a", "b", "c"}, "cluster.name": {"x", "y-1", "z_2"}, "cluster.key-file": {"k1", "k2", "k3"},
-	"cluster.join-timeout": {"1s", "2s", "3m"}, "cluster.forget-after": {"11s", "2h", "3h"},
-	"http.addr": {"127.0.0.1:1", "0.0.0.0:2", ":3"}, "admin.token-file": {"t1", "t2", "t3"},
-	"gossip.bind": {"127.0.0.1:1", "127.0.0.2", "[::1]:3"}, "gossip.advertise": {"127.0.0.1:4", "127.0.0.1:5", "127.0.0.1:6"},
-	"gossip.join":   {"127.0.0.1:1", "dns+localhost:2,127.0.0.1:3", "localhost"},
-	"nats.url":      {"nats://127.0.0.1:1", "tls://localhost:2", "nats://127.0.0.1:3,nats://127.0.0.1:4"},
-	"nats.embedded": {"true", "127.0.0.1:7", "false"}, "nats.creds-file": {"c1", "c2", "c3"},
-	"data.dir": {"d1", "d2", "d3"}, "tokens.issuers": {"i1.yaml", "i2.yaml", "i3.yaml"},
-	"tokens.leeway": {"0s", "1s", "60s"}, "tokens.max-lifetime": {"1m", "1h", "2h"},
-	"revocations.max": {"1", "2", "3_000"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
-	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1s", "2s", "3s"},
-	"shutdown.delay": {"0s", "1s", "2s"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
-}
-
-func readTest(path string) ([]byte, error) {
-	if n, ok := strings.CutSuffix(path, ".yaml"); ok && n[0] == 'i' {
-		return fmt.Appendf(nil, "- {issuer: 'https://%s', jwks-file: f}", n), nil
-	}
-	return nil, fs.ErrNotExist
-}
-
-func load(args, environ []string, file string) (*Config, error) {
-	return Loader{Args: args, Environ: environ, Output: io.Discard, ReadFile: func(path string) ([]byte, error) {
-		if path == "node.conf" {
-			return []byte(file), nil
-		}
-		return readTest(path)
-	}}.Load()
-}
-
-func inFile(key, value string) string {
-	section, name, _ := strings.Cut(key, ".")
-	return fmt.Sprintf("%s:\n  %s: %q\n", section, name, value)
-}
-
-// TestPrecedence: for every key, a flag beats the environment, which beats the
-// file, which beats the default, whichever of them are given.
-func TestPrecedence(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := rapid.SampledFrom(Settings()).Draw(t, "setting")
-		values := good[s.Key]
-		if len(values) < 3 {
-			t.Fatalf("the test has no values for %s", s.Key)
-		}
-		var args, environ []string
-		file, want, source := "", s.Default, "default"
-		if rapid.Bool().Draw(t, "file") {
-			args = append(args, "--config", "node.conf")
-			file, want, source = inFile(s.Key, values[0]), values[0], "node.conf:2"
-		}
-		if rapid.Bool().Draw(t, "environment") {
-			environ = append(environ, s.Env()+"="+values[1])
-			want, source = values[1], s.Env()
-		}
-		if rapid.Bool().Draw(t, "flag") {
-			want, source = values[2], "--"+s.Key
-			if rapid.Bool().Draw(t, "joined") {
-				args = append(args, "--"+s.Key+"="+values[2])
-			} else {
-				args = append(args, "--"+s.Key, values[2])
-			}
-		}
-		c, err := load(args, environ, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := c.values[s.Key]; got.text != want || got.source != source {
-			t.Fatalf("%s is %q from %s, want %q from %s", s.Key, got.text, got.source, want, source)
-		}
-		direct, err := load([]string{"--" + s.Key + "=" + want}, nil, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.values, direct.values = nil, nil
-		if !reflect.DeepEqual(c, direct) {
-			t.Fatalf("%s as %q gives %+v, as a flag %+v", s.Key, want, c, direct)
-		}
-	})
-}
-
-func TestEverySettingHasAnEffect(t *testing.T) {
-	base, err := load(nil, nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	base.values = nil
-	for _, s := range Settings() {
-		c, err := load([]string{"--" + s.Key, good[s.Key][0]}, nil, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.values = nil
-		if reflect.DeepEqual(c, base) {
-			t.Errorf("%s has no effect", s.Key)
-		}
-	}
-}
-
-// TestProblems is the table of what is refused, and in which words.
-func TestProblems(t *testing.T) {
-	for name, c := range map[string]struct {
-		args, environ []string
-		file          string
-		want          []string
-	}{
-		"unknown flag":       {args: []string{"--http.adr", "x"}, want: []string{"--http.adr", "http.addr?"}},
-		"unknown key":        {file: "http:\n  adr: x\n", want: []string{"http.adr (node.conf:2)", "http.addr?"}},
-		"unknown section":    {file: "htp:\n  addr: x\n", want: []string{"htp (node.conf:1)"}},
-		"unknown variable":   {environ: []string{"RESCIND_HTTP_ADR=x"}, want: []string{"RESCIND_HTTP_ADR (environment)", "http.addr?"}},
-		"bad flag":           {args: []string{"--http.addr", "x"}, want: []string{`http.addr is "x" (--http.addr)`, "host:port"}},
-		"bad value":          {file: "\n\nlog:\n  level: loud\n", want: []string{`log.level is "loud" (node.conf:4)`, "debug, info, warn or error"}},
-		"bad variable":       {environ: []string{"RESCIND_REVOCATIONS_MAX=-1"}, want: []string{`revocations.max is "-1" (RESCIND_REVOCATIONS_MAX)`, "a number from 1"}},
-		"bad duration":       {args: []string{"--tokens.leeway=61s"}, want: []string{"from 0s to 1m0s"}},
-		"twice in the file":  {file: "http:\n  addr: :1\n  addr: :2\n", want: []string{"http.addr (node.conf:3)", "once"}},
-		"list for a value":   {file: "http:\n  addr: [a]\n", want: []string{"a single value"}},
-		"anchors":            {file: "a: &a [x]\nb: *a\n", want: []string{"without anchors"}},
-		"two documents":      {file: "log:\n  level: info\n---\n", want: []string{"one YAML document"}},
-		"not YAML":           {file: "a: [", want: []string{"good YAML"}},
-		"no mapping":         {file: "hello", want: []string{"keys with values"}},
-		"missing file":       {args: []string{"--config", "gone"}, want: []string{"gone", "can be read"}},
-		"operand":            {args: []string{"start"}, want: []string{"start", "flags only"}},
-		"flag without value": {args: []string{"--http.addr"}, want: []string{"a value after the flag"}},
-		"no key for gossip":  {args: []string{"--gossip.bind", "0.0.0.0:1"}, want: []string{"gossip.bind", "cluster.key-file", "keys generate"}},
-		"no key for NATS":    {args: []string{"--nats.url", "nats://nats:4222"}, want: []string{"nats.url", "cluster.key-file"}},
-		"password in a URL":  {args: []string{"--nats.url", "nats://u:p@127.0.0.1:4222"}, want: []string{"without a password"}},
-		"ack of nobody":      {args: []string{"--revocations.ack", "some"}, want: []string{"local, majority, all"}},
-		"issuer without key": {file: "tokens:\n  issuers:\n    - issuer: x\n", want: []string{"exactly one of", "line 3"}},
-		"issuer field":       {file: "tokens:\n  issuers:\n    - {issuer: x, jwks: y}\n", want: []string{`not "jwks"`}},
-		"issuer twice":       {file: "tokens:\n  issuers:\n    - {issuer: x, jwks-file: y}\n    - {issuer: x, jwks-file: z}\n", want: []string{"once", "line 4"}},
-		"issuer none":        {file: "tokens:\n  issuers:\n    - {issuer: x, jwks-file: y, algorithms: [none]}\n", want: []string{`not "none"`}},
-		"issuer confusion":   {file: "tokens:\n  issuers:\n    - {issuer: x, jwks-file: y, algorithms: [RS256, HS256]}\n", want: []string{"only with it"}},
-		"jwks over http":     {file: "tokens:\n  issuers:\n    - {issuer: x, jwks-url: 'http://example.com/jwks'}\n", want: []string{"https"}},
-		"several at once": {args: []string{"--log.level=x"}, environ: []string{"RESCIND_LOG_FORMAT=y"}, file: "http:\n  addr: z\n",
-			want: []string{"log.level", "log.format", "http.addr"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			args := c.args
-			if c.file != "" {
-				args = append([]string{"--config=node.conf"}, args...)
-			}
-			_, err := load(args, c.environ, c.file)
-			var problems *Error
-			if !errors.As(err, &problems) {
-				t.Fatalf("error %v, want an *Error", err)
-			}
-			for _, w := range c.want {
-				if !strings.Contains(err.Error(), w) {
-					t.Errorf("%q does not say %q", err, w)
-				}
-			}
-		})
-	}
-}
-
-func TestKubernetesVariablesAreIgnored(t *testing.T) {
-	_, err := load(nil, []string{
+func TestKubernetesVariables(t *testing.T) {
+	for _, pair := range []string{
 		"RESCIND_SERVICE_HOST=10.0.0.1", "RESCIND_SERVICE_PORT=8080", "RESCIND_SERVICE_PORT_HTTP=8080", "RESCIND_PORT=tcp://10.0.0.1:8080",
 		"RESCIND_PORT_8080_TCP=tcp://10.0.0.1:8080", "RESCIND_PORT_8080_TCP_PROTO=tcp", "RESCIND_PORT_8080_TCP_PORT=8080", "RESCIND_PORT_8080_TCP_ADDR=10.0.0.1",
-		"RESCIND_GOSSIP_SERVICE_HOST=10.0.0.1", "RESCIND_GOSSIP_PORT_7946_UDP_ADDR=10.0.0.1", "PATH=/bin", "RESCIND_NODE_NAME=",
-	}, "")
-	if err != nil {
-		t.Error(err)
+		"RESCIND_GOSSIP_SERVICE_HOST=10.0.0.1", "RESCIND_GOSSIP_SERVICE_PORT=7946", "RESCIND_GOSSIP_SERVICE_PORT_GOSSIP_UDP=7946",
+		"RESCIND_A_B_PORT=udp://10.0.0.1:7946", "RESCIND_GOSSIP_PORT_7946_UDP=udp://10.0.0.1:7946", "RESCIND_GOSSIP_PORT_7946_UDP_ADDR=10.0.0.1",
+		"PATH=/bin", "RESCINDED=1", "rescind_x=1",
+	} {
+		if _, err := load(nil, []string{pair}, ""); err != nil {
+			t.Errorf("%s: %v", pair, err)
+		}
+	}
+	for _, pair := range []string{"RESCIND_HTTP_PORT=80", "RESCIND_PORT=80", "RESCIND_PORT_TCP=1", "RESCIND_SERVICE=x", "RESCIND_SERVICE_NAME=x", "RESCIND_=x"} {
+		if _, err := load(nil, []string{pair}, ""); err == nil {
+			t.Errorf("%s is accepted", pair)
+		}
 	}
 }
 
@@ -192,95 +38,179 @@ func TestDerivedValues(t *testing.T) {
 	}{
 		"gossip on when seeds are given": {[]string{"--gossip.join=127.0.0.1:1"}, func(c *Config) string { return c.Gossip.Bind }, "127.0.0.1:7946"},
 		"and beyond loopback with a key": {[]string{"--gossip.join=node1", "--cluster.key-file=k"}, func(c *Config) string { return c.Gossip.Bind }, "0.0.0.0:7946"},
-		"repeated seeds":                 {[]string{"--gossip.join=127.0.0.1:1", "--gossip.join", "127.0.0.1:2"}, func(c *Config) string { return strings.Join(c.Gossip.Join, " ") }, "127.0.0.1:1 127.0.0.1:2"},
+		"a bare IPv6 host":               {[]string{"--gossip.bind=::1"}, func(c *Config) string { return c.Gossip.Bind }, "[::1]:7946"},
+		"a bracketed one":                {[]string{"--gossip.bind=[::1]"}, func(c *Config) string { return c.Gossip.Bind }, "[::1]:7946"},
+		"repeated seeds":                 {[]string{"--gossip.join=127.0.0.1:1", "--gossip.join", "dns+localhost"}, func(c *Config) string { return strings.Join(c.Gossip.Join, " ") }, "127.0.0.1:1 dns+localhost:7946"},
+		"the last of a repeated flag":    {[]string{"--data.dir=a", "--data.dir=b"}, func(c *Config) string { return c.Data.Dir }, "b"},
 		"embedded alone":                 {[]string{"--nats.embedded"}, func(c *Config) string { return c.NATS.Embedded }, "127.0.0.1:4222"},
-		"embedded at its URL":            {[]string{"--nats.embedded", "--nats.url=nats://127.0.0.1:99"}, func(c *Config) string { return c.NATS.Embedded }, "127.0.0.1:99"},
+		"embedded before a flag":         {[]string{"--nats.embedded", "--data.dir=b"}, func(c *Config) string { return c.NATS.Embedded + c.Data.Dir }, "127.0.0.1:4222b"},
+		"embedded at its URL":            {[]string{"--nats.embedded=true", "--nats.url=nats://127.0.0.1:99"}, func(c *Config) string { return c.NATS.Embedded }, "127.0.0.1:99"},
+		"embedded at a URL without port": {[]string{"--nats.embedded=true", "--nats.url=nats://[::1]"}, func(c *Config) string { return c.NATS.Embedded }, "[::1]:4222"},
 		"off":                            {nil, func(c *Config) string { return c.Gossip.Bind + c.NATS.Embedded + c.NATS.URL }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := load(c.args, nil, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := c.get(cfg); got != c.want {
+			if got := c.get(mustLoad(t, c.args, nil, "")); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestHelpNamesEverySetting(t *testing.T) {
-	var out strings.Builder
-	_, err := Loader{Args: []string{"--help"}, Output: &out}.Load()
-	if !errors.Is(err, flag.ErrHelp) {
-		t.Error(err)
+func TestIssuers(t *testing.T) {
+	c := mustLoad(t, nil, nil, `
+tokens:
+  issuers:
+    - {issuer: a, audience: one, jwks-url: "http://[::1]:1/jwks"}
+    - {issuer: b, audience: [one, two], hs256-secret-file: s}
+    - {issuer: c, algorithms: [ES512], jwks-file: f}
+`)
+	want := []Issuer{
+		{Issuer: "a", Audience: []string{"one"}, Algorithms: []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}, JWKSURL: "http://[::1]:1/jwks"},
+		{Issuer: "b", Audience: []string{"one", "two"}, Algorithms: []string{"HS256"}, HS256SecretFile: "s"},
+		{Issuer: "c", Algorithms: []string{"ES512"}, JWKSFile: "f"},
 	}
-	for _, s := range Settings() {
-		if !strings.Contains(out.String(), "--"+s.Key) || !strings.Contains(out.String(), s.Env()) {
-			t.Errorf("--help does not name %s", s.Key)
-		}
+	if !reflect.DeepEqual(c.Tokens.Issuers, want) {
+		t.Errorf("%+v\nwant %+v", c.Tokens.Issuers, want)
 	}
-}
-
-// TestPrintCanBeRead: what 'config print' writes is a settings file with the
-// same effect.
-func TestPrintCanBeRead(t *testing.T) {
-	c, err := load([]string{"--gossip.join=127.0.0.1:1,127.0.0.1:2", "--log.level=warn", "--config=node.conf"}, nil,
-		"tokens:\n  issuers:\n    - {issuer: x, audience: [a, b], jwks-file: y}\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	if err := c.Print(&out); err != nil {
-		t.Fatal(err)
-	}
-	again, err := load([]string{"--config=node.conf"}, nil, out.String())
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
-	}
-	c.values, again.values = nil, nil
-	if !reflect.DeepEqual(c, again) {
-		t.Errorf("%+v printed and read again is %+v", c, again)
+	if again := mustLoad(t, nil, nil, print(t, c)); !reflect.DeepEqual(settled(again), settled(c)) {
+		t.Errorf("%+v after Print", again)
 	}
 }
 
-func TestSecretFiles(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+func TestIssuersFile(t *testing.T) {
+	path := write(t, "issuers.json", "[\n\t{\"issuer\": \"a\", \"audience\": \"x\\ty\",\n\t\"jwks-file\": \"f\"}]")
+	for _, l := range []Loader{{Args: []string{"--tokens.issuers", path}}, {Environ: []string{"RESCIND_TOKENS_ISSUERS=" + path}}} {
+		c, err := l.Load()
+		if err != nil {
 			t.Fatal(err)
 		}
-		return path
+		if i := c.Tokens.Issuers; len(i) != 1 || i[0].Issuer != "a" || i[0].Audience[0] != "x\ty" {
+			t.Errorf("%+v", i)
+		}
 	}
-	key := strings.Repeat("A", 42)
+	path = write(t, "bad.yaml", "- issuer: a\n  jwks-file: f\n  aud: b\n")
+	if _, err := (Loader{Args: []string{"--tokens.issuers", path}}).Load(); err == nil || !strings.Contains(err.Error(), "bad.yaml:3") {
+		t.Error(err)
+	}
+}
+
+func TestPrint(t *testing.T) {
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], jwks-file: y}\n")
+	const want = `node:
+  name: "" # default
+cluster:
+  name: rescind # default
+  key-file: "" # default
+  join-timeout: 10s # default
+  forget-after: 1h # default
+http:
+  addr: 127.0.0.1:8080 # default
+admin:
+  token-file: "" # default
+gossip:
+  bind: 127.0.0.1:7946 # from gossip.join and cluster.key-file
+  advertise: "" # default
+  join: ['localhost:7946', '127.0.0.1:2'] # --gossip.join
+nats:
+  url: "" # default
+  embedded: false # default
+  creds-file: "" # default
+data:
+  dir: ./rescind-data # default
+tokens:
+  leeway: 1m # node.yaml:2
+  max-lifetime: 720h # default
+  # node.yaml:4
+  issuers:
+    - issuer: x
+      audience: [a, b]
+      algorithms: [RS256, PS256, ES256, ES384, EdDSA]
+      jwks-file: y
+revocations:
+  max: 10000000 # default
+  ack: local # default
+  isolated: accept # default
+checks:
+  on-stale: serve # default
+  max-staleness: 10s # default
+shutdown:
+  delay: 5s # default
+log:
+  level: warn # RESCIND_LOG_LEVEL
+  format: text # default
+`
+	if got := print(t, c); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestClusterKey(t *testing.T) {
+	raw := []byte(strings.Repeat("\xfb\xef\xbe\xff", 8)) // has + - / _ in base64
 	for content, ok := range map[string]bool{
-		key + "A=\n": true, key + "A": true, " " + key + "_-"[:1] + "\n": false, key + "E=": true, "": false, "short": false, key: false, key + "AAAA": false,
+		base64.StdEncoding.EncodeToString(raw): true, base64.RawStdEncoding.EncodeToString(raw): true,
+		base64.URLEncoding.EncodeToString(raw): true, " " + base64.RawURLEncoding.EncodeToString(raw) + "\r\n": true,
+		base64.StdEncoding.EncodeToString(raw[1:]): false, base64.StdEncoding.EncodeToString(append(raw, 1)): false,
+		base64.StdEncoding.EncodeToString(raw) + "=": false, strings.Repeat("A", 42) + "F": false, "": false, string(raw): false,
 	} {
-		c := &Config{}
-		c.Cluster.KeyFile = write("key", content)
-		b, err := c.ClusterKey()
-		if (err == nil) != ok || ok && len(b) != 32 {
-			t.Errorf("key file with %q: %d bytes, %v", content, len(b), err)
+		var c Config
+		c.Cluster.KeyFile = write(t, "cluster.key", content)
+		key, err := c.ClusterKey()
+		if (err == nil) != ok || ok && string(key) != string(raw) {
+			t.Errorf("with %q: %x, %v", content, key, err)
 		}
-		if err != nil && len(content) > 4 && strings.Contains(err.Error(), content) {
-			t.Errorf("the error repeats the content: %v", err)
-		}
+		checkSecretError(t, err, "cluster.key-file", c.Cluster.KeyFile, content)
 	}
-	for content, ok := range map[string]bool{"0123456789abcdef\n": true, "short": false, "0123456789 abcdef": false, "": false} {
-		c := &Config{}
-		c.Admin.TokenFile = write("admin", content)
-		if _, err := c.AdminToken(); (err == nil) != ok {
-			t.Errorf("admin file with %q: %v", content, err)
+}
+
+func TestAdminToken(t *testing.T) {
+	for content, ok := range map[string]bool{
+		"0123456789abcdef\n": true, "\t0123456789abcdef~!": true, "0123456789abcde": false, "0123456789 abcdef": false,
+		"0123456789abcdéf": false, "": false, " \n": false, "0123456789abcdef\x00": false,
+	} {
+		var c Config
+		c.Admin.TokenFile = write(t, "admin.token", content)
+		token, err := c.AdminToken()
+		if (err == nil) != ok || ok && string(token) != strings.TrimSpace(content) {
+			t.Errorf("with %q: %q, %v", content, token, err)
 		}
+		checkSecretError(t, err, "admin.token-file", c.Admin.TokenFile, content)
 	}
-	if missing := maps.Collect(func(yield func(string, bool) bool) {
-		for _, s := range Settings() {
-			if good[s.Key] == nil && !yield(s.Key, true) {
-				return
-			}
-		}
-	}); len(missing) > 0 {
-		t.Errorf("settings without a test value: %v", missing)
+}
+
+// checkSecretError: an error names the setting and the path, not the content.
+func checkSecretError(t *testing.T, err error, key, path, content string) {
+	t.Helper()
+	if err == nil {
+		return
 	}
+	text := err.Error()
+	if !strings.Contains(text, key) || !strings.Contains(text, path) || len(content) > 8 && strings.Contains(text, content[:8]) {
+		t.Errorf("with %q: %v", content, err)
+	}
+}
+
+func TestSecretsNotSetOrNotThere(t *testing.T) {
+	var c Config
+	key, err := c.ClusterKey()
+	token, err2 := c.AdminToken()
+	if key != nil || token != nil || err != nil || err2 != nil {
+		t.Error(key, token, err, err2)
+	}
+	c.Cluster.KeyFile, c.Admin.TokenFile = "/nonexistent/k", "/nonexistent/t"
+	_, err = c.ClusterKey()
+	_, err2 = c.AdminToken()
+	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err2, fs.ErrNotExist) {
+		t.Error(err, err2)
+	}
+	checkSecretError(t, err, "cluster.key-file", c.Cluster.KeyFile, "")
+	checkSecretError(t, err2, "admin.token-file", c.Admin.TokenFile, "")
 }

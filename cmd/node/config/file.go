@@ -1,92 +1,88 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
-
-	"bytes"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds a settings file, in bytes.
-const maxFile = 1 << 20
-
-// document returns the root of the one YAML document in b, or nil if it is
-// empty. Anchors are refused: settings don't need them, and they can make a
-// small file a huge one.
-func document(b []byte) (*yaml.Node, error) {
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("a file of at most %d bytes", maxFile)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	var doc, more yaml.Node
-	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("good YAML (%w)", err)
-	}
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, errors.New("one YAML document")
-	}
-	root := doc.Content[0]
-	if anchored(root) {
-		return nil, errors.New("YAML without anchors and aliases")
-	}
-	if root.Tag == "!!null" {
-		return nil, nil
-	}
-	return root, nil
-}
-
-func anchored(n *yaml.Node) bool {
-	return n.Anchor != "" || n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, anchored)
-}
-
-// file reads the settings file.
-func (r *reading) file(path string, read func(string) ([]byte, error)) {
-	b, err := read(path)
-	if err != nil {
-		r.bad(configKey, value{text: path, source: "--config or RESCIND_CONFIG"}, "a file that can be read ("+err.Error()+")")
+// file reads the settings file that v names.
+func (r *reading) file(v value) {
+	root, p := document(v.text, configKey, r.read)
+	if p != nil {
+		if p.Source == v.text {
+			p.Source = v.source // which asked for the file
+		}
+		r.problems = append(r.problems, *p)
 		return
 	}
-	root, err := document(b)
-	if err != nil {
-		r.bad(configKey, value{text: path, source: "file"}, err.Error())
+	if root == nil {
 		return
 	}
-	if root != nil {
-		r.section(path, "", root)
-	}
+	path := v.text
+	r.mapping(path, "", root, func(name, content *yaml.Node) {
+		switch {
+		case !r.isSection(name.Value):
+			r.notASection(path, name)
+		case !isNull(content):
+			r.section(path, name.Value, content)
+		}
+	})
 }
 
-// section reads a mapping of the file; prefix is "" or the section's name.
-func (r *reading) section(path, prefix string, n *yaml.Node) {
+// mapping calls each for every key of n. prefix is "" or "section.".
+func (r *reading) mapping(path, prefix string, n *yaml.Node, each func(name, content *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		r.bad(strings.TrimSuffix(prefix, "."), value{source: at(path, n)}, "keys with values, indented below it")
+		where := strings.TrimSuffix(prefix, ".")
+		if where == "" {
+			where = configKey
+		}
+		r.bad(where, value{text: n.Value, source: at(path, n.Line)}, "use keys with values, each on a line of its own")
 		return
 	}
-	seen := map[string]bool{}
+	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, content := n.Content[i], n.Content[i+1]
-		key := prefix + name.Value
-		switch {
-		case seen[key]:
-			r.bad(key, value{source: at(path, name)}, "each key once")
-		case r.known[key]:
-			r.setting(key, path, content)
-		case prefix == "" && r.isSection(key):
-			if content.Tag != "!!null" {
-				r.section(path, key+".", content)
-			}
-		default:
-			r.unknown(key, key, at(path, name))
+		if line, again := first[name.Value]; again {
+			r.bad(prefix+name.Value, value{source: at(path, name.Line)}, fmt.Sprintf("use each key once; it is on line %d already", line))
+			continue
 		}
-		seen[key] = true
+		first[name.Value] = name.Line
+		each(name, content)
 	}
+}
+
+func (r *reading) section(path, section string, n *yaml.Node) {
+	r.mapping(path, section+".", n, func(name, content *yaml.Node) {
+		key := section + "." + name.Value
+		switch {
+		case !r.known[key]:
+			r.unknown(key, at(path, name.Line), key, func(k string) string { return k })
+		case !isNull(content):
+			r.setting(key, path, content)
+		}
+	})
+}
+
+func (r *reading) setting(key, path string, n *yaml.Node) {
+	v := value{text: n.Value, source: at(path, n.Line)}
+	switch {
+	case n.Kind == yaml.ScalarNode:
+	case key == "tokens.issuers" && n.Kind == yaml.SequenceNode:
+		v.list, v.file = n, path
+	case key == "gossip.join" && n.Kind == yaml.SequenceNode:
+		all, plain := strs(n)
+		if !plain {
+			r.bad(key, v, "use a list of host:port and dns+name:port")
+			return
+		}
+		v.text = strings.Join(all, ",")
+	default:
+		r.bad(key, v, "use a single value, not a list and not keys")
+		return
+	}
+	r.values[key] = v
 }
 
 func (r *reading) isSection(name string) bool {
@@ -98,33 +94,23 @@ func (r *reading) isSection(name string) bool {
 	return false
 }
 
-func (r *reading) setting(key, path string, n *yaml.Node) {
-	v := value{text: n.Value, source: at(path, n)}
-	switch {
-	case n.Tag == "!!null":
-		return
-	case n.Kind == yaml.ScalarNode:
-	case key == "tokens.issuers" && n.Kind == yaml.SequenceNode:
-		v.list = n
-	case key == "gossip.join" && n.Kind == yaml.SequenceNode && plainList(n):
-		v.text = strings.Join(listOf(n), ",")
-	default:
-		r.bad(key, v, "a single value")
+// notASection explains a key at the top level. Writing a setting there in one
+// word is the likeliest mistake.
+func (r *reading) notASection(path string, name *yaml.Node) {
+	source := at(path, name.Line)
+	if r.known[name.Value] {
+		section, key, _ := strings.Cut(name.Value, ".")
+		r.bad(name.Value, value{source: source}, fmt.Sprintf("nest it: %q below %q", key+":", section+":"))
 		return
 	}
-	r.values[key] = v
-}
-
-func plainList(n *yaml.Node) bool {
-	return !slices.ContainsFunc(n.Content, func(m *yaml.Node) bool { return m.Kind != yaml.ScalarNode })
-}
-
-func listOf(n *yaml.Node) []string {
-	var all []string
-	for _, m := range n.Content {
-		all = append(all, m.Value)
+	var sections []string
+	for _, s := range r.settings {
+		section, _, _ := strings.Cut(s.Key, ".")
+		sections = append(sections, section)
 	}
-	return all
+	if near := nearest(name.Value, sections); near != "" {
+		r.bad(name.Value, value{source: source}, "there is no such section; did you mean "+near+"?")
+		return
+	}
+	r.unknown(name.Value, source, name.Value, func(k string) string { return k })
 }
-
-func at(path string, n *yaml.Node) string { return fmt.Sprintf("%s:%d", path, n.Line) }

@@ -1,137 +1,129 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// algorithms are the signature algorithms that an issuer may be allowed.
-var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
-
-// Algorithms of an issuer that lists none. The key decides among them.
-var (
-	defaultPublic = []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}
-	defaultSecret = []string{"HS256"}
-)
-
-// issuers stores tokens.issuers: the list in the settings file, or the path of
-// a file with the list.
-func issuers(c *Config, v value) error {
-	list := v.list
-	if list == nil {
-		if v.text == "" {
+// issuerList is tokens.issuers: the list in the settings file, or the path of a
+// file with the list.
+func issuerList() codec {
+	return codec{
+		store: func(c *Config, v value) error {
+			root, file := v.list, v.file
+			if root == nil && v.text != "" {
+				var p *Problem
+				if root, p = document(v.text, "tokens.issuers", v.read); p != nil {
+					if p.Source == v.text {
+						p.Source = v.source // which asked for the file
+					}
+					return &Error{[]Problem{*p}}
+				}
+				file = v.text
+			}
+			if root == nil {
+				return nil
+			}
+			l := issuerLoad{file: file}
+			l.list(root)
+			if len(l.problems) > 0 {
+				return &Error{l.problems}
+			}
+			c.Tokens.Issuers = l.issuers
 			return nil
-		}
-		b, err := v.read(v.text)
-		if err != nil {
-			return fmt.Errorf("a file with a list of issuers (%w)", err)
-		}
-		if list, err = document(b); err != nil {
-			return err
-		}
-		if list == nil {
-			return nil
-		}
-		if list.Kind != yaml.SequenceNode {
-			return errors.New("a file with a list, each entry with issuer, algorithms and a source of keys")
-		}
+		},
+		show: func(c *Config) any { return c.Tokens.Issuers },
 	}
-	for _, n := range list.Content {
-		i, err := issuerOf(n)
-		if err == nil && slices.ContainsFunc(c.Tokens.Issuers, func(j Issuer) bool { return i.Issuer == j.Issuer }) {
-			err = fmt.Errorf("each issuer once, not %.80q again", i.Issuer)
-		}
-		if err != nil {
-			return fmt.Errorf("%w (line %d)", err, n.Line)
-		}
-		c.Tokens.Issuers = append(c.Tokens.Issuers, i)
-	}
-	return nil
 }
 
-func issuerOf(n *yaml.Node) (Issuer, error) {
-	var i Issuer
-	if n.Kind != yaml.MappingNode {
-		return i, errors.New("entries with issuer, audience, algorithms and jwks-url, jwks-file or hs256-secret-file")
+// issuerLoad collects the entries of one list and what is wrong with them.
+type issuerLoad struct {
+	file     string
+	issuers  []Issuer
+	problems []Problem
+}
+
+func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
+	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
+}
+
+const issuerFields = "issuer, audience, algorithms, jwks-url, jwks-file, hs256-secret-file"
+
+func (l *issuerLoad) list(root *yaml.Node) {
+	if root.Kind != yaml.SequenceNode {
+		l.bad("tokens.issuers", root.Value, root, "use a list whose entries have "+issuerFields)
+		return
 	}
-	single := map[string]*string{"issuer": &i.Issuer, "jwks-url": &i.JWKSURL, "jwks-file": &i.JWKSFile, "hs256-secret-file": &i.HS256SecretFile}
-	lists := map[string]*[]string{"audience": &i.Audience, "algorithms": &i.Algorithms}
+	seen := map[string]int{}
+	for k, n := range root.Content {
+		key := fmt.Sprintf("tokens.issuers[%d]", k)
+		i, ok := l.entry(key, n)
+		if !ok {
+			continue
+		}
+		if line, again := seen[i.Issuer]; again && i.Issuer != "" {
+			l.bad(key+".issuer", i.Issuer, fieldOf(n, "issuer"), fmt.Sprintf("use each issuer once; it is on line %d already", line))
+		}
+		seen[i.Issuer] = fieldOf(n, "issuer").Line
+		l.check(key, &i, n)
+		l.issuers = append(l.issuers, i)
+	}
+}
+
+// entry reads one entry. It returns false where the rest of the checks would
+// only repeat what it reported.
+func (l *issuerLoad) entry(key string, n *yaml.Node) (i Issuer, ok bool) {
+	if n.Kind != yaml.MappingNode {
+		l.bad(key, n.Value, n, "use an entry with "+issuerFields)
+		return i, false
+	}
+	before := len(l.problems)
 	seen := map[string]bool{}
 	for k := 0; k+1 < len(n.Content); k += 2 {
-		name, v := n.Content[k].Value, n.Content[k+1]
-		s, isSingle := single[name]
-		l, isList := lists[name]
+		name, v := n.Content[k], n.Content[k+1]
+		field := key + "." + name.Value
 		switch {
-		case seen[name]:
-			return i, fmt.Errorf("%s once", name)
-		case isSingle && v.Kind == yaml.ScalarNode:
-			*s = v.Value
-		case isList && v.Kind == yaml.ScalarNode:
-			*l = []string{v.Value}
-		case isList && v.Kind == yaml.SequenceNode && plainList(v):
-			*l = listOf(v)
-		case isSingle || isList:
-			return i, fmt.Errorf("a plain value for %s", name)
-		default:
-			return i, fmt.Errorf("issuer, audience, algorithms, jwks-url, jwks-file or hs256-secret-file, not %.40q", name)
+		case seen[name.Value]:
+			l.bad(field, "", name, "use each key once")
+		case isNull(v):
+		case !l.field(&i, field, name.Value, v):
+			want := "there is no such field; use " + issuerFields
+			if near := nearest(name.Value, strings.Split(issuerFields, ", ")); near != "" {
+				want = "there is no such field; did you mean " + near + "?"
+			}
+			l.bad(field, "", name, want)
 		}
-		seen[name] = true
+		seen[name.Value] = true
 	}
-	return i, i.check()
+	return i, len(l.problems) == before
 }
 
-// check completes i and says what would be right.
-func (i *Issuer) check() error {
-	sources := 0
-	for _, s := range []string{i.JWKSURL, i.JWKSFile, i.HS256SecretFile} {
-		if s != "" {
-			sources++
-		}
+// field stores one field and returns false if there is none of that name.
+func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
+	texts := map[string]*string{"issuer": &i.Issuer}
+	for source, field := range i.sources() {
+		texts[source] = field
 	}
-	secret := i.HS256SecretFile != ""
-	switch {
-	case i.Issuer == "":
-		return errors.New("an entry that names its issuer")
-	case sources != 1:
-		return errors.New("exactly one of jwks-url, jwks-file and hs256-secret-file")
-	case i.JWKSURL != "" && !goodJWKSURL(i.JWKSURL):
-		return errors.New("https for jwks-url, or http on loopback")
-	case len(i.Algorithms) == 0 && secret:
-		i.Algorithms = defaultSecret
-	case len(i.Algorithms) == 0:
-		i.Algorithms = defaultPublic
-	}
-	for _, a := range i.Algorithms {
-		if !slices.Contains(algorithms, a) {
-			return fmt.Errorf("algorithms among %s, not %.40q", strings.Join(algorithms, ", "), a)
-		}
-		if strings.HasPrefix(a, "HS") != secret {
-			return errors.New("HS256, HS384 and HS512 with hs256-secret-file, and only with it")
-		}
-	}
-	return nil
-}
-
-func goodJWKSURL(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" {
+	lists := map[string]*[]string{"audience": &i.Audience, "algorithms": &i.Algorithms}
+	switch text, many := texts[name], lists[name]; {
+	case text == nil && many == nil:
 		return false
+	case text != nil && v.Kind == yaml.ScalarNode:
+		*text = v.Value
+	case many != nil && name == "audience" && v.Kind == yaml.ScalarNode:
+		*many = []string{v.Value}
+	case many != nil && v.Kind == yaml.SequenceNode:
+		all, plain := strs(v)
+		if !plain {
+			l.bad(key, "", v, "use a list of plain values")
+		}
+		*many = all
+	case many != nil:
+		l.bad(key, v.Value, v, "use a list, such as [RS256, ES256]")
+	default:
+		l.bad(key, "", v, "use a single value")
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host)
-}
-
-// loopback reports whether an address, with or without a port, is one.
-func loopback(address string) bool {
-	host := strings.TrimPrefix(address, "dns+")
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return true
 }

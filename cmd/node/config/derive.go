@@ -1,0 +1,73 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+)
+
+// derive resolves what follows from several settings together, and checks it.
+// Settings that could not be read are empty in c and raise nothing further.
+func (r *reading) derive(c *Config) {
+	if c.Gossip.Bind == "" && len(c.Gossip.Join) > 0 {
+		c.Gossip.Bind = "127.0.0.1:" + gossipPort
+		if c.Cluster.KeyFile != "" {
+			c.Gossip.Bind = "0.0.0.0:" + gossipPort
+		}
+		c.sources["gossip.bind"] = "from gossip.join and cluster.key-file"
+	}
+	if c.NATS.Embedded == "true" {
+		r.deriveEmbedded(c)
+	}
+	if c.Cluster.KeyFile == "" {
+		r.onlyLoopback(c)
+	}
+}
+
+// deriveEmbedded lets "true" mean the server that nats.url names. With several
+// URLs only the operator knows which of them is this node.
+func (r *reading) deriveEmbedded(c *Config) {
+	hosts := natsHosts(c.NATS.URL)
+	if len(hosts) > 1 {
+		r.bad("nats.embedded", r.values["nats.embedded"], "use host:port, because nats.url names several servers")
+		c.NATS.Embedded = ""
+		return
+	}
+	c.NATS.Embedded = "127.0.0.1:" + natsPort
+	if len(hosts) == 1 {
+		c.NATS.Embedded = hosts[0]
+		c.sources["nats.embedded"] += ", from nats.url"
+	}
+}
+
+// natsHosts returns host:port of each URL.
+func natsHosts(urls string) []string {
+	var hosts []string
+	for s := range strings.SplitSeq(urls, ",") {
+		if u, err := url.Parse(s); err == nil && u.Host != "" {
+			hosts = append(hosts, withPort(u))
+		}
+	}
+	return hosts
+}
+
+// onlyLoopback refuses to leave loopback without a key: gossip and NATS would
+// be open to anyone who reaches the port.
+func (r *reading) onlyLoopback(c *Config) {
+	for _, s := range []struct {
+		key       string
+		addresses []string
+	}{
+		{"gossip.bind", []string{c.Gossip.Bind}},
+		{"gossip.advertise", []string{c.Gossip.Advertise}},
+		{"gossip.join", c.Gossip.Join},
+		{"nats.url", natsHosts(c.NATS.URL)},
+		{"nats.embedded", []string{c.NATS.Embedded}},
+	} {
+		for _, a := range s.addresses {
+			if a != "" && !loopback(a) {
+				r.bad(s.key, r.values[s.key], "beyond loopback, set cluster.key-file to a key that `rescind keys generate` makes")
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// injected matches what Kubernetes sets in every container for each Service of
+// the namespace whose name is rescind or begins with rescind-.
+var injected = regexp.MustCompile(`^RESCIND_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?)$`)
+
+// injectedPort matches one more. Kubernetes always sets it to a URL; that is
+// checked, because RESCIND_HTTP_PORT=80 is somebody's mistake.
+var injectedPort = regexp.MustCompile(`^RESCIND_([A-Z0-9_]+_)?PORT$`)
+
+func byKubernetes(name, text string) bool {
+	return injected.MatchString(name) || injectedPort.MatchString(name) && strings.Contains(text, "://")
+}
+
+// environ reads the variables that begin with RESCIND_. An empty one counts as
+// not set, but its name is checked.
+func (r *reading) environ(environ []string) map[string]value {
+	keys := map[string]string{envName(configKey): configKey}
+	for _, s := range r.settings {
+		keys[s.Env] = s.Key
+	}
+	values := map[string]value{}
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		key, known := keys[name]
+		switch {
+		case !ours || known && text == "":
+		case known:
+			values[key] = value{text: text, source: name}
+		case !byKubernetes(name, text):
+			r.unknown(name, "environment", strings.ToLower(rest), envName)
+		}
+	}
+	return values
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// sources yields the fields that say where an issuer's keys are.
+func (i *Issuer) sources() iter.Seq2[string, *string] {
+	return func(yield func(string, *string) bool) {
+		_ = yield("jwks-url", &i.JWKSURL) && yield("jwks-file", &i.JWKSFile) && yield("hs256-secret-file", &i.HS256SecretFile)
+	}
+}
+
+// check completes the algorithms of i and reports what does not fit together.
+func (l *issuerLoad) check(key string, i *Issuer, n *yaml.Node) {
+	sources := 0
+	for _, field := range i.sources() {
+		if *field != "" {
+			sources++
+		}
+	}
+	if i.Issuer == "" {
+		l.bad(key, "", n, "name its issuer, the iss of its tokens")
+	}
+	if slices.Contains(i.Audience, "") {
+		l.bad(key+".audience", "", fieldOf(n, "audience"), "use audiences that are not empty")
+	}
+	if sources != 1 {
+		l.bad(key, i.Issuer, n, "use exactly one of jwks-url, jwks-file and hs256-secret-file")
+		return // which algorithms fit depends on it
+	}
+	if i.JWKSURL != "" && !goodJWKSURL(i.JWKSURL) {
+		l.bad(key+".jwks-url", i.JWKSURL, fieldOf(n, "jwks-url"), "use an https URL without user and password, or http on loopback; who can change the keys in transit can sign tokens")
+	}
+	l.algorithms(key+".algorithms", i, fieldOf(n, "algorithms"))
+}
+
+// algorithms refuses HS* with public keys: otherwise whoever knows a public
+// key could sign with it as the secret.
+func (l *issuerLoad) algorithms(key string, i *Issuer, n *yaml.Node) {
+	secret := i.HS256SecretFile != ""
+	if len(i.Algorithms) == 0 {
+		i.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}
+		if secret {
+			i.Algorithms = []string{"HS256"}
+		}
+	}
+	public := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+	symmetric := []string{"HS256", "HS384", "HS512"}
+	for _, a := range i.Algorithms {
+		switch isPublic, isSymmetric := slices.Contains(public, a), slices.Contains(symmetric, a); {
+		case !isPublic && !isSymmetric:
+			l.bad(key, a, n, "use "+strings.Join(slices.Concat(public, symmetric), ", "))
+		case isSymmetric && !secret:
+			l.bad(key, a, n, "use "+a+" only with hs256-secret-file")
+		case isPublic && secret:
+			l.bad(key, a, n, "use only "+strings.Join(symmetric, ", ")+" with hs256-secret-file")
+		}
+	}
+}
+
+func goodJWKSURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host)
+}
+
+// fieldOf returns the value of a field of n, or n itself where it has none.
+func fieldOf(n *yaml.Node, name string) *yaml.Node {
+	for k := 0; k+1 < len(n.Content); k += 2 {
+		if n.Content[k].Value == name {
+			return n.Content[k+1]
+		}
+	}
+	return n
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// maxFile bounds every file that is read here, in bytes.
+const maxFile = 1 << 20
+
+// readFile is os.ReadFile that stops after maxFile and one byte, so that
+// /dev/zero in place of a file costs an error and not the memory.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// ClusterKey reads cluster.key-file. It returns nil if none is set, else 32
+// bytes. Errors never repeat the content.
+func (c *Config) ClusterKey() ([]byte, error) {
+	b, err := c.secret("cluster.key-file", c.Cluster.KeyFile)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	standard := strings.NewReplacer("-", "+", "_", "/").Replace(string(b))
+	key, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimSuffix(standard, "="))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("cluster.key-file: %s does not hold a key; it must be 32 bytes in base64, as `rescind keys generate` makes them", c.Cluster.KeyFile)
+	}
+	return key, nil
+}
+
+// minAdminToken is the fewest characters of an admin token.
+const minAdminToken = 16
+
+// AdminToken reads admin.token-file. It returns nil if none is set. Errors
+// never repeat the content.
+func (c *Config) AdminToken() ([]byte, error) {
+	b, err := c.secret("admin.token-file", c.Admin.TokenFile)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	// A token travels in an Authorization header, where nothing else would
+	// arrive as it was sent.
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	if len(b) < minAdminToken || bytes.ContainsFunc(b, unprintable) {
+		return nil, fmt.Errorf("admin.token-file: %s does not hold a token; it must be at least %d printable ASCII characters without spaces, as `rescind keys generate` makes them", c.Admin.TokenFile, minAdminToken)
+	}
+	return b, nil
+}
+
+// secret reads the file of the setting key without the white space around its
+// content. It returns nil if path is empty, and never nil otherwise.
+func (c *Config) secret(key, path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	read := c.read
+	if read == nil {
+		read = readFile
+	}
+	b, err := read(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: use a file that can be read; %s can't: %w", key, path, cause(err))
+	}
+	return append([]byte{}, bytes.TrimSpace(b)...), nil
+}
+
+// cause returns err without the path, which the caller names already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

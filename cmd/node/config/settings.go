@@ -1,0 +1,73 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"rescind"
+)
+
+// Setting describes one setting.
+type Setting struct {
+	Key     string // "section.key": the name in the file, and of the flag after --
+	Default string // as one would write it; empty: none
+	Doc     string // one line
+	Env     string // the environment variable
+}
+
+// Settings returns every setting in the order in which people should read them.
+func Settings() []Setting {
+	var all []Setting
+	for _, s := range table() {
+		all = append(all, s.Setting)
+	}
+	return all
+}
+
+// setting is a Setting and how it is stored.
+type setting struct {
+	Setting
+	codec
+}
+
+// table returns the one source of flags, environment, file, help and Print.
+func table() []setting {
+	return []setting{
+		row("node.name", "", "name of this node, unique in the cluster; empty: the host's name", text(func(c *Config) *string { return &c.Node.Name }, anyText)),
+		row("cluster.name", "rescind", "name that all members share: 1 to 64 letters, digits, - and _", text(func(c *Config) *string { return &c.Cluster.Name }, clusterName)),
+		row("cluster.key-file", "", "file with the cluster's key, 32 bytes in base64; without it only loopback addresses are allowed", text(func(c *Config) *string { return &c.Cluster.KeyFile }, anyText)),
+		row("cluster.join-timeout", "10s", "how long a starting node looks for a peer", duration(func(c *Config) *time.Duration { return &c.Cluster.JoinTimeout }, 1, 0)),
+		row("cluster.forget-after", "1h", "how long a member that can't be reached still counts", duration(func(c *Config) *time.Duration { return &c.Cluster.ForgetAfter }, 1, 0)),
+		row("http.addr", "127.0.0.1:8080", "host:port of the HTTP face", text(func(c *Config) *string { return &c.HTTP.Addr }, listenAddr)),
+		row("admin.token-file", "", "file with the admin token, at least 16 characters; without it admin endpoints are off", text(func(c *Config) *string { return &c.Admin.TokenFile }, anyText)),
+		row("gossip.bind", "", "host:port of memberlist, UDP and TCP, port 7946 if left out; empty: off, unless gossip.join is set", text(func(c *Config) *string { return &c.Gossip.Bind }, optional(gossipListen))),
+		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(gossipPeer))),
+		row("gossip.join", "", "seeds, host:port or dns+name:port: a list, or separated by commas; the flag may be repeated", join()),
+		row("nats.url", "", "NATS servers, nats://host:port (or tls, ws, wss), separated by commas; empty: no NATS", text(func(c *Config) *string { return &c.NATS.URL }, optional(natsURLs))),
+		row("nats.embedded", "false", "run a NATS server in this process: false, host:port, or true for the address in nats.url, else 127.0.0.1:4222", embedded()),
+		row("nats.creds-file", "", "NATS credentials file", text(func(c *Config) *string { return &c.NATS.CredsFile }, anyText)),
+		row("data.dir", "./rescind-data", "folder of this node's revocations, for it alone", text(func(c *Config) *string { return &c.Data.Dir }, notEmpty)),
+		row("tokens.leeway", "5s", "clock leeway in checking exp, nbf and iat, at most 60s", duration(func(c *Config) *time.Duration { return &c.Tokens.Leeway }, 0, rescind.MaxLeeway)),
+		row("tokens.max-lifetime", "720h", "longest lifetime of any token, and of revocations that state no expiry", duration(func(c *Config) *time.Duration { return &c.Tokens.MaxLifetime }, time.Minute, rescind.MaxLifetimeLimit)),
+		row("tokens.issuers", "", "list of issuer, audience, algorithms and one of jwks-url, jwks-file, hs256-secret-file; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
+		row("revocations.max", "10000000", "live revocations at which new ones are refused", count(func(c *Config) *int { return &c.Revocations.Max })),
+		row("revocations.ack", "local", "nodes that must hold a revocation on disk before it is acknowledged: local, majority, all, or a number of other nodes", ack()),
+		row("revocations.isolated", "accept", "revocations while no peer is heard for cluster.forget-after: accept or refuse", text(func(c *Config) *string { return &c.Revocations.Isolated }, oneOf("accept", "refuse"))),
+		row("checks.on-stale", "serve", "checks while this node may be too far behind: serve or reject", text(func(c *Config) *string { return &c.Checks.OnStale }, oneOf("serve", "reject"))),
+		row("checks.max-staleness", "10s", "how far behind is too far", duration(func(c *Config) *time.Duration { return &c.Checks.MaxStaleness }, 1, 0)),
+		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
+		row("log.level", "info", "debug, info, warn or error", logLevel()),
+		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
+	}
+}
+
+func row(key, standard, doc string, c codec) setting {
+	return setting{Setting{Key: key, Default: standard, Doc: doc, Env: envName(key)}, c}
+}
+
+const envPrefix = "RESCIND_"
+
+// envName returns the environment variable of key.
+func envName(key string) string {
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
+}
