@@ -73,8 +73,7 @@ type Status struct {
 }
 
 var (
-	errQueueFull = errors.New("queue full")
-	errTooLarge  = fmt.Errorf("message is empty or larger than %d bytes", MaxMessage)
+	errTooLarge = fmt.Errorf("message is empty or larger than %d bytes", MaxMessage)
 )
 
 // sendable reports whether msg has a size that carriers move. Seal returns an

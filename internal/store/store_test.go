@@ -1,24 +1,18 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"go.uber.org/goleak"
-	"pgregory.net/rapid"
 
 	"rescind"
 )
@@ -27,9 +21,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
+const far = rescind.Millis(4e12)
+
+func record(n uint64, expires rescind.Millis) rescind.Record {
+	return rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeJTI, n+1, n<<8), IssuedBefore: rescind.Ever, ExpiresAt: expires}
+}
+
 func open(t testing.TB, fs vfs.FS) *Store {
 	t.Helper()
-	s, err := Open("data", Options{Logger: quiet, fs: fs})
+	s, err := Open("data", Options{Logger: quiet, FS: fs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,91 +37,145 @@ func open(t testing.TB, fs vfs.FS) *Store {
 	return s
 }
 
-func record(n uint64, expires rescind.Millis) rescind.Record {
-	return rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeJTI, n+1, n<<8), IssuedBefore: rescind.Ever, ExpiresAt: expires}
+func commit(t testing.TB, s *Store, b Batch) {
+	t.Helper()
+	if err := s.Commit(b); err != nil {
+		t.Fatal(err)
+	}
 }
 
-const far = rescind.Millis(4e12)
+type set map[rescind.Digest]rescind.Record
 
-func load(t testing.TB, s *Store, now rescind.Millis) map[rescind.Digest]rescind.Record {
+func (m set) join(r rescind.Record) {
+	if old, ok := m[r.Digest]; ok {
+		r = r.Join(old)
+	}
+	m[r.Digest] = r
+}
+
+// contents returns what s holds, or Load's error.
+func contents(s *Store) (set, []Frontier, error) {
+	got := set{}
+	frontiers, err := s.Load(0, got.join)
+	return got, frontiers, err
+}
+
+func load(t testing.TB, s *Store) set {
 	t.Helper()
-	got := map[rescind.Digest]rescind.Record{}
-	_, err := s.Load(now, func(r rescind.Record) {
-		if old, ok := got[r.Digest]; ok {
-			r = r.Join(old)
-		}
-		got[r.Digest] = r
-	})
+	got, _, err := contents(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-// TestCommitSurvivesPowerLoss crashes the machine with everything that was not
-// synced lost, or some random part of it.
-func TestCommitSurvivesPowerLoss(t *testing.T) {
-	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 1))
-			fs := vfs.NewCrashableMem()
-			want := map[rescind.Digest]rescind.Record{}
-			own := uint64(0)
-			for range 4 {
-				s := open(t, fs)
-				if id := s.Identity(); own > 0 && id.Previous.Seq != own {
-					t.Fatalf("previous epoch ended at %d, want %d", id.Previous.Seq, own)
+func TestFolderIsPrivateAndItsParentsAreDurable(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	s, err := Open(dir+"/", Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if info, err := os.Stat(d); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", d, info.Mode(), err)
+		}
+	}
+
+	mem := vfs.NewCrashableMem()
+	deep, err := Open("x/y/z", Options{Logger: quiet, FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deep.Close()
+	again, err := Open("x/y/z", Options{Logger: quiet, FS: mem.CrashClone(vfs.CrashCloneCfg{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if again.Identity().Origin != deep.Identity().Origin {
+		t.Error("a power failure took the new folder")
+	}
+}
+
+func TestOneStorePerFolder(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "data")
+	t.Chdir(parent)
+	if err := os.Symlink(parent, filepath.Join(parent, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open("link/data", Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, name := range []string{dir, "data", "./data/", "link/data", "link/../data"} {
+		if _, err := Open(name, Options{Logger: quiet}); !errors.Is(err, ErrLocked) {
+			t.Errorf("second open as %s: %v", name, err)
+		}
+	}
+	commit(t, s, Batch{Records: []rescind.Record{record(1, far)}})
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := load(t, again); len(got) != 1 {
+		t.Errorf("after a reopen: %v", got)
+	}
+}
+
+func TestOpenRefusals(t *testing.T) {
+	set := func(key, value []byte) func(*Store) error {
+		return func(s *Store) error { return s.db.Set(key, value, pebble.Sync) }
+	}
+	fine := meta{format: format, origin: 1, epoch: 1}
+	newer, last, nobody := fine, fine, fine
+	newer.format++
+	last.epoch--
+	last.epoch-- // wraps round to the largest
+	nobody.origin = 0
+	for name, c := range map[string]struct {
+		prepare func(*Store) error
+		key     [16]byte
+		want    error
+	}{
+		"another key":             {func(*Store) error { return nil }, [16]byte{1}, ErrOtherCluster},
+		"a newer format":          {set(keyMeta, newer.append(nil)), [16]byte{}, ErrFormat},
+		"no epoch left":           {set(keyMeta, last.append(nil)), [16]byte{}, ErrCorrupt},
+		"nobody":                  {set(keyMeta, nobody.append(nil)), [16]byte{}, ErrCorrupt},
+		"a short identity":        {set(keyMeta, fine.append(nil)[:39]), [16]byte{}, ErrCorrupt},
+		"an empty identity":       {set(keyMeta, nil), [16]byte{}, ErrCorrupt},
+		"a short number":          {set(keyOwn, []byte{1}), [16]byte{}, ErrCorrupt},
+		"records but no identity": {func(s *Store) error { return s.db.Delete(keyMeta, pebble.Sync) }, [16]byte{}, ErrCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			s := open(t, fs)
+			if err := errors.Join(c.prepare(s), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // a refusal must not keep the lock
+				if got, err := Open("data", Options{Logger: quiet, FS: fs, KeyCheck: c.key}); !errors.Is(err, c.want) {
+					t.Errorf("%v, %v; want %v", got, err, c.want)
 				}
-				if got := load(t, s, 0); !maps.Equal(got, want) {
-					t.Fatalf("%d records after the crash, want %d", len(got), len(want))
-				}
-				own = 0
-				for range rng.IntN(20) {
-					own++
-					r := record(rng.Uint64N(1000), far+rescind.Millis(rng.Int64N(1e8)))
-					r = r.Join(want[r.Digest])
-					if err := s.Commit(Batch{Records: []rescind.Record{r}, Own: own}); err != nil {
-						t.Fatal(err)
-					}
-					want[r.Digest] = r
-				}
-				crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: int(seed%3) * 50, RNG: rng})
-				s.Close()
-				fs = crashed
 			}
 		})
 	}
 }
 
-func TestFailedWriteStopsTheStore(t *testing.T) {
-	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-		t.Run(cause.Error(), func(t *testing.T) {
-			mem := vfs.NewCrashableMem()
-			var broken atomic.Bool
-			fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-				if broken.Load() && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileWrite) {
-					return cause
-				}
-				return nil
-			}))
-			s := open(t, fs)
-			if err := s.Commit(Batch{Records: []rescind.Record{record(1, far)}, Own: 1}); err != nil {
-				t.Fatal(err)
-			}
-			broken.Store(true)
-			if err := s.Commit(Batch{Records: []rescind.Record{record(2, far)}, Own: 2}); !errors.Is(err, ErrFailed) {
-				t.Fatalf("commit on a broken disk: %v", err)
-			}
-			broken.Store(false)
-			if err := s.Commit(Batch{Records: []rescind.Record{record(3, far)}, Own: 3}); !errors.Is(err, ErrFailed) {
-				t.Fatalf("commit after a failed one: %v", err)
-			}
-			s.Close()
-			again := open(t, mem.CrashClone(vfs.CrashCloneCfg{}))
-			if got := load(t, again, 0); got[record(1, far).Digest] != record(1, far) || len(got) > 2 {
-				t.Errorf("after a clean reopen: %v", got)
-			}
-		})
+func TestNewerPebbleIsRefused(t *testing.T) {
+	fs := vfs.NewMem()
+	open(t, fs).Close()
+	if f, err := fs.Create("data/marker.format-version.999999.999", vfs.WriteCategoryUnspecified); err != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open("data", Options{Logger: quiet, FS: fs}); !errors.Is(err, ErrFormat) {
+		t.Errorf("open: %v", err)
 	}
 }
 
@@ -129,184 +183,81 @@ func TestEpochsRise(t *testing.T) {
 	fs := vfs.NewMem()
 	now := time.UnixMilli(1e12)
 	var last Identity
-	for i, step := range []time.Duration{0, time.Hour, -24 * time.Hour, -24 * time.Hour, 0} {
+	for i, step := range []time.Duration{0, time.Hour, -24 * time.Hour, -24 * time.Hour, 0, -1e4 * time.Hour * 24 * 3} {
 		now = now.Add(step)
-		s, err := Open("data", Options{Logger: quiet, fs: fs, now: func() time.Time { return now }})
+		s, err := Open("data", Options{Logger: quiet, FS: fs, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := s.Identity()
-		if id.Origin == 0 || i > 0 && (id.Origin != last.Origin || id.Epoch <= last.Epoch || id.Previous.Epoch != last.Epoch) {
-			t.Errorf("identity %+v after %+v", id, last)
+		if id.Origin == 0 || id.Epoch > 2e12 || i == 0 && id.Previous != (Position{}) ||
+			i > 0 && (id.Origin != last.Origin || id.Epoch <= last.Epoch || id.Previous != Position{last.Epoch, uint64(i - 1)}) {
+			t.Errorf("open %d: identity %+v after %+v", i, id, last)
 		}
 		last = id
+		if i > 0 {
+			commit(t, s, Batch{Own: uint64(i)})
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestRolledBackFolderStartsAnUnusedEpoch restores an old copy of the folder.
+// TestRolledBackFolderStartsAnUnusedEpoch restores an old copy of the folder
+// while the clock goes on.
 func TestRolledBackFolderStartsAnUnusedEpoch(t *testing.T) {
+	now := time.UnixMilli(1e12)
+	openAt := func(fs vfs.FS) *Store {
+		now = now.Add(5 * time.Millisecond)
+		s, err := Open("data", Options{Logger: quiet, FS: fs, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
 	fs := vfs.NewCrashableMem()
-	s := open(t, fs)
-	old := fs.CrashClone(vfs.CrashCloneCfg{})
-	used := []uint64{s.Identity().Epoch}
-	s.Close()
+	s := openAt(fs)
+	old, used := fs.CrashClone(vfs.CrashCloneCfg{}), []uint64{s.Identity().Epoch}
 	for range 3 {
-		s = open(t, fs)
-		used = append(used, s.Identity().Epoch)
 		s.Close()
+		s = openAt(fs)
+		used = append(used, s.Identity().Epoch)
 	}
-	if e := open(t, old).Identity().Epoch; slices.Contains(used, e) && e <= uint64(time.Now().UnixMilli()) {
-		t.Errorf("epoch %d was used before: %v", e, used)
-	}
-}
-
-func TestRefusals(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s, err := Open(dir, Options{Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("folder %v, %v", info.Mode(), err)
-	}
-	if _, err := Open(dir, Options{Logger: quiet}); !errors.Is(err, ErrLocked) {
-		t.Errorf("second open: %v", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, Options{Logger: quiet, KeyCheck: [16]byte{1}}); !errors.Is(err, ErrOtherCluster) {
-		t.Errorf("open with another key: %v", err)
-	}
-	if s, err = Open(dir, Options{Logger: quiet}); err != nil {
-		t.Fatal(err)
-	}
-	newer := (&meta{format: format + 1, origin: 1, epoch: 1}).append(nil)
-	if err := s.db.Set(keyMeta, newer, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(s.Close(), s.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, Options{Logger: quiet}); !errors.Is(err, ErrFormat) {
-		t.Errorf("open of a newer format: %v", err)
+	s.Close()
+	s = openAt(old)
+	defer s.Close()
+	if id := s.Identity(); slices.Contains(used, id.Epoch) || id.Previous.Epoch != used[0] {
+		t.Errorf("identity %+v; used before: %v", id, used)
 	}
 }
 
-// TestDrop compares with a plain map: nothing goes early, and what has lapsed
-// for longer than a bucket is gone.
-func TestDrop(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, err := Open("data", Options{Logger: quiet, fs: vfs.NewMem()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		model := map[rescind.Digest]rescind.Record{}
-		now := rescind.Millis(1e12)
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			r := record(rapid.Uint64Range(0, 20).Draw(t, "n"), now.Add(time.Duration(rapid.Int64Range(-60, 60).Draw(t, "minutes"))*time.Minute))
-			if old, ok := model[r.Digest]; ok {
-				r = r.Join(old)
-			}
-			if err := s.Commit(Batch{Records: []rescind.Record{r}}); err != nil {
-				t.Fatal(err)
-			}
-			model[r.Digest] = r
-			now = now.Add(time.Duration(rapid.Int64Range(-20, 40).Draw(t, "step")) * time.Minute)
-			if err := s.Drop(now); err != nil {
-				t.Fatal(err)
-			}
-			for d, r := range model {
-				if r.Lapsed(now) {
-					delete(model, d)
-				}
-			}
-			var got []rescind.Record
-			if _, err := s.Load(0, func(r rescind.Record) { got = append(got, r) }); err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range model {
-				if !slices.Contains(got, r) {
-					t.Fatalf("%v is gone at %v", r, now)
-				}
-			}
-			for _, r := range got {
-				if r.Lapsed(now.Add(-bucketWidth)) {
-					t.Fatalf("%v is still there at %v", r, now)
-				}
-			}
-		}
-	})
-}
-
-func TestFrontiersAreKeptAndForgotten(t *testing.T) {
-	fs := vfs.NewCrashableMem()
-	s := open(t, fs)
-	a, b := Frontier{1, Position{2, 3}}, Frontier{4, Position{5, 6}}
-	for _, batch := range []Batch{
-		{Frontiers: []Frontier{a, {4, Position{5, 1}}}},
-		{Frontiers: []Frontier{b}, Forget: []uint64{1}},
-	} {
-		if err := s.Commit(batch); err != nil {
-			t.Fatal(err)
+func TestClosedStore(t *testing.T) {
+	s := open(t, vfs.NewMem())
+	commit(t, s, Batch{Records: []rescind.Record{record(1, far)}})
+	s.Close()
+	_, _, err := contents(s)
+	for what, err := range map[string]error{"commit": s.Commit(Batch{}), "drop": s.Drop(far), "load": err} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
-	got, err := open(t, fs.CrashClone(vfs.CrashCloneCfg{})).Load(0, func(rescind.Record) {})
-	if err != nil || !slices.Equal(got, []Frontier{b}) {
-		t.Errorf("frontiers %v, %v; want %v", got, err, b)
+	if st := s.Stats(); st.Commits != 1 || st.DiskBytes != 0 || st.Failed != nil {
+		t.Errorf("stats %+v", st)
 	}
 }
 
-// FuzzRecordOf: damaged entries are refused, and what is read is what was
-// written.
-func FuzzRecordOf(f *testing.F) {
-	r := record(7, far)
-	f.Add(recordKey(r), recordValue(r))
-	f.Fuzz(func(t *testing.T, key, value []byte) {
-		r, err := recordOf(key, value)
-		if err == nil && !(slices.Equal(recordKey(r)[9:], key[9:]) && slices.Equal(recordValue(r), value)) {
-			t.Errorf("%x %x reads as %v", key, value, r)
-		}
-	})
-}
-
-// BenchmarkCommit shows single synced records per second, beside the floor: a
-// write and an fsync of as many bytes.
-func BenchmarkCommit(b *testing.B) {
-	for _, writers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			s, err := Open(b.TempDir(), Options{Logger: quiet})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			var n atomic.Uint64
-			b.SetParallelism(writers)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					i := n.Add(1)
-					if err := s.Commit(Batch{Records: []rescind.Record{record(i, far)}, Own: i}); err != nil {
-						b.Error(err)
-					}
-				}
-			})
-		})
-	}
-	b.Run("floor", func(b *testing.B) {
-		f, err := os.Create(filepath.Join(b.TempDir(), "log"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer f.Close()
-		for i := range b.N {
-			f.Write(binary.BigEndian.AppendUint64(make([]byte, 40), uint64(i)))
-			if err := f.Sync(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+func ExampleStore_Load() {
+	fs := vfs.NewMem()
+	s, _ := Open("data", Options{Logger: quiet, FS: fs})
+	r := record(1, far)
+	later := r
+	later.ExpiresAt = far.Add(time.Hour)
+	s.Commit(Batch{Records: []rescind.Record{r}})
+	s.Commit(Batch{Records: []rescind.Record{later}})
+	s.Load(0, func(r rescind.Record) { fmt.Println(r.ExpiresAt.Time().Format(time.DateTime)) })
+	s.Close()
+	// Output:
+	// 2096-10-02 07:06:40
+	// 2096-10-02 08:06:40
 }

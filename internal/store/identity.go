@@ -1,0 +1,150 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Position is a place in an origin's streams: the first Seq records of Epoch.
+type Position struct{ Epoch, Seq uint64 }
+
+// Frontier says that everything of an origin's streams up to Position is held.
+type Frontier struct {
+	Origin uint64
+	Position
+}
+
+// Identity names a data folder and the time since it was opened.
+type Identity struct {
+	Origin uint64 // random, made with the folder, never 0
+
+	// Epoch is the larger of the stored one plus 1 and Unix milliseconds, so
+	// that a folder rolled back to an older copy does not repeat one as long as
+	// the clock moved on.
+	Epoch uint64
+
+	// Previous is the epoch before, and the last own number that was durable in
+	// it; zero in a new folder.
+	Previous Position
+}
+
+// meta is the identity as stored under keyMeta.
+type meta struct {
+	format        uint64
+	origin, epoch uint64
+	keyCheck      [16]byte
+}
+
+func (m meta) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.format)
+	b = binary.BigEndian.AppendUint64(b, m.origin)
+	b = binary.BigEndian.AppendUint64(b, m.epoch)
+	return append(b, m.keyCheck[:]...)
+}
+
+// metaOf reads what append wrote. Of another format only the number is read.
+func metaOf(b []byte) (meta, error) {
+	if len(b) < 8 {
+		return meta{}, damaged("an identity of %d bytes", len(b))
+	}
+	m := meta{format: binary.BigEndian.Uint64(b)}
+	if m.format != format {
+		return m, fmt.Errorf("%w: format %d instead of %d", ErrFormat, m.format, format)
+	}
+	if len(b) != 40 {
+		return m, damaged("an identity of %d bytes", len(b))
+	}
+	m.origin = binary.BigEndian.Uint64(b[8:])
+	m.epoch = binary.BigEndian.Uint64(b[16:])
+	m.keyCheck = [16]byte(b[24:])
+	if m.origin == 0 || m.epoch == math.MaxUint64 {
+		return m, damaged("identity %x in epoch %d", m.origin, m.epoch)
+	}
+	return m, nil
+}
+
+// begin reads the identity, or makes it in a new folder, and starts the next
+// epoch.
+func (s *Store) begin(opt Options) error {
+	m, own, err := s.readIdentity(opt.KeyCheck)
+	if err != nil {
+		return err
+	}
+	if m.keyCheck != opt.KeyCheck {
+		return ErrOtherCluster
+	}
+	s.identity.Origin = m.origin
+	s.identity.Previous = Position{m.epoch, own}
+	m.epoch = max(m.epoch+1, uint64(max(opt.Now().UnixMilli(), 0)))
+	s.identity.Epoch = m.epoch
+	err = s.write("raise the epoch", func(b *pebble.Batch) error {
+		return errors.Join(
+			b.Set(keyMeta, m.append(nil), nil),
+			b.Set(keyOwn, make([]byte, 8), nil), // a set, not a merge: numbers start again
+		)
+	}, pebble.Sync)
+	if err != nil || s.identity.Previous.Epoch > 0 {
+		return err
+	}
+	// Pebble writes the first log of a new folder in an older form, in which
+	// damage passes for a torn end more easily. Nothing else is in it yet.
+	return errors.Join(s.flush(), s.fence.err())
+}
+
+func (s *Store) readIdentity(keyCheck [16]byte) (m meta, own uint64, err error) {
+	stored, err := s.get(keyMeta)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return meta{format: format, origin: newOrigin(), keyCheck: keyCheck}, 0, s.mustBeEmpty()
+	}
+	if err != nil {
+		return m, 0, fmt.Errorf("read the identity: %w", corrupt(err))
+	}
+	if m, err = metaOf(stored); err != nil {
+		return m, 0, err
+	}
+	number, err := s.get(keyOwn)
+	if err != nil || len(number) != 8 {
+		return m, 0, damaged("no last own number (%v)", err)
+	}
+	return m, binary.BigEndian.Uint64(number), nil
+}
+
+// mustBeEmpty keeps a folder that lost its identity from passing for a new one.
+func (s *Store) mustBeEmpty() error {
+	iter, err := s.db.NewIter(nil)
+	if err != nil {
+		return corrupt(err)
+	}
+	found := iter.First()
+	if err := iter.Close(); err != nil {
+		return corrupt(err)
+	}
+	if found {
+		return damaged("records but no identity")
+	}
+	return nil
+}
+
+func (s *Store) get(key []byte) ([]byte, error) {
+	value, closer, err := s.db.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	value = append([]byte(nil), value...)
+	return value, closer.Close()
+}
+
+func newOrigin() uint64 {
+	for {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		if o := binary.BigEndian.Uint64(b[:]); o != 0 {
+			return o
+		}
+	}
+}
