@@ -6,9 +6,10 @@
 // A batch for which Commit has returned nil survives kill -9 and loss of power,
 // as a whole; one for which Commit has not returned nil is there as a whole or
 // not at all. Values of one key join instead of replacing one another, so commits
-// may overlap and land in any order. Every Open starts an epoch that this folder has not used, and
-// that epoch is on disk before Open returns. Lapsed records leave the disk by
-// whole expiry buckets, never early and up to [BucketWidth] late.
+// may overlap and land in any order. Every Open starts an epoch that this folder
+// has not used, and that epoch is on disk before Open returns. Lapsed records
+// leave the disk by whole expiry buckets, never early and up to [BucketWidth]
+// and one Drop late.
 //
 // # Failures
 //
@@ -17,24 +18,25 @@
 //	power fails in mid-write             the torn end of the log is cut at the next Open; nothing acknowledged was in it
 //	a bit flips in the log or manifest   Open returns ErrCorrupt; but for the log's last few bytes, see below
 //	a table is damaged or missing        Open or Load returns ErrCorrupt
-//	the last write of the log turns to   not told from a torn end: cut. The other nodes hold what they had acknowledged.
-//	garbage, or a log file is deleted    After Close nothing is in the log, so this takes a crash as well
+//	the last write of the log or of the  not told from a torn end: cut, and what was acknowledged in it is lost here.
+//	manifest turns to garbage, or a      After Close the log is empty
+//	log file is deleted
 //	the folder is an older copy          a new epoch, provided that the clock has moved past the newest epoch ever used
 //	Pebble finds its own state broken    the process panics: there is no safe way on
 //
 // A failed sync is never repeated, because the kernel may have dropped the dirty
 // pages and report success the second time (Rebello et al., "Can Applications
 // Recover from fsync Failures?", USENIX ATC 2020). After the first failure no
-// byte reaches the disk any more: the folder stays as a crash at that moment
-// would have left it.
+// further write is begun: the folder stays as a crash at that moment would have
+// left it.
 //
 // # Cost
 //
 // One commit costs one fsync; concurrent ones share it. Where appending to a file
 // and syncing it goes 5,500 times a second, one goroutine commits 5,300 times and
 // 64 do 132,000 times (BenchmarkCommit). Loading takes some 0.2 µs a record.
-// Memory is about 50 MiB however many records are held: two tables of 16 MiB and
-// a cache.
+// Memory does not grow with the records held: Pebble is given Options.MemTable
+// (16 MiB), mostly twice, and a cache of 8 MiB.
 //
 // It is built on Pebble, the storage engine of CockroachDB: an LSM tree with
 // group commit and checksums.

@@ -79,7 +79,7 @@ func (s *Store) events() *pebble.EventListener {
 			// Pebble tries again at once, so that only the first few and then
 			// ever fewer are worth a line.
 			if n := s.counters.background.Add(1); n&(n-1) == 0 {
-				s.log.Warn("store: background work failed", "error", err, "times", n)
+				s.log.Warn("store: background work failed", "error", err.Error(), "times", n)
 			}
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) { s.fence.trip(fmt.Errorf("%w: %s", ErrCorrupt, i)) },

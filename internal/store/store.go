@@ -129,7 +129,7 @@ func (s *Store) open(fs vfs.FS, opt Options) (err error) {
 		return err
 	}
 	s.fence = newFence(fs, s.dir, func(cause error) {
-		s.log.Error("store: a write failed; no more revocations are accepted until a restart", "error", cause)
+		s.log.Error("store: a write failed; no more revocations are accepted until a restart", "error", cause.Error()) // the text: Pebble's errors print stacks
 	})
 	if s.db, err = s.openPebble(opt.MemTable); err != nil {
 		return err
