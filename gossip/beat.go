@@ -22,7 +22,7 @@ func (c *Core) views(now time.Duration) []View {
 	views := make([]View, 1, len(c.peers)+1)
 	views[0] = View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
 	for o, p := range c.peers {
-		v := View{Origin: o, At: Position{p.epoch, p.durable}, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+		v := View{Origin: o, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
 		if !p.based && p.past != (Position{}) {
 			v.At, v.Based, v.Left, v.Echo = p.past, true, false, 0
 		}
@@ -42,12 +42,12 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	p.settle()
 	p.views = make(map[Origin]Position, len(b.Views))
 	for _, v := range b.Views {
-		if v.Based && v.Age < c.cfg.ForgetAfter {
-			p.views[v.Origin] = v.At
-		}
 		if v.Origin == c.cfg.Origin {
 			c.stepEcho(p, v, b.Head)
 			continue
+		}
+		if v.Based && v.Age < c.cfg.ForgetAfter {
+			p.views[v.Origin] = v.At
 		}
 		c.hearsay(now, v)
 	}
@@ -57,6 +57,10 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 // committed, and which of our beats it had received when it sent its own.
 func (c *Core) stepEcho(p *peer, v View, head uint64) {
 	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch
+	p.ofUs = v.Past
+	if v.Based && v.At.Epoch < c.cfg.Epoch && p.ofUs.Before(v.At) {
+		p.ofUs = v.At
+	}
 	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
 		return
 	}
@@ -122,7 +126,7 @@ func (p *peer) prove() {
 // holdsAllOf reports whether p has answered a beat of this epoch, and all that
 // it then said it holds is held here.
 func (c *Core) holdsAllOf(p *peer) bool {
-	if !p.proven || p.views == nil {
+	if !p.proven || p.views == nil || c.previous.Before(p.ofUs) {
 		return false
 	}
 	for o, at := range p.views {
@@ -133,11 +137,8 @@ func (c *Core) holdsAllOf(p *peer) bool {
 	return true
 }
 
-// holds reports whether everything of o's streams up to at is held here.
+// holds reports whether everything of another's streams up to at is held here.
 func (c *Core) holds(o Origin, at Position) bool {
-	if o == c.cfg.Origin {
-		return at.Epoch == c.cfg.Epoch || !c.previous.Before(at)
-	}
 	p := c.peers[o]
 	if p == nil {
 		return false

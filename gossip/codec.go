@@ -177,9 +177,9 @@ func (r *reader) records() []rescind.Record {
 }
 
 func (r *reader) views() []View {
-	views := make([]View, r.count(maxViews, 14))
+	views := make([]View, r.count(maxViews, 16))
 	for i := range views {
-		views[i] = View{Origin: r.origin(), At: r.position(), Based: r.bool(), Left: r.bool(), Echo: r.uvarint()}
+		views[i] = View{Origin: r.origin(), At: r.position(), Past: r.position(), Based: r.bool(), Left: r.bool(), Echo: r.uvarint()}
 		age := r.uvarint()
 		r.failed = r.failed || age > uint64(maxAge/time.Millisecond) || views[i].Origin == 0
 		views[i].Age = time.Duration(age) * time.Millisecond
@@ -213,7 +213,7 @@ func appendViews(b []byte, views []View) []byte {
 	b = binary.AppendUvarint(b, uint64(len(views)))
 	for _, v := range views {
 		b = binary.BigEndian.AppendUint64(b, uint64(v.Origin))
-		b = appendPosition(b, v.At)
+		b = appendPosition(appendPosition(b, v.At), v.Past)
 		b = appendBool(appendBool(b, v.Based), v.Left)
 		b = binary.AppendUvarint(b, v.Echo)
 		b = binary.AppendUvarint(b, uint64(v.Age/time.Millisecond))

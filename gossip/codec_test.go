@@ -18,7 +18,7 @@ func examples() []Message {
 		{Digest: rescind.MakeDigest(rescind.ScopeSub, 4, 5<<8), IssuedBefore: 6, ExpiresAt: 7},
 	}
 	views := []View{
-		{Origin: 1, At: Position{2, 3}, Based: true, Echo: 4, Age: 5 * time.Millisecond},
+		{Origin: 1, At: Position{2, 3}, Past: Position{1, 9}, Based: true, Echo: 4, Age: 5 * time.Millisecond},
 		{Origin: 6, Left: true},
 	}
 	d := records[0].Digest

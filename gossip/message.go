@@ -60,6 +60,7 @@ type View struct {
 	Origin Origin
 	At     Position // durable frontier; meaningful only if Based
 	Based  bool
+	Past   Position      // what is held of its earlier epochs, as far as the sender remembers
 	Left   bool          // it left gracefully in At.Epoch
 	Echo   uint64        // number of the last beat received from it in At.Epoch
 	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from

@@ -21,12 +21,13 @@ type peer struct {
 	committing Position // what the commit under way contains
 	committed  Position // the frontier in the last commit that stored one
 
-	beatN   uint64        // number of its last beat
-	heardAt time.Duration // when that beat came, here or at who tells of it
-	left    bool          // in this epoch
-	greet   bool          // owed a beat, so that each proves itself to the other in one round trip
-	acked   uint64        // our records that it has committed
-	views   map[Origin]Position
+	beatN   uint64              // number of its last beat
+	heardAt time.Duration       // when that beat came, here or at who tells of it
+	left    bool                // in this epoch
+	greet   bool                // owed a beat, so that each proves itself to the other in one round trip
+	acked   uint64              // our records that it has committed
+	views   map[Origin]Position // what it holds of others
+	ofUs    Position            // the furthest that it holds of our earlier epochs
 
 	// asOf is when this node sent the latest beat of which it knows: all that
 	// the peer had acknowledged by then is held here.

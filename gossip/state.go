@@ -12,6 +12,7 @@ import (
 // frontier that any part was scanned behind.
 type pull struct {
 	donor    Origin
+	ofUs     Position // what the donor held of our past at the start; zero once another took over
 	cursor   rescind.Digest
 	views    map[Origin]Position
 	deadline time.Duration
@@ -32,7 +33,7 @@ func (c *Core) pullState(now time.Duration) {
 	if c.pull != nil && now >= c.pull.deadline {
 		c.pull.tried[c.pull.donor] = true
 		if donor := c.donor(now, c.pull.tried); donor != 0 {
-			c.pull.donor = donor
+			c.pull.donor, c.pull.ofUs = donor, Position{}
 		}
 		c.askState(now)
 		return
@@ -41,7 +42,7 @@ func (c *Core) pullState(now time.Duration) {
 		return
 	}
 	if donor := c.donor(now, nil); donor != 0 {
-		c.pull = &pull{donor: donor, tried: map[Origin]bool{}}
+		c.pull = &pull{donor: donor, ofUs: c.peers[donor].ofUs, tried: map[Origin]bool{}}
 		c.askState(now)
 	}
 }
@@ -67,8 +68,8 @@ func (c *Core) donor(now time.Duration, except map[Origin]bool) Origin {
 				n++
 			}
 		}
-		if at := d.views[c.cfg.Origin]; at.Epoch != c.cfg.Epoch && c.previous.Before(at) {
-			n++ // it knows more of our past than our disk: the folder was rolled back
+		if c.previous.Before(d.ofUs) {
+			n++ // it knows more of our past than our disk: the folder was rolled back, or a crash lost what was not synced
 		}
 		if n > most || n == most && n > 0 && o < best {
 			best, most = o, n
@@ -108,13 +109,10 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 		}
 		return
 	}
+	if c.previous.Before(c.pull.ofUs) {
+		c.previous = c.pull.ofUs
+	}
 	for o, at := range c.pull.views {
-		if o == c.cfg.Origin {
-			if at.Epoch < c.cfg.Epoch && c.previous.Before(at) {
-				c.previous = at
-			}
-			continue
-		}
 		if q := c.peers[o]; q != nil {
 			c.learn(now, q, at)
 		}

@@ -76,6 +76,11 @@ type node struct {
 	upAt     time.Duration
 	own      []rescind.Digest // of this epoch, number 1 first
 	told     uint64           // how many of them have been acknowledged
+
+	// rolledBack says that the disk was replaced by an old copy, and excused
+	// that the node crashed again before it had synchronised: then it no longer
+	// knows that it lacks something, a limit that docs/protocol.md states.
+	rolledBack, excused bool
 }
 
 func origin(i int) gossip.Origin { return gossip.Origin(i + 1) }
