@@ -170,4 +170,7 @@ func (t *ackTracker) leave(w *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.waiting, w)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = true // durable must not let it wait
 }

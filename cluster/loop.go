@@ -67,8 +67,21 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 // makes up the next: a group commit.
 func (n *Node) writeCommits() {
 	for c := range n.commits {
-		n.committed <- n.store.Commit(n.batch(c))
+		n.committed <- n.write(c)
 	}
+}
+
+// write commits c. What a slow disk has let grow beyond one batch goes in
+// several; the last one holds the numbers and frontiers that say so.
+func (n *Node) write(c *gossip.Commit) error {
+	b := n.batch(c)
+	for len(b.Records) > store.MaxBatch {
+		if err := n.store.Commit(store.Batch{Records: b.Records[:store.MaxBatch]}); err != nil {
+			return err
+		}
+		b.Records = b.Records[store.MaxBatch:]
+	}
+	return n.store.Commit(b)
 }
 
 // batch gives each record the times that the set holds by now, so that the

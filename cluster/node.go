@@ -187,8 +187,8 @@ func (n *Node) fail(err error) {
 	n.failOnce.Do(func() {
 		n.log.Error("the node has failed and takes no more revocations", "error", err)
 		n.failure = err
-		n.ready.Store(false)
 		close(n.failed)
+		n.ready.Store(false) // after failed is closed: becomeReady looks at it last
 	})
 }
 

@@ -96,6 +96,7 @@ func (n *Node) await(ctx context.Context, w *waiter) error {
 	case <-n.stopped:
 		return rescind.ErrClosed
 	case <-ctx.Done():
+		n.acks.leave(w)
 		return fmt.Errorf("wait for the disk: %w", context.Cause(ctx))
 	}
 	if _, bounded := ctx.Deadline(); !bounded {

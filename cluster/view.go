@@ -24,7 +24,7 @@ func (l *loop) publish() {
 	v := &view{at: now, members: l.core.Members(now), durable: l.core.Durable()}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
-			l.lastHeard = max(l.lastHeard, now-m.Heard)
+			l.lastHeard = max(l.lastHeard, now-m.Staleness) // the last echo: that we hear it does not mean that it hears us
 		}
 	}
 	v.heard = max(l.lastHeard, l.started)
@@ -63,10 +63,10 @@ func (l *loop) decideReady(v *view) []string {
 	}
 }
 
-// meetsPeer reports whether a peer is being heard.
+// meetsPeer reports whether a peer is being heard that hears us.
 func (v *view) meetsPeer() bool {
 	for _, m := range v.members {
-		if m.Alive && m.Epoch != 0 {
+		if m.Alive && m.Echoes {
 			return true
 		}
 	}
@@ -78,6 +78,10 @@ func (l *loop) becomeReady() {
 		return
 	}
 	l.ready.Store(true)
+	if l.Err() != nil {
+		l.ready.Store(false) // it failed meanwhile, see fail
+		return
+	}
 	close(l.readyCh)
 	l.log.Info("ready", "revocations", l.set.Len())
 }

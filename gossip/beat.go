@@ -12,6 +12,7 @@ func (c *Core) beat(now time.Duration, to Origin) {
 		N:        c.beats,
 		Name:     c.cfg.Name,
 		Head:     c.own.head,
+		Synced:   c.synced,
 		Previous: c.previous,
 		Views:    c.views(now),
 	})
@@ -21,10 +22,10 @@ func (c *Core) beat(now time.Duration, to Origin) {
 func (c *Core) views(now time.Duration) []View {
 	views := make([]View, 1, len(c.peers)+1)
 	views[0] = View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
-	for o, p := range c.peers {
-		v := View{Origin: o, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
-		if !p.based && p.past != (Position{}) {
-			v.At, v.Based, v.Left, v.Echo = p.past, true, false, 0
+	for _, p := range c.list {
+		v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+		if p.fromDisk {
+			v.Age = ageUnknown
 		}
 		views = append(views, v)
 	}
@@ -36,19 +37,20 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	if b.N <= p.beatN {
 		return // late or replayed
 	}
-	p.beatN, p.name, p.heardAt = b.N, b.Name, now
+	p.beatN, p.name, p.heardAt, p.fromDisk, p.synced = b.N, b.Name, now, false, b.Synced
 	p.head = max(p.head, b.Head)
+	if p.known && p.previous.Before(b.Previous) && p.past.Before(b.Previous) {
+		p.based = false // it has got back more of its past than it had when we settled
+	}
 	p.previous, p.known = b.Previous, true
 	p.settle()
-	p.views = make(map[Origin]Position, len(b.Views))
+	p.views = make(map[Origin]View, len(b.Views))
 	for _, v := range b.Views {
 		if v.Origin == c.cfg.Origin {
 			c.stepEcho(p, v, b.Head)
 			continue
 		}
-		if v.Based && v.Age < c.cfg.ForgetAfter {
-			p.views[v.Origin] = v.At
-		}
+		p.views[v.Origin] = v
 		c.hearsay(now, v)
 	}
 }
@@ -64,9 +66,8 @@ func (c *Core) stepEcho(p *peer, v View, head uint64) {
 	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
 		return
 	}
-	if v.Based {
-		c.stepAck(p, v.At)
-	}
+	p.echoes = true
+	c.stepAck(p, v.At)
 	e := echo{head: head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
 	if len(p.pending) == maxPending {
 		p.pending = p.pending[:maxPending-1] // keep the oldest, or a busy stream would never prove anything
@@ -75,9 +76,9 @@ func (c *Core) stepEcho(p *peer, v View, head uint64) {
 }
 
 // hearsay takes what another member says of a third one, so that a gap is
-// noticed even if its origin has fallen silent.
+// noticed even if its origin has fallen silent for good.
 func (c *Core) hearsay(now time.Duration, v View) {
-	if v.Age >= c.cfg.ForgetAfter || v.At.Epoch == 0 {
+	if v.At.Epoch == 0 {
 		return
 	}
 	p := c.peers[v.Origin]
@@ -85,28 +86,52 @@ func (c *Core) hearsay(now time.Duration, v View) {
 		if p = c.peer(v.Origin, now); p == nil {
 			return
 		}
-		p.heardAt = now - v.Age
+		p.heardAt, p.fromDisk = now-v.Age, v.Age == ageUnknown
+		if p.fromDisk {
+			p.heardAt = now
+		}
 	}
-	p.heardAt = max(p.heardAt, now-v.Age)
-	if v.Based && v.At.Epoch > p.epoch {
-		c.enter(now, p, v.At.Epoch)
+	switch {
+	case v.Age == ageUnknown:
+	case p.fromDisk:
+		p.heardAt, p.fromDisk = now-v.Age, false
+	default:
+		p.heardAt = max(p.heardAt, now-v.Age)
 	}
+	c.enter(now, p, v.At.Epoch)
 	if v.At.Epoch == p.epoch {
 		p.left = p.left || v.Left
-		if v.Based {
-			p.head = max(p.head, v.At.Seq)
-		}
+		p.head = max(p.head, v.At.Seq)
 	}
 }
 
 // progress draws the conclusions from frontiers that have moved.
-func (c *Core) progress() {
-	for _, p := range c.peers {
+func (c *Core) progress(now time.Duration) {
+	for _, p := range c.list {
 		if p.based {
 			p.prove()
 		}
-		c.synced = c.synced || c.holdsAllOf(p)
 	}
+	c.synced = c.synced || c.caughtUp(now)
+}
+
+// caughtUp reports whether this node holds all that a member says it holds
+// that has itself caught up; or, where no member has, as after a cold start,
+// all that any member says that is being heard.
+func (c *Core) caughtUp(now time.Duration) bool {
+	heard, all := 0, true
+	for _, p := range c.list {
+		if p.left || !p.alive(now) || p.epoch == 0 {
+			continue
+		}
+		holds := c.holdsAllOf(p)
+		if holds && p.synced {
+			return true
+		}
+		heard++
+		all = all && holds
+	}
+	return all && heard > 0 && now-c.started >= coldStart
 }
 
 // prove settles the echoes whose head the frontier has reached.
@@ -129,19 +154,28 @@ func (c *Core) holdsAllOf(p *peer) bool {
 	if !p.proven || p.views == nil || c.previous.Before(p.ofUs) {
 		return false
 	}
-	for o, at := range p.views {
-		if !c.holds(o, at) {
+	for _, v := range p.views {
+		if !c.holds(v) {
 			return false
 		}
 	}
 	return true
 }
 
-// holds reports whether everything of another's streams up to at is held here.
-func (c *Core) holds(o Origin, at Position) bool {
-	p := c.peers[o]
-	if p == nil {
+// holds reports whether everything that v says of another's streams is held
+// here.
+func (c *Core) holds(v View) bool {
+	p := c.peers[v.Origin]
+	switch {
+	case v.At.Epoch == 0:
+		return true
+	case p == nil || p.epoch < v.At.Epoch:
 		return false
+	case p.epoch == v.At.Epoch:
+		return p.received >= v.At.Seq && (p.based || !v.Based && !p.past.Before(v.Past))
+	case v.Based:
+		return p.based || !p.past.Before(v.At)
+	default:
+		return p.based || !p.past.Before(v.Past)
 	}
-	return p.based && !p.at().Before(at) || !p.past.Before(at)
 }

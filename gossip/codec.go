@@ -187,8 +187,12 @@ func (r *reader) views() []View {
 	return views
 }
 
-// maxAge bounds View.Age, so that no arithmetic on it can overflow.
-const maxAge = 100 * 365 * 24 * time.Hour
+// maxAge bounds View.Age, so that no arithmetic on it can overflow; it also
+// stands for an age that nobody knows.
+const (
+	maxAge     = 100 * 365 * 24 * time.Hour
+	ageUnknown = maxAge
+)
 
 func appendPosition(b []byte, p Position) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, p.Epoch), p.Seq)
@@ -216,7 +220,7 @@ func appendViews(b []byte, views []View) []byte {
 		b = appendPosition(appendPosition(b, v.At), v.Past)
 		b = appendBool(appendBool(b, v.Based), v.Left)
 		b = binary.AppendUvarint(b, v.Echo)
-		b = binary.AppendUvarint(b, uint64(v.Age/time.Millisecond))
+		b = binary.AppendUvarint(b, uint64((v.Age+time.Millisecond-1)/time.Millisecond)) // up: never younger than it is
 	}
 	return b
 }
@@ -236,14 +240,14 @@ func (m *Beat) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, m.N)
 	name := m.Name[:min(len(m.Name), maxName)]
 	b = append(append(b, byte(len(name))), name...)
-	b = binary.AppendUvarint(b, m.Head)
+	b = appendBool(binary.AppendUvarint(b, m.Head), m.Synced)
 	return appendViews(appendPosition(b, m.Previous), m.Views)
 }
 
 func (m *Beat) read(r *reader) {
 	m.N = r.uvarint()
 	m.Name = string(r.take(int(r.byte())))
-	m.Head, m.Previous, m.Views = r.uvarint(), r.position(), r.views()
+	m.Head, m.Synced, m.Previous, m.Views = r.uvarint(), r.bool(), r.position(), r.views()
 }
 
 func (*Ack) kind() byte { return kindAck }
@@ -295,6 +299,6 @@ func (m *StateReply) read(r *reader) {
 
 func (*Leave) kind() byte { return kindLeave }
 
-func (*Leave) append(b []byte) []byte { return b }
+func (m *Leave) append(b []byte) []byte { return binary.AppendUvarint(b, m.Head) }
 
-func (*Leave) read(*reader) {}
+func (m *Leave) read(r *reader) { m.Head = r.uvarint() }

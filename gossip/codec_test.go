@@ -24,14 +24,14 @@ func examples() []Message {
 	d := records[0].Digest
 	return []Message{
 		{1, 2, &Batch{First: 3, Head: 4, Records: records}},
-		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Previous: Position{1, 2}, Views: views}},
+		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Views: views}},
 		{1, 2, &Ack{At: Position{3, 4}}},
 		{1, 2, &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
 		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
 		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
 		{1, 2, &StateRequest{Cursor: d}},
 		{1, 2, &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
-		{1, 2, &Leave{}},
+		{1, 2, &Leave{Head: 5}},
 	}
 }
 

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +18,8 @@ const (
 	stateRetry  = time.Second
 	aliveWithin = 5 * BeatEvery // a member not heard for longer is silent
 	persistView = time.Second   // frontiers that moved without records of their own
+	coldStart   = time.Second   // before members that know no more than we do may vouch for each other
+	rememberFor = 100 * 24 * time.Hour
 	maxPeers    = 1000
 	// maxUncommitted pauses a transfer of the state while the disk is behind.
 	maxUncommitted = 1 << 17
@@ -38,7 +41,8 @@ type Config struct {
 	// Frontiers are those of the last commit, by other origins.
 	Frontiers map[Origin]Position
 
-	// ForgetAfter is how long a member that is not heard is still listed.
+	// ForgetAfter is how long a member that is not heard is still listed. What
+	// is held of its stream is remembered far longer, for those who come late.
 	ForgetAfter time.Duration
 }
 
@@ -48,9 +52,11 @@ type Config struct {
 type Core struct {
 	cfg      Config
 	previous Position
+	started  time.Duration
 	own      stream
 	durable  uint64 // own records up to this one are committed
 	peers    map[Origin]*peer
+	list     []*peer // peers by origin: the order of a map would make runs differ
 
 	beats  uint64 // beats sent
 	nextAt time.Duration
@@ -116,16 +122,19 @@ func New(cfg Config, now time.Duration) *Core {
 	c := &Core{
 		cfg:      cfg,
 		previous: cfg.Previous,
+		started:  now,
 		own:      stream{epoch: cfg.Epoch},
 		peers:    make(map[Origin]*peer),
 		nextAt:   now,
 	}
-	for o, at := range cfg.Frontiers {
+	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
+		at := cfg.Frontiers[o]
 		p := c.peer(o, now)
 		if p == nil {
 			break // more than maxPeers: those left out are learned anew
 		}
 		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
+		p.fromDisk = true
 	}
 	return c
 }
@@ -171,13 +180,15 @@ func (c *Core) Step(now time.Duration, m Message) {
 	case *StateReply:
 		c.stepStateReply(now, p, b)
 	case *Leave:
-		p.left = p.left || current
+		if current {
+			p.left, p.head = true, max(p.head, b.Head)
+		}
 	}
 	if p.greet {
 		p.greet = false
 		c.beat(now, p.origin)
 	}
-	c.progress()
+	c.progress(now)
 }
 
 // Tick does what is due: a beat, repairs, time-outs. Call it every few
@@ -190,7 +201,7 @@ func (c *Core) Tick(now time.Duration) {
 	c.repair(now)
 	c.pullState(now)
 	c.forgetSilent(now)
-	c.progress()
+	c.progress(now)
 }
 
 // Ready returns what there is to do and forgets all but the commit, of which
@@ -206,9 +217,9 @@ func (c *Core) commit(now time.Duration) *Commit {
 		return nil
 	}
 	moved := map[Origin]Position{}
-	for o, p := range c.peers {
+	for _, p := range c.list {
 		if p.based && p.at() != p.committed {
-			moved[o] = p.at()
+			moved[p.origin] = p.at()
 		}
 	}
 	bare := len(c.uncommitted) == 0
@@ -216,7 +227,7 @@ func (c *Core) commit(now time.Duration) *Commit {
 		return nil
 	}
 	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget}
-	for _, p := range c.peers {
+	for _, p := range c.list {
 		p.committing = p.at()
 	}
 	c.uncommitted, c.forget, c.committedAt = nil, nil, now
@@ -236,17 +247,17 @@ func (c *Core) Advance() {
 			p.committed = at
 		}
 	}
-	for o, p := range c.peers {
+	for _, p := range c.list {
 		if p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
 			continue
 		}
 		p.durable = p.committing.Seq
-		c.sendTo(o, &Ack{At: p.committing})
+		c.sendTo(p.origin, &Ack{At: p.committing})
 	}
 }
 
 // Leave tells everybody that this node goes.
-func (c *Core) Leave() { c.broadcast(&Leave{}) }
+func (c *Core) Leave() { c.broadcast(&Leave{Head: c.own.head}) }
 
 // Synced reports whether, since it was started, this node has once held all
 // that some member said it holds.

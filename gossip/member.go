@@ -12,9 +12,10 @@ type Member struct {
 	Name   string
 	Epoch  uint64
 
-	Alive bool          // heard within a few beats
-	Left  bool          // said that it goes
-	Heard time.Duration // since its last message
+	Alive  bool          // heard within a few beats
+	Left   bool          // said that it goes
+	Echoes bool          // has answered a beat of ours
+	Heard  time.Duration // since its last beat
 
 	// Staleness says how long ago at the most the member acknowledged
 	// something that is not known here. It is meaningful if Known.
@@ -28,10 +29,13 @@ type Member struct {
 // Members lists the other nodes by name.
 func (c *Core) Members(now time.Duration) []Member {
 	members := make([]Member, 0, len(c.peers))
-	for o, p := range c.peers {
+	for _, p := range c.list {
+		if !c.listed(now, p) {
+			continue
+		}
 		members = append(members, Member{
-			Origin: o, Name: p.name, Epoch: p.epoch,
-			Alive: p.alive(now), Left: p.left, Heard: max(0, now-p.heardAt),
+			Origin: p.origin, Name: p.name, Epoch: p.epoch,
+			Alive: p.alive(now), Left: p.left, Echoes: p.echoes, Heard: max(0, now-p.heardAt),
 			Staleness: now - p.asOf, Known: p.proven,
 			Behind: p.head - min(p.head, p.received), Acked: p.acked,
 		})
@@ -44,9 +48,11 @@ func (c *Core) Members(now time.Duration) []Member {
 
 // Staleness returns as of when this node is complete: all that any listed
 // member had acknowledged by then is held here. A member that left no longer
-// counts; one that fell silent does, since it may go on acknowledging behind a
-// partition. With no member to list, that is now. known is false while a
-// listed member has proven nothing.
+// counts, once all that it had is here; one that fell silent does, since it may
+// go on acknowledging behind a partition. With no member to list, that is now,
+// unless the others fell silent one after the other: a node that has lost
+// everybody knows nothing. known is false then, and while a listed member has
+// proven nothing.
 //
 // The proof is an echo: a member's beat that names our beat n and its own head
 // h was sent after it received n. Whatever it acknowledged before we sent n
@@ -55,12 +61,17 @@ func (c *Core) Members(now time.Duration) []Member {
 // of a beat, which may be late or replayed.
 func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
 	asOf, known = now, true
-	for _, p := range c.peers {
-		if p.left {
-			continue
+	counting, lost := 0, false
+	for _, p := range c.list {
+		switch {
+		case p.left && p.based && p.received >= p.head:
+		case !c.listed(now, p):
+			lost = lost || !p.left
+		default:
+			counting++
+			asOf = min(asOf, p.asOf)
+			known = known && p.proven
 		}
-		asOf = min(asOf, p.asOf)
-		known = known && p.proven
 	}
-	return asOf, known
+	return asOf, known && (counting > 0 || !lost)
 }

@@ -51,6 +51,7 @@ type Beat struct {
 	N        uint64   // counts the sender's beats in this epoch
 	Name     string   // the node's name, for people
 	Head     uint64   // the number of its last record
+	Synced   bool     // it has caught up with a member since it was started
 	Previous Position // the end of its previous epoch, on which this one builds; zero: there was none
 	Views    []View
 }
@@ -58,12 +59,12 @@ type Beat struct {
 // View is what a node holds of another origin's streams.
 type View struct {
 	Origin Origin
-	At     Position // durable frontier; meaningful only if Based
-	Based  bool
+	At     Position      // its epoch as far as known, and up to which number it is held durably
+	Based  bool          // everything of its earlier epochs is held too
 	Past   Position      // what is held of its earlier epochs, as far as the sender remembers
 	Left   bool          // it left gracefully in At.Epoch
 	Echo   uint64        // number of the last beat received from it in At.Epoch
-	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from
+	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from; ageUnknown: not since the sender was started
 }
 
 // Ack says that its sender has committed the receiver's records up to At.
@@ -100,5 +101,5 @@ type StateReply struct {
 	Records      []rescind.Record
 }
 
-// Leave says that the sender goes and has handed over what it accepted.
-type Leave struct{}
+// Leave says that the sender goes, and how long its stream has become.
+type Leave struct{ Head uint64 }

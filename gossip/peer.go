@@ -1,6 +1,10 @@
 package gossip
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // peer is another node and the current epoch of its stream.
 type peer struct {
@@ -21,13 +25,17 @@ type peer struct {
 	committing Position // what the commit under way contains
 	committed  Position // the frontier in the last commit that stored one
 
-	beatN   uint64              // number of its last beat
-	heardAt time.Duration       // when that beat came, here or at who tells of it
-	left    bool                // in this epoch
-	greet   bool                // owed a beat, so that each proves itself to the other in one round trip
-	acked   uint64              // our records that it has committed
-	views   map[Origin]Position // what it holds of others
-	ofUs    Position            // the furthest that it holds of our earlier epochs
+	beatN   uint64          // number of its last beat
+	heardAt time.Duration   // when that beat came, here or at who tells of it
+	left    bool            // in this epoch
+	greet   bool            // owed a beat, so that each proves itself to the other in one round trip
+	acked   uint64          // our records that it has committed
+	views   map[Origin]View // what it holds of others
+	ofUs    Position        // the furthest that it holds of our earlier epochs
+	synced  bool            // it has caught up with somebody
+	echoes  bool            // it has answered a beat of ours
+
+	fromDisk bool // known from an earlier life only: nobody has said when it was heard
 
 	// asOf is when this node sent the latest beat of which it knows: all that
 	// the peer had acknowledged by then is held here.
@@ -56,6 +64,8 @@ func (c *Core) peer(o Origin, now time.Duration) *peer {
 	if p == nil && len(c.peers) < maxPeers {
 		p = &peer{origin: o, heardAt: now}
 		c.peers[o] = p
+		at, _ := slices.BinarySearchFunc(c.list, o, func(q *peer, o Origin) int { return cmp.Compare(q.origin, o) })
+		c.list = slices.Insert(c.list, at, p)
 	}
 	return p
 }
@@ -72,7 +82,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	}
 	p.stream = stream{epoch: epoch}
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
-	p.durable, p.beatN, p.acked, p.pending, p.views = 0, 0, 0, nil, nil
+	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
 	p.attempts, p.askAgain = 0, now+repairAfter
 	return true
 }
@@ -84,26 +94,35 @@ func (p *peer) settle() {
 	}
 }
 
-// learn notes that everything up to at is held of p's streams.
-func (c *Core) learn(now time.Duration, p *peer, at Position) {
-	c.enter(now, p, at.Epoch)
+// learn notes that what v says of p's streams is held here as well.
+func (c *Core) learn(now time.Duration, p *peer, v View) {
+	c.enter(now, p, v.At.Epoch)
+	past := v.Past
 	switch {
-	case at.Epoch == p.epoch:
-		p.based, p.lost = true, false
-		p.skip(at.Seq)
-	case p.past.Before(at):
-		p.past = at
-		p.settle()
+	case v.At.Epoch == p.epoch:
+		p.based, p.lost = p.based || v.Based, false
+		p.skip(v.At.Seq)
+	case v.Based && past.Before(v.At):
+		past = v.At
 	}
+	if p.past.Before(past) {
+		p.past = past
+	}
+	p.settle()
 }
 
-// forgetSilent drops members that have not been heard for too long. Their
-// records stay.
+// listed reports whether p still counts.
+func (c *Core) listed(now time.Duration, p *peer) bool { return now-p.heardAt <= c.cfg.ForgetAfter }
+
+// forgetSilent drops members that nobody has heard for longer than any of their
+// records can matter to a node that was away.
 func (c *Core) forgetSilent(now time.Duration) {
-	for o, p := range c.peers {
-		if now-p.heardAt > c.cfg.ForgetAfter {
-			delete(c.peers, o)
-			c.forget = append(c.forget, o)
+	c.list = slices.DeleteFunc(c.list, func(p *peer) bool {
+		if now-p.heardAt <= max(rememberFor, c.cfg.ForgetAfter) {
+			return false
 		}
-	}
+		delete(c.peers, p.origin)
+		c.forget = append(c.forget, p.origin)
+		return true
+	})
 }

@@ -1,17 +1,15 @@
 package gossip
 
 import (
-	"cmp"
-	"slices"
 	"time"
 )
 
 // repair asks for missing ranges: the origin first, then, one after the other,
 // the members that have said that they hold more.
 func (c *Core) repair(now time.Duration) {
-	for _, p := range c.peers {
+	for _, p := range c.list {
 		from, to, missing := p.gap()
-		if !missing || !p.based || p.lost {
+		if !missing || p.lost {
 			p.attempts, p.askAgain = 0, now+repairAfter
 			continue
 		}
@@ -37,13 +35,11 @@ func (c *Core) holder(now time.Duration, p *peer, attempt int) Origin {
 	if p.alive(now) {
 		holders = append(holders, p.origin)
 	}
-	others := len(holders)
-	for o, q := range c.peers {
-		if at := q.views[p.origin]; o != p.origin && q.alive(now) && at.Epoch == p.epoch && at.Seq > p.received {
-			holders = append(holders, o)
+	for _, q := range c.list {
+		if at := q.views[p.origin].At; q != p && q.alive(now) && at.Epoch == p.epoch && at.Seq > p.received {
+			holders = append(holders, q.origin)
 		}
 	}
-	slices.Sort(holders[others:])
 	if len(holders) == 0 {
 		return 0
 	}
@@ -85,11 +81,10 @@ func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {
 // forgotten reports which members' streams need a transfer of the state.
 func (c *Core) forgotten() []*peer {
 	var need []*peer
-	for _, p := range c.peers {
+	for _, p := range c.list {
 		if p.lost || !p.based && p.epoch != 0 {
 			need = append(need, p)
 		}
 	}
-	slices.SortFunc(need, func(a, b *peer) int { return cmp.Compare(a.origin, b.origin) })
 	return need
 }

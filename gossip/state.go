@@ -14,7 +14,7 @@ type pull struct {
 	donor    Origin
 	ofUs     Position // what the donor held of our past at the start; zero once another took over
 	cursor   rescind.Digest
-	views    map[Origin]Position
+	views    map[Origin]View
 	deadline time.Duration
 	paused   bool // until the disk has caught up
 	tried    map[Origin]bool
@@ -31,11 +31,7 @@ func (c *Core) pullState(now time.Duration) {
 		return
 	}
 	if c.pull != nil && now >= c.pull.deadline {
-		c.pull.tried[c.pull.donor] = true
-		if donor := c.donor(now, c.pull.tried); donor != 0 {
-			c.pull.donor, c.pull.ofUs = donor, Position{}
-		}
-		c.askState(now)
+		c.changeDonor(now)
 		return
 	}
 	if c.pull != nil {
@@ -45,6 +41,29 @@ func (c *Core) pullState(now time.Duration) {
 		c.pull = &pull{donor: donor, ofUs: c.peers[donor].ofUs, tried: map[Origin]bool{}}
 		c.askState(now)
 	}
+}
+
+// changeDonor goes on with another donor, or once all have been tried, with any
+// but the last. If there is none left, the transfer ends; it begins anew when
+// there is.
+func (c *Core) changeDonor(now time.Duration) {
+	last := c.pull.donor
+	c.pull.tried[last] = true
+	donor := c.donor(now, c.pull.tried)
+	if donor == 0 {
+		clear(c.pull.tried)
+		if donor = c.donor(now, map[Origin]bool{last: true}); donor == 0 {
+			donor = c.donor(now, nil)
+		}
+	}
+	if donor == 0 {
+		c.pull = nil
+		return
+	}
+	if donor != last {
+		c.pull.donor, c.pull.ofUs = donor, Position{}
+	}
+	c.askState(now)
 }
 
 func (c *Core) askState(now time.Duration) {
@@ -58,8 +77,8 @@ func (c *Core) donor(now time.Duration, except map[Origin]bool) Origin {
 	need := c.forgotten()
 	var best Origin
 	most := 0
-	for o, d := range c.peers {
-		if !d.alive(now) || d.views == nil || except[o] {
+	for _, d := range c.list {
+		if !d.alive(now) || d.views == nil || except[d.origin] {
 			continue
 		}
 		n := 0
@@ -71,8 +90,8 @@ func (c *Core) donor(now time.Duration, except map[Origin]bool) Origin {
 		if c.previous.Before(d.ofUs) {
 			n++ // it knows more of our past than our disk: the folder was rolled back, or a crash lost what was not synced
 		}
-		if n > most || n == most && n > 0 && o < best {
-			best, most = o, n
+		if n > most {
+			best, most = d.origin, n
 		}
 	}
 	return best
@@ -80,14 +99,19 @@ func (c *Core) donor(now time.Duration, except map[Origin]bool) Origin {
 
 // wouldHelp reports whether d's state would bring p's frontier forward.
 func (d *peer) wouldHelp(p *peer) bool {
-	at, ok := d.views[p.origin]
+	v, ok := d.views[p.origin]
+	if d == p {
+		v, ok = View{At: Position{p.epoch, p.head}, Based: true}, true // nobody knows more of its own streams
+	}
 	switch {
 	case !ok:
 		return false
-	case at.Epoch == p.epoch:
-		return !p.based || at.Seq > p.received
+	case v.At.Epoch == p.epoch && (v.Based && !p.based || v.At.Seq > p.received):
+		return true
+	case v.At.Epoch < p.epoch && v.Based:
+		return !p.based && p.past.Before(v.At)
 	default:
-		return !p.based && p.past.Before(at)
+		return !p.based && p.past.Before(v.Past)
 	}
 }
 
@@ -112,9 +136,9 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 	if c.previous.Before(c.pull.ofUs) {
 		c.previous = c.pull.ofUs
 	}
-	for o, at := range c.pull.views {
-		if q := c.peers[o]; q != nil {
-			c.learn(now, q, at)
+	for _, q := range c.list {
+		if v, ok := c.pull.views[q.origin]; ok {
+			c.learn(now, q, v)
 		}
 	}
 	c.pull = nil
@@ -123,24 +147,46 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 // lower takes the minimum of the frontiers noted so far and those of another
 // part; a stream that either does not know drops out.
 func (u *pull) lower(views []View) {
-	next := make(map[Origin]Position, len(views))
+	next := make(map[Origin]View, len(views))
 	for _, v := range views {
-		if !v.Based {
-			continue
-		}
-		at := v.At
 		if u.views != nil {
 			before, ok := u.views[v.Origin]
 			if !ok {
 				continue
 			}
-			if before.Before(at) {
-				at = before
-			}
+			v = lesser(before, v)
 		}
-		next[v.Origin] = at
+		next[v.Origin] = v
 	}
 	u.views = next
+}
+
+// lesser returns what both views vouch for.
+func lesser(a, b View) View {
+	if b.At.Before(a.At) {
+		a, b = b, a
+	}
+	switch {
+	case a.At.Epoch == b.At.Epoch:
+		a.Based = a.Based && b.Based
+		a.Past = earlier(a.Past, b.Past)
+	case !b.Based:
+		// All that b vouches for of a's epoch is its past.
+		held := a.Past
+		if a.Based {
+			held = a.At
+		}
+		held = earlier(held, b.Past)
+		a.At, a.Past, a.Based = held, held, true
+	}
+	return a
+}
+
+func earlier(p, q Position) Position {
+	if q.Before(p) {
+		return q
+	}
+	return p
 }
 
 // Scanned answers s with the records found and where to go on.

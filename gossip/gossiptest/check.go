@@ -3,7 +3,6 @@ package gossiptest
 import (
 	"fmt"
 
-	"rescind"
 	"rescind/gossip"
 )
 
@@ -59,9 +58,6 @@ func (s *Sim) converged() error {
 		for _, a := range s.acked {
 			_, inMemory := n.memory[a.digest]
 			_, onDisk := n.disk.records[a.digest]
-			if s.lost[a.digest] && n.index == a.node && !n.excused && !inMemory && s.heldByOthers(n, a.digest) {
-				return fmt.Errorf("n%d, rolled back, lacks %v, which it had acknowledged at %v and all others hold", n.index, a.digest, a.at)
-			}
 			if !(inMemory && onDisk) && !s.lost[a.digest] {
 				return fmt.Errorf("n%d lacks %v, acknowledged by n%d at %v (in memory %v, on disk %v)",
 					n.index, a.digest, a.node, a.at, inMemory, onDisk)
@@ -69,14 +65,4 @@ func (s *Sim) converged() error {
 		}
 	}
 	return nil
-}
-
-// heldByOthers reports whether all nodes but n hold the record.
-func (s *Sim) heldByOthers(n *node, d rescind.Digest) bool {
-	for _, o := range s.nodes {
-		if _, ok := o.memory[d]; !ok && o != n {
-			return false
-		}
-	}
-	return true
 }

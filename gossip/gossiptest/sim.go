@@ -1,6 +1,7 @@
 package gossiptest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 
 // Options sets how bad the day is. Probabilities are per message or per tick.
 type Options struct {
+	ForgetAfter time.Duration // of gossip.Config; 0 means one hour
+
 	Nodes     int
 	Day       time.Duration // of trouble
 	Bound     time.Duration // in which the healed cluster must converge
@@ -76,11 +79,6 @@ type node struct {
 	upAt     time.Duration
 	own      []rescind.Digest // of this epoch, number 1 first
 	told     uint64           // how many of them have been acknowledged
-
-	// rolledBack says that the disk was replaced by an old copy, and excused
-	// that the node crashed again before it had synchronised: then it no longer
-	// knows that it lacks something, a limit that docs/protocol.md states.
-	rolledBack, excused bool
 }
 
 func origin(i int) gossip.Origin { return gossip.Origin(i + 1) }
@@ -131,7 +129,7 @@ func (s *Sim) open(n *node) {
 	n.memory = maps.Clone(n.disk.records)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: time.Hour,
+		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour),
 	}, s.now)
 	n.own, n.told, n.commit = nil, 0, nil
 }

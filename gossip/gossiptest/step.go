@@ -154,7 +154,6 @@ func (s *Sim) crash(n *node) {
 	if n.commit != nil && s.rng.IntN(2) == 0 {
 		s.persist(n)
 	}
-	n.excused = n.excused || n.rolledBack && !n.core.Synced()
 	n.core, n.commit = nil, nil
 	n.upAt = s.now + s.upTo(2*time.Second)
 	if s.rng.Float64() < s.opt.Rollback {
@@ -164,7 +163,6 @@ func (s *Sim) crash(n *node) {
 			}
 		}
 		n.disk = n.old.clone()
-		n.rolledBack = true
 	}
 }
 

@@ -1,0 +1,230 @@
+package gossiptest
+
+import (
+	"testing"
+	"time"
+
+	"rescind"
+	"rescind/gossip"
+)
+
+// Scenarios that random days rarely hit, on a calm network.
+
+const never = 1000 * time.Hour
+
+type scenario struct {
+	*Sim
+	t *testing.T
+}
+
+func newScenario(t *testing.T, nodes int) scenario {
+	return scenario{New(1, Options{Nodes: nodes, Commit: 4 * time.Millisecond, ForgetAfter: 5 * time.Second}), t}
+}
+
+func (s scenario) run(d time.Duration) {
+	s.t.Helper()
+	for end := s.now + d; s.now < end; {
+		if err := s.step(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s scenario) down(i int) { n := s.nodes[i]; n.core, n.commit, n.upAt = nil, nil, never }
+func (s scenario) up(i int)   { s.nodes[i].upAt = 0 }
+
+func (s scenario) wipe(i int) {
+	s.nodes[i].disk = disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}}
+}
+
+func (s scenario) writes(i, n int) {
+	for range n {
+		s.write(s.nodes[i])
+	}
+}
+
+// complete waits until node i has synchronised and then demands that it holds
+// everything.
+func (s scenario) complete(i int) {
+	s.t.Helper()
+	for end := s.now + 20*time.Second; s.nodes[i].core == nil || !s.nodes[i].core.Synced(); {
+		s.run(tick)
+		if s.now > end {
+			s.t.Fatalf("n%d never synchronises", i)
+		}
+	}
+	s.holdsAll(i)
+}
+
+func (s scenario) holdsAll(i int) {
+	s.t.Helper()
+	lacks := 0
+	for _, a := range s.acked {
+		if _, ok := s.nodes[i].memory[a.digest]; !ok {
+			lacks++
+		}
+	}
+	if lacks > 0 {
+		s.t.Errorf("n%d lacks %d of %d", i, lacks, len(s.acked))
+	}
+}
+
+func (s scenario) known(i int) bool {
+	_, known := s.nodes[i].core.Staleness(s.now)
+	return known
+}
+
+// TestNewcomersDoNotVouchForEachOther: two empty nodes that start together are
+// not ready before they have what an older one holds.
+func TestNewcomersDoNotVouchForEachOther(t *testing.T) {
+	s := newScenario(t, 3)
+	s.down(1)
+	s.down(2)
+	s.wipe(1)
+	s.wipe(2)
+	s.writes(0, 500)
+	s.run(time.Second)
+	s.down(0)
+	s.up(0) // a second epoch, so that newcomers need its base
+	s.run(time.Second)
+	s.up(1)
+	s.up(2)
+	s.complete(1)
+	s.complete(2)
+}
+
+func TestColdStart(t *testing.T) {
+	s := newScenario(t, 3)
+	s.writes(0, 5)
+	s.run(time.Second)
+	for i := range s.nodes {
+		s.down(i)
+		s.up(i)
+	}
+	for i := range s.nodes {
+		s.complete(i)
+	}
+}
+
+// TestForgottenMember: what a member acknowledged before it went for good
+// reaches a node that was away all the while, by a restart or a partition.
+func TestForgottenMember(t *testing.T) {
+	for _, partition := range []bool{false, true} {
+		s := newScenario(t, 3)
+		s.writes(0, 3)
+		s.writes(1, 3)
+		s.run(2 * time.Second)
+		if partition {
+			for _, i := range []int{0, 2} {
+				s.cut[[2]int{i, 1}], s.cut[[2]int{1, i}] = never, never
+			}
+		} else {
+			s.down(1)
+		}
+		s.writes(2, 3)
+		s.run(time.Second)
+		s.down(2)
+		s.run(7 * time.Second)
+		if partition && s.known(1) {
+			t.Error("a node that has lost everybody states a bound")
+		}
+		clear(s.cut)
+		s.up(1)
+		s.run(10 * time.Second)
+		s.complete(1)
+		if !s.known(0) || !s.known(1) {
+			t.Errorf("partition %v: staleness known %v and %v after the dead member was forgotten", partition, s.known(0), s.known(1))
+		}
+	}
+}
+
+// TestRestartRevivesNobody: a node that comes back and remembers a dead member
+// does not make the others list it again.
+func TestRestartRevivesNobody(t *testing.T) {
+	s := newScenario(t, 4)
+	s.writes(3, 2)
+	s.run(2 * time.Second)
+	s.down(1)
+	s.down(3)
+	s.run(7 * time.Second)
+	for range 5 {
+		s.up(1)
+		s.run(2 * time.Second)
+		for i := range 3 {
+			if !s.known(i) {
+				t.Errorf("at %v the staleness of n%d is unknown", s.now, i)
+			}
+		}
+		s.down(1)
+		s.run(100 * time.Millisecond)
+	}
+}
+
+// TestRolledBackFolder: a node whose disk was replaced by an old copy is not
+// ready before it has what it had acknowledged.
+func TestRolledBackFolder(t *testing.T) {
+	for _, away := range []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond, 250 * time.Millisecond} {
+		s := newScenario(t, 3)
+		s.writes(0, 3)
+		s.run(time.Second)
+		old := s.nodes[0].disk.clone()
+		s.down(0)
+		s.up(0)
+		s.run(time.Second)
+		s.writes(0, 5)
+		s.run(time.Second)
+		s.down(0)
+		for d := range s.nodes[0].disk.records {
+			s.lost[d] = true // steps don't demand what the disk no longer has; complete does
+		}
+		s.nodes[0].disk = old.clone()
+		s.run(away)
+		s.up(0)
+		s.complete(0)
+	}
+}
+
+// TestLeaverWithAGap: a member that leaves before others have all that it
+// acknowledged goes on counting.
+func TestLeaverWithAGap(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(time.Second)
+	s.cut[[2]int{0, 1}] = s.now + 300*time.Millisecond
+	s.writes(0, 3)
+	s.run(300 * time.Millisecond)
+	s.nodes[0].core.Leave()
+	if err := s.ready(s.nodes[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.run(20 * time.Millisecond)
+	s.down(0)
+	s.run(3 * time.Second) // steps check that nobody understates
+	s.holdsAll(1)
+	if !s.known(1) {
+		t.Error("the staleness of n1 is unknown after the leaver's records arrived")
+	}
+}
+
+// TestTransferLeavesADeadDonor: every donor has timed out once, and the last
+// one dies.
+func TestTransferLeavesADeadDonor(t *testing.T) {
+	s := newScenario(t, 3)
+	s.down(2)
+	s.wipe(2)
+	s.writes(0, 500)
+	s.writes(1, 500)
+	s.run(time.Second)
+	for i := range 2 {
+		s.down(i)
+		s.up(i)
+	}
+	s.run(2 * time.Second)
+	s.up(2)
+	s.run(300 * time.Millisecond)
+	for i := range 2 { // heard, but deaf
+		s.cut[[2]int{2, i}] = s.now + 4*time.Second
+	}
+	s.run(4 * time.Second)
+	s.down(1)
+	s.complete(2)
+}
