@@ -20,7 +20,10 @@ const (
 	persistView = time.Second   // frontiers that moved without records of their own
 	coldStart   = time.Second   // before members that know no more than we do may vouch for each other
 	rememberFor = 100 * 24 * time.Hour
-	maxPeers    = 1000
+	// maxForgotten bounds the silent members whose streams are remembered, so
+	// that beats still fit a datagram where every restart makes a new folder.
+	maxForgotten = 16
+	maxPeers     = 1000
 	// maxUncommitted pauses a transfer of the state while the disk is behind.
 	maxUncommitted = 1 << 17
 	// maxBatch bounds a batch; the carriers decide how it travels.

@@ -115,14 +115,21 @@ func (c *Core) learn(now time.Duration, p *peer, v View) {
 func (c *Core) listed(now time.Duration, p *peer) bool { return now-p.heardAt <= c.cfg.ForgetAfter }
 
 // forgetSilent drops members that nobody has heard for longer than any of their
-// records can matter to a node that was away.
+// records can matter to a node that was away, and beyond maxForgotten those that
+// have been silent for longest.
 func (c *Core) forgetSilent(now time.Duration) {
-	c.list = slices.DeleteFunc(c.list, func(p *peer) bool {
-		if now-p.heardAt <= max(rememberFor, c.cfg.ForgetAfter) {
-			return false
+	var silent []*peer
+	for _, p := range c.list {
+		if !c.listed(now, p) {
+			silent = append(silent, p)
 		}
-		delete(c.peers, p.origin)
-		c.forget = append(c.forget, p.origin)
-		return true
-	})
+	}
+	slices.SortStableFunc(silent, func(p, q *peer) int { return cmp.Compare(q.heardAt, p.heardAt) })
+	for i, p := range silent {
+		if i >= maxForgotten || now-p.heardAt > max(rememberFor, c.cfg.ForgetAfter) {
+			delete(c.peers, p.origin)
+			c.forget = append(c.forget, p.origin)
+			c.list = slices.DeleteFunc(c.list, func(q *peer) bool { return q == p })
+		}
+	}
 }
