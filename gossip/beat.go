@@ -50,7 +50,9 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 			c.stepEcho(p, v, b.Head)
 			continue
 		}
-		p.views[v.Origin] = v
+		if c.peers[v.Origin] != nil || !c.ignores(now, v) {
+			p.views[v.Origin] = v
+		}
 		c.hearsay(now, v)
 	}
 }
@@ -83,6 +85,9 @@ func (c *Core) hearsay(now time.Duration, v View) {
 	}
 	p := c.peers[v.Origin]
 	if p == nil {
+		if c.ignores(now, v) {
+			return
+		}
 		if p = c.peer(v.Origin, now); p == nil {
 			return
 		}
@@ -103,6 +108,21 @@ func (c *Core) hearsay(now time.Duration, v View) {
 		p.left = p.left || v.Left
 		p.head = max(p.head, v.At.Seq)
 	}
+}
+
+// ignores reports whether v tells of a member that is forgotten and that there
+// is no room to remember.
+func (c *Core) ignores(now time.Duration, v View) bool {
+	if v.Age == ageUnknown || v.Age <= c.cfg.ForgetAfter {
+		return false
+	}
+	silent := 0
+	for _, p := range c.list {
+		if !c.listed(now, p) {
+			silent++
+		}
+	}
+	return silent >= maxForgotten
 }
 
 // progress draws the conclusions from frontiers that have moved.

@@ -228,3 +228,43 @@ func TestTransferLeavesADeadDonor(t *testing.T) {
 	s.down(1)
 	s.complete(2)
 }
+
+// TestManyForgottenMembers: where every restart makes a new folder, what is
+// remembered of those that went stays bounded, and nobody asks for the state
+// again and again.
+func TestManyForgottenMembers(t *testing.T) {
+	s := newScenario(t, 40)
+	for i := range 38 {
+		s.writes(i, 1)
+	}
+	s.run(2 * time.Second)
+	for i := range 37 {
+		s.down(i)
+	}
+	s.run(10 * time.Second)
+	s.down(37)
+	s.up(37)
+	s.run(3 * time.Second)
+	asked := 0
+	for end := s.now + 3*time.Second; s.now < end; {
+		s.run(tick)
+		for _, queue := range s.queue {
+			for _, d := range queue {
+				if m, err := gossip.Decode(d.bytes); err == nil {
+					if _, ok := m.Body.(*gossip.StateRequest); ok {
+						asked++
+					}
+				}
+			}
+		}
+	}
+	if asked > 0 {
+		t.Errorf("the state is asked for %d times in a calm cluster", asked)
+	}
+	for i := 37; i < 40; i++ {
+		s.complete(i)
+		if n := len(s.nodes[i].disk.frontiers); n > 20 {
+			t.Errorf("n%d remembers %d streams", i, n)
+		}
+	}
+}
