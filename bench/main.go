@@ -1,5 +1,7 @@
 // Command bench measures Rescind on the machine that it runs on.
 //
+//	go run ./bench check         the cost of one check, beside what one would use instead
+//	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 package main
 
@@ -8,17 +10,35 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 )
+
+var commands = map[string]func(ctx context.Context, args []string) error{
+	"check":       runCheck,
+	"memory":      runMemory,
+	"propagation": runPropagation,
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if len(os.Args) < 2 || os.Args[1] != "propagation" {
-		fmt.Fprintln(os.Stderr, "usage: go run ./bench propagation [flags]; -h shows them")
+	run, name := (func(context.Context, []string) error)(nil), ""
+	if len(os.Args) > 1 {
+		name = os.Args[1]
+		run = commands[name]
+	}
+	if run == nil {
+		names := make([]string, 0, len(commands))
+		for name := range commands {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		fmt.Fprintf(os.Stderr, "usage: go run ./bench %s [flags]; -h shows them\n", strings.Join(names, "|"))
 		os.Exit(2)
 	}
-	if err := runPropagation(ctx, os.Args[2:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+	if err := run(ctx, os.Args[2:]); err != nil {
+		fmt.Fprintf(os.Stderr, "bench %s: %v\n", name, err)
 		os.Exit(1)
 	}
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -111,8 +110,8 @@ func Start(cfg Config) (*Node, error) {
 		stop:      stop,
 	}
 	secret := cfg.secret()
-	digestKey := carrier.DeriveKey(secret, "digest of "+cfg.Cluster)
-	n.set = filter.New(filter.NewHasher(binary.BigEndian.Uint64(digestKey[:8]), binary.BigEndian.Uint64(digestKey[8:16])), cfg.MaxRevocations)
+	digestKey := carrier.DeriveKey(secret, "digest 2 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
+	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations})
 	if n.sealer, err = carrier.NewSealer(carrier.DeriveKey(secret, "seal"), cfg.Cluster); err != nil {
 		stop()
 		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)

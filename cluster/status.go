@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/filter"
 	"rescind/gossip/carrier"
 )
 
@@ -24,6 +25,7 @@ type Status struct {
 	Revocations map[rescind.Scope]int // live revocations
 	Total       int                   // their sum
 	Max         int                   // the configured limit
+	Filter      filter.Stats          // memory, and what the Bloom filter measures of itself
 
 	Carriers []carrier.Status
 	Counters Counters

@@ -144,7 +144,7 @@ func (n *Node) Status() Status {
 		Uptime:      steady() - n.clock.started,
 		Ready:       n.ready.Load(),
 		Staleness:   n.Staleness(),
-		Revocations: n.held(), Total: n.set.Len(), Max: n.cfg.MaxRevocations,
+		Revocations: n.held(), Total: n.set.Len(), Max: n.cfg.MaxRevocations, Filter: n.set.Stats(),
 		Counters: n.counters.snapshot(), Window: n.window.snapshot(),
 	}
 	for _, c := range n.carriers {

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -9,44 +10,62 @@ import (
 	"rescind"
 )
 
-// numShards bounds the pause of one rebuild to 1/256 of the set. The shard is
-// the first byte of the digest, so that the order of shards is the order of
-// digests.
+// The shard of a record is the first byte of its digest, so the order of
+// shards is the order of digests. Their number bounds the pause of one rebuild
+// to 1/256 of the set.
 const (
 	numShards  = 256
-	shardShift = 64 - 8
+	shardBits  = 8
+	shardShift = 64 - shardBits
 )
 
 // Set is the set of live revocations. All its methods are safe for concurrent
 // use.
 type Set struct {
 	hash    Hasher
+	summing Hasher
 	issuers issuerCache
-	max     int64
 
-	// held counts the records per scope. It is raised before a record becomes
-	// visible and lowered after it has gone, so that 0 proves that a look-up in
-	// this scope would find nothing.
-	held  [rescind.NumScopes]atomic.Int64
-	total atomic.Int64
+	filter atomic.Pointer[blocked]         // holds every record of views
+	views  [numShards]atomic.Pointer[view] // what readers see; never nil
 
-	shards [numShards]shard
+	_ [64]byte
+
+	census         census
+	falsePositives atomic.Uint64
+
+	writers [numShards]writer
+	renewal renewal
 }
 
-// shard holds the records whose digests start with one byte.
-type shard struct {
-	view atomic.Pointer[view] // what readers see; never nil
-
-	mu sync.Mutex // held by writers only, never by a reader
-	_  [40]byte   // one cache line each: readers of one shard don't feel writers of the next
+// writer is who may change the view of one shard.
+type writer struct {
+	mu   sync.Mutex // never held by Revoked
+	sums sums       // of what the view holds
+	_    [48]byte   // one cache line each
 }
 
-// New returns an empty set that makes digests with h and accepts at most max
-// records; 0 means no limit.
-func New(h Hasher, max int) *Set {
-	s := &Set{hash: h, max: int64(max)}
-	for i := range s.shards {
-		s.shards[i].view.Store(newView(0))
+// Options configures a Set.
+type Options struct {
+	// Key is the secret behind all digests: 16 bytes for identifiers and 16 for
+	// the sums. All nodes of a cluster use the same for the life of their data.
+	Key [32]byte
+
+	// Max is how many records Add accepts; 0 means no limit.
+	Max int
+}
+
+// New returns an empty set.
+func New(o Options) *Set {
+	s := &Set{
+		hash:    NewHasher([16]byte(o.Key[:16])),
+		summing: NewHasher([16]byte(o.Key[16:])),
+		census:  census{max: o.Max},
+	}
+	s.filter.Store(newBlocked(minFilter))
+	for i := range s.views {
+		s.views[i].Store(emptyView)
+		s.writers[i].sums = sums{}
 	}
 	return s
 }
@@ -54,75 +73,128 @@ func New(h Hasher, max int) *Set {
 // Digest returns the digest of k, which must be valid.
 func (s *Set) Digest(k rescind.Key) rescind.Digest { return s.hash.Digest(k) }
 
-// Revoked reports whether a record covers t. A scope that holds nothing costs
-// one atomic load. It neither waits nor allocates.
+// Revoked reports whether a record covers t. Scopes that hold nothing cost one
+// atomic load in all. It neither waits nor allocates.
 func (s *Set) Revoked(t *rescind.Token) bool {
-	if s.total.Load() == 0 {
+	held := s.census.scopes.Load()
+	if held == 0 {
 		return false
 	}
-	h := s.issuers.of(s.hash, t.Issuer)
-	for _, scope := range rescind.Scopes() {
-		if s.held[scope].Load() == 0 {
-			continue
+	k, f := s.issuers.find(t.Issuer), s.filter.Load()
+	if k == nil {
+		stranger := s.issuers.learn(s.hash, t.Issuer)
+		k = &stranger
+	}
+	var maybe uint64
+	if held == 1<<rescind.ScopeJTI {
+		if t.ID != "" {
+			maybe = f.mayHold(k.hash.prefix(t.ID)) << rescind.ScopeJTI
 		}
-		id := t.Value(scope)
-		if id == "" {
-			continue
+	} else {
+		maybe = askAll(f, k, t, held)
+	}
+	return maybe != 0 && s.confirm(k.hash, t, maybe)
+}
+
+// askAll asks f about all scopes in held and returns those of which it may
+// hold a record. It hashes first and reads memory afterwards, so that the
+// processor waits for all cache lines at once.
+func askAll(f *blocked, k *knownIssuer, t *rescind.Token, held uint64) (maybe uint64) {
+	var prefixes [rescind.NumScopes]uint64
+	if held&(1<<rescind.ScopeIss) != 0 {
+		prefixes[rescind.ScopeIss] = k.prefix
+	}
+	for held &^= 1 << rescind.ScopeIss; held != 0; held &= held - 1 {
+		scope := rescind.Scope(bits.TrailingZeros64(held))
+		if id := t.Value(scope); id != "" {
+			prefixes[scope] = k.hash.prefix(id)
 		}
-		if r, ok := s.Lookup(h.digest(scope, id)); ok && r.Covers(t.IssuedAt) {
+	}
+	for scope, hi := range prefixes {
+		if hi != 0 {
+			maybe |= f.mayHold(hi) << scope
+		}
+	}
+	return maybe
+}
+
+// confirm asks the exact tables about the scopes in maybe.
+func (s *Set) confirm(h Hasher, t *rescind.Token, maybe uint64) bool {
+	for ; maybe != 0; maybe &= maybe - 1 {
+		scope := rescind.Scope(bits.TrailingZeros64(maybe))
+		d := h.digest(scope, t.Value(scope))
+		table, i, ok := s.views[d.Hi>>shardShift].Load().find(d)
+		if !ok {
+			s.falsePositives.Add(1)
+		} else if table.covers(i, t.IssuedAt) {
 			return true
 		}
 	}
 	return false
 }
 
-// Lookup returns the record of d, if the set holds one. It neither waits nor
-// allocates.
+// Lookup returns the record of d, if the set holds one. It waits for a writer
+// of the same shard.
 func (s *Set) Lookup(d rescind.Digest) (rescind.Record, bool) {
-	v := s.shards[d.Hi>>shardShift].view.Load()
-	if !v.mayHold(d) {
+	shard := d.Hi >> shardShift
+	w := &s.writers[shard]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, i, ok := s.views[shard].Load().find(d)
+	if !ok {
 		return rescind.Record{}, false
 	}
-	return v.find(d)
+	return t.record(shard, i), true
 }
 
 // Add joins r into the set and returns what the set now holds for its digest,
 // and whether that changed anything. It returns rescind.ErrFull if the digest
 // is new and the set is at its limit.
 func (s *Set) Add(r rescind.Record) (joined rescind.Record, changed bool, err error) {
-	return s.join(r, s.max)
+	joined, changed, err = s.join(r, true)
+	s.renew(renewStep)
+	return joined, changed, err
 }
 
 // Merge is Add without the limit, for what another node has already accepted:
 // refusing that would lose an acknowledged revocation.
 func (s *Set) Merge(r rescind.Record) (joined rescind.Record, changed bool) {
-	joined, changed, _ = s.join(r, 0)
+	joined, changed, _ = s.join(r, false)
+	s.renew(renewStep)
 	return joined, changed
 }
 
-func (s *Set) join(r rescind.Record, limit int64) (rescind.Record, bool, error) {
-	sh := &s.shards[r.Digest.Hi>>shardShift]
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	v := sh.view.Load()
-	if old, ok := v.find(r.Digest); ok {
-		joined := old.Join(r)
-		if joined == old {
-			return old, false, nil
+func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error) {
+	shard := r.Digest.Hi >> shardShift
+	w := &s.writers[shard]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := s.views[shard].Load()
+	if s.filter.Load().mayHold(r.Digest.Hi) != 0 {
+		if t, i, ok := v.find(r.Digest); ok {
+			old := t.record(shard, i)
+			joined := old.Join(r)
+			if joined == old {
+				return old, false, nil
+			}
+			if t == &v.wide || isNarrow(joined) {
+				t.store(i, joined)
+			} else {
+				s.views[shard].Store(v.with(shard, joined))
+			}
+			w.sums.remove(s.summing, old)
+			w.sums.add(s.summing, joined)
+			return joined, true, nil
 		}
-		v.raise(joined)
-		return joined, true, nil
 	}
-	if n := s.total.Add(1); limit > 0 && n > limit {
-		s.total.Add(-1)
+	if !s.census.add(r.Digest.Scope(), limited) {
 		return rescind.Record{}, false, rescind.ErrFull
 	}
-	s.held[r.Digest.Scope()].Add(1)
-	if v.full() {
-		v = v.rebuilt(func(rescind.Record) bool { return true }, v.used+1)
-		sh.view.Store(v)
+	if !v.insert(r) {
+		s.views[shard].Store(v.with(shard, r))
 	}
-	v.insert(r)
+	s.remember(r.Digest)
+	w.sums.add(s.summing, r)
 	return r, true, nil
 }
 
@@ -130,44 +202,26 @@ func (s *Set) join(r rescind.Record, limit int64) (rescind.Record, bool, error) 
 // how many they were. turn selects the shard; 256 consecutive turns cover the
 // set. The caller's clock must not run ahead: a record is gone for good.
 func (s *Set) Sweep(turn uint64, now rescind.Millis) int {
-	sh := &s.shards[turn%numShards]
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	v := sh.view.Load()
-	var gone [rescind.NumScopes]int64
-	lapsed := 0
-	for r := range v.all() {
-		if r.Lapsed(now) {
-			gone[r.Digest.Scope()]++
-			lapsed++
-		}
-	}
-	if lapsed == 0 {
-		return 0
-	}
-	sh.view.Store(v.rebuilt(func(r rescind.Record) bool { return !r.Lapsed(now) }, v.used-lapsed))
-	for scope, n := range gone {
-		s.held[scope].Add(-n)
-	}
-	s.total.Add(-int64(lapsed))
-	return lapsed
+	defer s.renew(max(renewStep, s.Len()/(numShards/4))) // done in a quarter of a round
+	shard := turn % numShards
+	w := &s.writers[shard]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var gone [rescind.NumScopes]int
+	s.views[shard].Store(s.views[shard].Load().without(shard, now, func(r rescind.Record) {
+		gone[r.Digest.Scope()]++
+		w.sums.remove(s.summing, r)
+	}))
+	return s.census.remove(gone)
 }
 
-// Scan returns records in the order of their digests, starting at from, about
-// limit of them or fewer, and the digest to go on from; done means that there
-// are no more. A record that is added during a series of scans may be missed
-// by it; one that was held from the first to the last scan is not.
+// Scan returns records in the order of their digests, starting at from, at
+// most limit of them, and the digest to go on from; done means that there are
+// no more. A record that is added during a series of scans may be missed by
+// it; one that was held from the first to the last scan is not.
 func (s *Set) Scan(from rescind.Digest, limit int) (records []rescind.Record, next rescind.Digest, done bool) {
-	for i := from.Hi >> shardShift; i < numShards; i++ {
-		first := len(records)
-		for r := range s.shards[i].view.Load().all() {
-			if !r.Digest.Less(from) {
-				records = append(records, r)
-			}
-		}
-		slices.SortFunc(records[first:], func(a, b rescind.Record) int {
-			return cmp.Or(cmp.Compare(a.Digest.Hi, b.Digest.Hi), cmp.Compare(a.Digest.Lo, b.Digest.Lo))
-		})
+	for shard := from.Hi >> shardShift; shard < numShards; shard++ {
+		records = append(records, s.scanShard(shard, from, limit+1-len(records))...)
 		if len(records) > limit {
 			return records[:limit], records[limit].Digest, false
 		}
@@ -175,8 +229,32 @@ func (s *Set) Scan(from rescind.Digest, limit int) (records []rescind.Record, ne
 	return records, rescind.Digest{}, true
 }
 
+// scanShard returns the records of one shard from one on, in order, at least
+// limit of them if there are as many.
+func (s *Set) scanShard(shard uint64, from rescind.Digest, limit int) []rescind.Record {
+	w := &s.writers[shard]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := s.views[shard].Load()
+	if from.Hi>>shardShift != shard {
+		from = rescind.Digest{}
+	}
+	records := v.narrow.from(shard, from, limit, nil)
+	records = v.wide.from(shard, from, limit, records)
+	slices.SortFunc(records, byDigest)
+	return records[:min(limit, len(records))]
+}
+
+func byDigest(a, b rescind.Record) int {
+	return cmp.Or(cmp.Compare(a.Digest.Hi, b.Digest.Hi), cmp.Compare(a.Digest.Lo, b.Digest.Lo))
+}
+
 // Len returns how many records the set holds.
-func (s *Set) Len() int { return int(s.total.Load()) }
+func (s *Set) Len() int { return int(s.census.total.Load()) }
 
 // Held returns how many records of one scope the set holds.
-func (s *Set) Held(scope rescind.Scope) int { return int(s.held[scope].Load()) }
+func (s *Set) Held(scope rescind.Scope) int {
+	s.census.mu.Lock()
+	defer s.census.mu.Unlock()
+	return s.census.held[scope]
+}

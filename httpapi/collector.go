@@ -29,6 +29,9 @@ var (
 	descStaleness = desc("staleness_seconds", "The staleness bound with respect to one peer; +Inf until it has been measured.", "peer")
 	descHeld      = desc("revocations", "Live revocations.", "scope")
 	descLimit     = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
+	descMemory    = desc("revocations_bytes", "Memory of the live revocations: Bloom filter and exact tables.")
+	descFill      = desc("filter_fill_ratio", "Share of the Bloom filter's bits that are set.")
+	descFalse     = desc("filter_false_positives_total", "Identifiers of which the Bloom filter said maybe and the exact table no.")
 	descWindow    = desc("propagation_seconds", "Time from a revocation's acceptance here until another node's acknowledgement arrived, on this node's clock.")
 
 	descRevoked   = desc("revocations_accepted_total", "Revocations accepted by this node.")
@@ -45,7 +48,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descWindow,
+		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descMemory, descFill, descFalse, descWindow,
 		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
 	} {
 		ch <- d
@@ -59,6 +62,9 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, descReady, boolGauge(st.Ready && !c.draining()))
 	gauge(ch, descBound, staleness(st.Staleness.Bound, st.Staleness.Known))
 	gauge(ch, descLimit, float64(st.Max))
+	gauge(ch, descMemory, float64(st.Filter.Bytes))
+	gauge(ch, descFill, st.Filter.Fill)
+	counter(ch, descFalse, st.Filter.FalsePositives)
 	for _, scope := range rescind.Scopes() {
 		gauge(ch, descHeld, float64(st.Revocations[scope]), scope.String())
 	}

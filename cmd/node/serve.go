@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 
 	"rescind/cluster"
 	"rescind/cmd/node/config"
@@ -21,6 +22,7 @@ func runServe(ctx context.Context, e env) error {
 		return err
 	}
 	log := newLogger(e.stderr, cfg)
+	collectOften()
 	listener, err := net.Listen("tcp", cfg.HTTP.Addr)
 	if err != nil {
 		return fmt.Errorf("http.addr: %w", err)
@@ -31,6 +33,16 @@ func runServe(ctx context.Context, e env) error {
 	}
 	log.Info("serving", "http", listener.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
 	return f.run(ctx, cfg.Shutdown.Delay)
+}
+
+// collectOften lets the garbage collector run when the heap has grown by half
+// instead of doubled. Nearly all of a node's memory is tables without pointers,
+// which a collection passes over: it costs 2 ms with 100 M revocations, and
+// the process needs that much less room to grow.
+func collectOften() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 func loadConfig(e env) (*config.Config, error) {

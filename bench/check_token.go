@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"rescind"
+)
+
+// wholeToken compares the check of a token with all its claims to that of one
+// identifier.
+func (r *checkRun) wholeToken() {
+	jtiOnly, all := newOurs(), newOurs()
+	for i := range mainSize {
+		id := identifier(uint64(i))
+		jtiOnly.add(id)
+		switch i % 10 {
+		case 0, 1:
+			all.set.Merge(all.record(rescind.ScopeSID, id))
+		case 2, 3:
+			all.set.Merge(all.record(rescind.ScopeSub, id))
+		default:
+			all.add(id)
+		}
+	}
+	for i := range 10 {
+		all.set.Merge(all.record(rescind.ScopeClientID, fmt.Sprint("leaked-client-", i)))
+		all.set.Merge(all.record(rescind.ScopeKID, fmt.Sprint("leaked-key-", i)))
+	}
+	all.set.Merge(rescind.Record{
+		Digest: all.set.Digest(rescind.Key{Scope: rescind.ScopeIss, Issuer: "https://former.example"}), IssuedBefore: rescind.Ever, ExpiresAt: expiry * 1000,
+	})
+
+	cases := []struct {
+		what string
+		set  ours
+		keys int // how many of jti, sid and sub differ from token to token
+	}{
+		{"one identifier", jtiOnly, 1},
+		{"all six claims, only jti held", jtiOnly, 3},
+		{"all six claims, all scopes held", all, 3},
+	}
+	ns := make([][]float64, len(cases))
+	for range r.rounds {
+		for i, c := range cases {
+			ns[i] = append(ns[i], timeTokens(c.set, c.keys, r.slice))
+		}
+	}
+	fmt.Fprintf(r.w, "\nA whole token: jti, sid and sub of %d bytes, client_id, kid and iss. 1 M live entries, one goroutine.\n\n", idLen)
+	for i, c := range cases {
+		low, high := quartiles(ns[i])
+		fmt.Fprintf(r.w, "%34s  %6.1f ns  %3.0f-%.0f  %.2f x\n", c.what, mid(ns[i]), low, high, mid(ratios(ns[i], ns[0])))
+	}
+	r.figures["check.1M.token.jti_held.ratio.one"] = mid(ratios(ns[1], ns[0]))
+	r.figures["check.1M.token.all_held.ratio.one"] = mid(ratios(ns[2], ns[0]))
+	r.figures["check.1M.token.all_held.ns"] = mid(ns[2])
+}
+
+// timeTokens returns the time of one check of a token, in nanoseconds. With
+// one key it has a jti only.
+func timeTokens(set ours, keys int, d time.Duration) float64 {
+	ids := newSource(mainSize, uint64(time.Now().UnixNano()))
+	busy, checks := time.Duration(0), 0
+	for start := time.Now(); time.Since(start) < d; checks += chunk / keys {
+		ids.next()
+		began := time.Now()
+		t := rescind.Token{Issuer: issuer, IssuedAt: 1}
+		if keys > 1 {
+			t.ClientID, t.KeyID = "web-shop", "2026-11-a"
+		}
+		for i := 0; i+keys <= chunk; i += keys {
+			t.ID = ids.ids[i]
+			if keys > 1 {
+				t.Session, t.Subject = ids.ids[i+1], ids.ids[i+2]
+			}
+			set.set.Revoked(&t)
+		}
+		busy += time.Since(began)
+	}
+	return float64(busy.Nanoseconds()) / float64(checks)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"rescind"
+)
+
+// runMemory fills a set and shows what it takes, and what is left when nine
+// tenths have lapsed.
+func runMemory(_ context.Context, args []string) error {
+	fs := flag.NewFlagSet("memory", flag.ContinueOnError)
+	n := fs.Int("entries", bigSize, "live entries")
+	percent := fs.Int("gogc", 50, "Go's garbage collection target, in percent")
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *n < 1000 {
+		return errors.New("use at least 1000 entries")
+	}
+	debug.SetGCPercent(*percent)
+	figures := map[string]float64{}
+	measureMemory(os.Stdout, *n, fmt.Sprintf("memory.%d.", *n), figures)
+	if peak, ok := peakMemory(); ok {
+		fmt.Printf("The process took at most %.2f GiB from the system (GOGC=%d).\n", peak/(1<<30), *percent)
+		figures[fmt.Sprintf("memory.%d.peak_bytes", *n)] = peak
+	}
+	if *out != "" {
+		return writeJSON(*out, map[string]any{"entries": *n, "gogc": *percent}, figures)
+	}
+	return nil
+}
+
+// measureMemory prints the heap of a set of n entries, of which nine tenths
+// then lapse.
+func measureMemory(w io.Writer, n int, prefix string, figures map[string]float64) {
+	before := heap()
+	o := newOurs()
+	for i := range n {
+		r := o.record(rescind.ScopeJTI, identifier(uint64(i)))
+		if i%10 != 0 {
+			r.ExpiresAt = lapses
+		} else {
+			r.ExpiresAt -= rescind.Millis(i % 3600_000)
+		}
+		o.set.Merge(r)
+	}
+	full := float64(heap() - before)
+	start := time.Now()
+	runtime.GC()
+	cycle := time.Since(start)
+	start = time.Now()
+	longest := time.Duration(0)
+	swept := 0
+	for turn := range uint64(256) {
+		began := time.Now()
+		swept += o.set.Sweep(turn, now)
+		longest = max(longest, time.Since(began))
+	}
+	sweep := time.Since(start)
+	left := float64(heap() - before)
+	fmt.Fprintf(w, "\n%d live jti entries: %.1f bytes each, filter and sums included. A garbage collection takes %.2f ms.\n", n, full/float64(n), cycle.Seconds()*1000)
+	fmt.Fprintf(w, "%d of them lapse: 256 sweeps take %.0f ms, the longest %.1f ms. Heap before: %.1f MB, after: %.1f MB.\n",
+		swept, sweep.Seconds()*1000, longest.Seconds()*1000, full/1e6, left/1e6)
+	figures[prefix+"bytes_per_entry"] = full / float64(n)
+	figures[prefix+"gc_ms"] = cycle.Seconds() * 1000
+	figures[prefix+"heap_full_bytes"] = full
+	figures[prefix+"heap_lapsed_bytes"] = left
+	figures[prefix+"sweep_max_ms"] = longest.Seconds() * 1000
+	runtime.KeepAlive(o)
+}
+
+// memory compares the heap with that of a map.
+func (r *checkRun) memory() {
+	measureMemory(r.w, bigSize, "check.10M.", r.figures)
+	plain := fill(bigSize, "map")
+	start := time.Now()
+	runtime.GC()
+	cycle := time.Since(start)
+	runtime.KeepAlive(plain)
+	fmt.Fprintf(r.w, "A map[string]int64 of as many: %.1f bytes each, a garbage collection takes %.0f ms.\n", plain.bytes[0], cycle.Seconds()*1000)
+	r.figures["check.10M.bytes_per_entry.map"] = plain.bytes[0]
+	r.figures["check.10M.gc_ms.map"] = cycle.Seconds() * 1000
+}
+
+// peakMemory returns the largest resident memory that this process has had, in
+// bytes, where the system tells.
+func peakMemory() (float64, bool) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kib); n == 1 {
+			return kib * 1024, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"sync"
+	"time"
+)
+
+// throughput is what one round measured.
+type throughput struct {
+	ns     float64 // wall time per check: with two goroutines, half of what one check takes
+	missed int     // revoked identifiers that were not found
+}
+
+// measureChecks lets goroutines check identifiers for d. To make them takes a
+// tenth of the time and is not counted.
+func measureChecks(r rival, n, goroutines int, d time.Duration) throughput {
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		busy   time.Duration // of all goroutines
+		checks int
+		missed int
+	)
+	start := time.Now()
+	for g := range goroutines {
+		wg.Go(func() {
+			ids := newSource(n, uint64(start.UnixNano())+uint64(g))
+			ownBusy, ownChecks, ownMissed := time.Duration(0), 0, 0
+			for time.Since(start) < d {
+				ids.next()
+				began := time.Now()
+				found := r.check(ids.ids[:])
+				ownBusy += time.Since(began)
+				ownChecks += chunk
+				ownMissed += max(0, ids.revoked-found)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			busy, checks, missed = busy+ownBusy, checks+ownChecks, missed+ownMissed
+		})
+	}
+	wg.Wait()
+	return throughput{float64(busy.Nanoseconds()) / float64(checks) / float64(goroutines), missed}
+}
