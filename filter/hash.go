@@ -63,7 +63,7 @@ type knownIssuers struct {
 
 // knownIssuer is what a check needs of an issuer.
 type knownIssuer struct {
-	iss    string // as it came, not a copy: a verifier that always gives the same string is recognised by its address
+	iss    string // as it came, not a copy: comparing a string with itself is quicker
 	hash   Hasher // of its identifiers
 	prefix uint64 // of the issuer as an identifier
 }

@@ -21,18 +21,17 @@ func sip13(k0, k1 uint64, s string) (uint64, sipState) {
 	v2, v3 := k0^0x6c7967656e657261, k1^0x7465646279746573
 
 	p := unsafe.Pointer(unsafe.StringData(s))
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
+	for i := 0; i+8 <= len(s); i += 8 {
 		m := littleEndian(p, i)
 		v3 ^= m
 		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
 		v0 ^= m
 	}
 	m := uint64(len(s)) << 56
-	if i >= 8 {
+	if len(s) >= 8 {
 		// The last 8 bytes, without those that have been taken: no loop over the
 		// rest, whose length no processor could predict.
-		m |= littleEndian(p, len(s)-8) >> 8 >> (8 * (7 - (len(s) - i)) & 63)
+		m |= littleEndian(p, len(s)-8) >> 8 >> (8 * (^len(s) & 7))
 	} else {
 		for k := range len(s) {
 			m |= uint64(s[k]) << (8 * k)
