@@ -30,6 +30,9 @@ func TestAttackCache(t *testing.T) {
 	now = epoch.Add(time.Hour + DefaultLeeway)
 	_, err = v.Verify(raw)
 	wantError(t, err, ErrExpired)
+	if v.cache.get(raw) != nil {
+		t.Error("an expired token is still remembered")
+	}
 	now = epoch
 
 	if err := keys.Rotate(0); err != nil { // drops the key that vouched
@@ -47,12 +50,53 @@ func TestAttackCache(t *testing.T) {
 	for i := range 100 { // bounded
 		v.cache.put(strings.Repeat("x", i), &authentic{})
 	}
+	if v.cache.get(raw) != nil && v.cache.shard(raw).bytes < size(raw, v.cache.get(raw)) {
+		t.Error("the bytes are not counted")
+	}
 	total := 0
 	for i := range v.cache.shards {
 		total += len(v.cache.shards[i].seen)
 	}
 	if total > 16 {
 		t.Errorf("holds %d tokens; want at most 16", total)
+	}
+}
+
+// TestCacheIsBoundedInBytes: giant tokens displace others and leave no trace in
+// the sum.
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	const limit = cacheShards * 4000
+	c := newCache(1000, limit)
+	held := func() (tokens, bytes, sum int) {
+		for i := range c.shards {
+			tokens += len(c.shards[i].seen)
+			bytes += c.shards[i].bytes
+			for raw, a := range c.shards[i].seen {
+				sum += size(raw, a)
+			}
+		}
+		return tokens, bytes, sum
+	}
+	current := &authentic{issuer: &trusted{keys: func() *keySet { return nil }}}
+	for i := range 5000 {
+		c.put(strings.Repeat("x", i%3000), current)
+		if tokens, bytes, sum := held(); bytes > limit || bytes != sum {
+			t.Fatalf("%d tokens, counted %d bytes, really %d; at most %d are allowed", tokens, bytes, sum, limit)
+		}
+	}
+	if tokens, _, _ := held(); tokens < cacheShards {
+		t.Errorf("only %d tokens are remembered", tokens)
+	}
+	giant := strings.Repeat("y", limit)
+	c.put(giant, current)
+	if c.get(giant) != nil {
+		t.Error("a token larger than the cache is remembered")
+	}
+	for i := range 3000 {
+		c.drop(strings.Repeat("x", i))
+	}
+	if tokens, bytes, _ := held(); tokens != 0 || bytes != 0 {
+		t.Errorf("%d tokens, %d bytes are left", tokens, bytes)
 	}
 }
 

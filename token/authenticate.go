@@ -19,10 +19,18 @@ type authentic struct {
 // current reports whether the key set that vouched for a is still in force.
 func (a *authentic) current() bool { return a.issuer.keys() == a.set }
 
-// authenticate takes raw apart and checks its signature. Everything cheap comes
+// authenticate decrypts raw if need be, takes it apart and checks its signature.
+func (v *Verifier) authenticate(raw string) (*authentic, error) {
+	if v.looksEncrypted(raw) {
+		return v.authenticateEncrypted(raw)
+	}
+	return v.authenticateSigned(raw)
+}
+
+// authenticateSigned takes raw apart and checks its signature. Everything cheap comes
 // first; claims are parsed before the signature because they name the issuer,
 // strictly and within MaxTokenBytes.
-func (v *Verifier) authenticate(raw string) (*authentic, error) {
+func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 	c, err := splitCompact(raw, v.config.MaxTokenBytes)
 	if err != nil {
 		return nil, err
@@ -85,8 +93,11 @@ func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verifi
 	if v.Token.ClientID == "" {
 		v.Token.ClientID = cl.azp
 	}
-	if t.AuthTime && cl.authTime != 0 {
-		v.Token.IssuedAt = min(cl.iat, cl.authTime)
+	if begun := max(cl.authTime, cl.sessionIssued); t.AuthTime && cl.authTime != 0 {
+		v.Token.IssuedAt = min(cl.iat, begun)
+	}
+	if cl.clientSession {
+		v.clientSession = clientSessionID(v.Token.Subject, v.Token.ClientID)
 	}
 	return v
 }

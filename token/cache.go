@@ -9,7 +9,7 @@ const cacheShards = 16
 
 // cache remembers authentic tokens. The whole token is the key, so that no two
 // can be confused; the shard's seed is secret, so that nobody can aim at one
-// shard. A full shard drops an arbitrary entry: forgetting only costs a
+// shard. A full shard drops arbitrary entries: forgetting only costs a
 // signature check. A nil cache remembers nothing.
 type cache struct {
 	seed   maphash.Seed
@@ -17,20 +17,24 @@ type cache struct {
 }
 
 type shard struct {
-	mu    sync.RWMutex
-	limit int
-	seen  map[string]*authentic // of size limit at most
+	// mu guards what follows: at most limit tokens of at most maxBytes.
+	mu       sync.RWMutex
+	seen     map[string]*authentic
+	bytes    int // the sum of size over seen
+	limit    int
+	maxBytes int
 }
 
-// newCache returns a cache for at least size tokens, or nil if size is
-// negative.
-func newCache(size int) *cache {
-	if size < 0 {
+// newCache returns a cache for about tokens tokens and at most bytes bytes, or
+// nil if either is negative.
+func newCache(tokens, bytes int) *cache {
+	if tokens < 0 || bytes < 0 {
 		return nil
 	}
 	c := &cache{seed: maphash.MakeSeed()}
 	for i := range c.shards {
-		c.shards[i] = shard{limit: (size + cacheShards - 1) / cacheShards, seen: make(map[string]*authentic)}
+		s := &c.shards[i]
+		s.limit, s.maxBytes, s.seen = (tokens+cacheShards-1)/cacheShards, bytes/cacheShards, make(map[string]*authentic)
 	}
 	return c
 }
@@ -40,7 +44,7 @@ func (c *cache) shard(raw string) *shard {
 }
 
 // get returns what is remembered of raw, or nil. An entry whose key set is no
-// longer in force is as good as none.
+// longer in force is forgotten.
 func (c *cache) get(raw string) *authentic {
 	if c == nil {
 		return nil
@@ -49,7 +53,8 @@ func (c *cache) get(raw string) *authentic {
 	s.mu.RLock()
 	a := s.seen[raw]
 	s.mu.RUnlock()
-	if a == nil || !a.current() {
+	if a != nil && !a.current() {
+		c.drop(raw)
 		return nil
 	}
 	return a
@@ -63,11 +68,37 @@ func (c *cache) put(raw string, a *authentic) {
 	s := c.shard(raw)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.seen) >= s.limit {
-		for old := range s.seen {
-			delete(s.seen, old)
+	s.dropLocked(raw)
+	for old := range s.seen {
+		if len(s.seen) < s.limit && s.bytes+size(raw, a) <= s.maxBytes {
 			break
 		}
+		s.dropLocked(old)
 	}
-	s.seen[raw] = a
+	if size(raw, a) <= s.maxBytes {
+		s.seen[raw] = a
+		s.bytes += size(raw, a)
+	}
 }
+
+// drop forgets raw.
+func (c *cache) drop(raw string) {
+	if c == nil {
+		return
+	}
+	s := c.shard(raw)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropLocked(raw)
+}
+
+func (s *shard) dropLocked(raw string) {
+	if a := s.seen[raw]; a != nil {
+		s.bytes -= size(raw, a)
+		delete(s.seen, raw)
+	}
+}
+
+// size is about what an entry occupies: two texts, the identifiers, which are
+// copied from the second, and some 600 bytes of structure.
+func size(raw string, a *authentic) int { return len(raw) + 2*len(a.Verified.claims) + 600 }

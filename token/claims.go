@@ -13,6 +13,10 @@ type claims struct {
 
 	aud []string
 
+	// sessionIssued and clientSession are of our own Issuer: see session.
+	sessionIssued rescind.Millis
+	clientSession bool
+
 	// A time is 0 where the token has none. exp is never 0 in a token; the
 	// others say nothing if they are (Keycloak writes such).
 	exp, nbf, iat, authTime rescind.Millis
@@ -22,7 +26,16 @@ type claims struct {
 	hint string
 }
 
-var claimNames = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "azp", "auth_time"}
+// Private claims of Issuer, with collision-resistant names (RFC 7519 section 2).
+const (
+	claimSessionIssued = "urn:rescind:session_iat"
+	claimClientSession = "urn:rescind:client_session"
+)
+
+var claimNames = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "azp", "auth_time",
+	claimSessionIssued, claimClientSession,
+}
 
 // parseClaims reads a claims set (RFC 7519 section 4).
 func parseClaims(raw []byte, maxDepth int) (claims, error) {
@@ -57,6 +70,10 @@ func (c *claims) read(name string, dec *jsontext.Decoder) (err error) {
 		c.iat, err = readNumericDate(dec)
 	case "nbf":
 		c.nbf, err = readNumericDate(dec)
+	case claimSessionIssued:
+		c.sessionIssued, err = readNumericDate(dec)
+	case claimClientSession:
+		c.clientSession, err = readBool(dec)
 	default:
 		return c.readHint(name, dec)
 	}

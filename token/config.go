@@ -13,6 +13,7 @@ const (
 	DefaultMaxTokenBytes = 8 << 10
 	DefaultMaxDepth      = 16
 	DefaultCacheTokens   = 10_000
+	DefaultCacheBytes    = 32 << 20
 )
 
 // The token types of the JOSE header's typ, in the form in which Verified.Type
@@ -70,6 +71,12 @@ type IssuerConfig struct {
 	// text is not part of it.
 	HS256SecretFile string `json:"hs256-secret-file" yaml:"hs256-secret-file"`
 
+	// DecryptionKeys let tokens of this issuer be encrypted: a signed token as
+	// above, nested in a JWE. Empty refuses all encrypted tokens. Tokens that
+	// are only signed are accepted all the same: encryption hides claims, it
+	// proves nothing about who made them.
+	DecryptionKeys []DecryptionKey `json:"-" yaml:"-"`
+
 	// Types are the typ values of the access tokens, in any case and with or
 	// without "application/"; "" stands for no typ. Empty means "", JWT and
 	// at+jwt. Refresh, logout and ID tokens are never access tokens.
@@ -121,9 +128,14 @@ type VerifierConfig struct {
 
 	// CacheTokens is how many verified tokens are remembered, so that a token
 	// that comes again costs a look-up instead of a signature check. Times and
-	// revocations are checked every time; a changed key set forgets all. 0 means
-	// DefaultCacheTokens, some 20 MB when full; negative means none.
+	// revocations are checked every time; a changed key set forgets all, and an
+	// expired token is forgotten when it comes again. 0 means
+	// DefaultCacheTokens; negative means none.
 	CacheTokens int
+
+	// CacheBytes bounds the memory that they occupy, to within some ten per
+	// cent. 0 means DefaultCacheBytes; negative means that none is remembered.
+	CacheBytes int
 
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time

@@ -20,6 +20,16 @@
 //     a background loop renews.
 //   - "Cannot know" is not "invalid". [ErrStale] and [ErrNotReady] become 503,
 //     everything else 401, since clients throw their refresh token away on 401.
+//   - A refresh token has one successor. Presenting it again gives the same
+//     tokens within a short grace and ends the session afterwards, on every
+//     node; see [Issuer.Refresh].
+//   - A session ends at its hard end, whatever was refreshed, and at once when it
+//     is logged out: this one ([Issuer.Logout]), all ([Issuer.LogoutAll]), all
+//     others ([Issuer.LogoutOthers]), those with the old password
+//     ([Issuer.PasswordChanged]), or those that a new login displaces ([Only]).
+//   - Encrypting a token gives it no second identity. It is off unless an issuer
+//     has [IssuerConfig].DecryptionKeys; passwords (PBES2) and compression are
+//     never accepted.
 //   - No error and no log line holds a token, a secret or the value of a claim.
 //
 // # What it costs
@@ -32,12 +42,14 @@
 //
 // # Sources
 //
-// RFC 7515, 7517, 7518, 7519 and 8037 (JOSE), RFC 8725 (best current practices,
+// RFC 7515 to 7519 and 8037 (JOSE), RFC 6979 (the signatures of [Issuer] are
+// deterministic), RFC 8725 (best current practices,
 // from which most refusals are taken), RFC 9068 (access tokens), RFC 6750
 // (bearer tokens), RFC 9457 (problem details), RFC 9700 (refresh rotation).
 // Signatures are checked by github.com/golang-jwt/jwt/v5, JSON is read by
 // github.com/go-json-experiment/json, key material by
-// github.com/MicahParks/jwkset.
+// github.com/MicahParks/jwkset, encrypted tokens are opened by
+// github.com/go-jose/go-jose/v4.
 package token
 
 import (

@@ -15,6 +15,7 @@ var (
 	ErrAlgorithm  = errors.New("algorithm not allowed")
 	ErrUnknownKey = errors.New("unknown key")
 	ErrSignature  = errors.New("bad signature")
+	ErrDecryption = errors.New("token can't be decrypted")
 
 	ErrClaims         = errors.New("bad claims")
 	ErrUnknownIssuer  = errors.New("unknown issuer")

@@ -26,7 +26,11 @@ func (m *memory) Check(t rescind.Token) rescind.Verdict {
 }
 
 func (m *memory) Revoke(_ context.Context, r rescind.Revocation, _ rescind.Ack) (rescind.Receipt, error) {
-	m.revoked.Store(r.Key, rescind.Ever)
+	before := rescind.Ever
+	if !r.IssuedBefore.IsZero() {
+		before = rescind.MillisOf(r.IssuedBefore)
+	}
+	m.revoked.Store(r.Key, before)
 	return rescind.Receipt{}, nil
 }
 
@@ -112,4 +116,46 @@ func ExampleMiddleware() {
 	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
 	// Output:
 	// 401 Bearer realm="rescind"
+}
+
+func ExampleIssuer_LogoutOthers() {
+	ctx, node := context.Background(), new(memory)
+	keys, err := token.GenerateKeySet()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	issuer, err := token.NewIssuer(token.SignerConfig{Issuer: "https://shop.example", Keys: keys, Checker: node, Revoker: node})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	lost, err := issuer.Login(ctx, "alice", token.LoginOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	phone, err := issuer.Login(ctx, "alice", token.LoginOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	phone, err = issuer.LogoutOthers(ctx, phone.RefreshToken)
+	fmt.Println("kept:", err == nil)
+	_, err = issuer.Refresh(ctx, lost.RefreshToken)
+	fmt.Println("the lost one is logged out:", errors.Is(err, token.ErrRevoked))
+
+	// The answer of a refresh may get lost. A retry gets the same tokens.
+	first, err := issuer.Refresh(ctx, phone.RefreshToken)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := issuer.Refresh(ctx, phone.RefreshToken)
+	fmt.Println("same tokens:", err == nil && again.RefreshToken == first.RefreshToken)
+	// Output:
+	// kept: true
+	// the lost one is logged out: true
+	// same tokens: true
 }

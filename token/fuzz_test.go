@@ -1,8 +1,11 @@
 package token
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -71,4 +74,38 @@ func checkOneSpelling(t *testing.T, raw string) {
 			t.Fatalf("time out of range: %d", m)
 		}
 	}
+}
+
+// FuzzEncrypted feeds headers and contents past the decryption: nothing panics,
+// every refusal is typed, and what is accepted has the identity of what is
+// inside.
+func FuzzEncrypted(f *testing.F) {
+	inner := signHS(hsHeader, payload(`"jti":"a"`))
+	f.Add(`{"alg":"dir","enc":"A128GCM","cty":"JWT"}`, inner)
+	f.Add(`{"alg":"dir","enc":"A128GCM","cty":"application/jwt","kid":"d","iss":"x"}`, inner)
+	f.Add(`{"alg":"ECDH-ES","enc":"A128GCM","cty":"JWT","epk":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}}`, "")
+	f.Add(`{"alg":"RSA-OAEP-256","enc":"A128GCM","cty":"JWT","zip":"DEF","p2c":1e9}`, "....")
+	keys := []DecryptionKey{dirKey(), {Algorithm: "ECDH-ES", Encryption: "A128GCM", Key: testECKey()}, {Algorithm: "RSA-OAEP-256", Encryption: "A128GCM", Key: testRSAKey()}}
+	v := newVerifier(f, nil, func(c *VerifierConfig) { c.CacheTokens = -1 }, withKeys(keys...))
+	block := must(aes.NewCipher(testContentKey))
+	gcm := must(cipher.NewGCM(block))
+	f.Fuzz(func(t *testing.T, header, inner string) {
+		nonce := make([]byte, gcmNonce)
+		h := b64([]byte(header))
+		sealed := gcm.Seal(nil, nonce, []byte(inner), []byte(h))
+		text, tag := sealed[:len(sealed)-gcmTag], sealed[len(sealed)-gcmTag:]
+		for _, encryptedKey := range []string{"", "AAAA"} {
+			got, err := v.Verify(h + "." + encryptedKey + "." + b64(nonce) + "." + b64(text) + "." + b64(tag))
+			if err != nil {
+				if _, ok := errors.AsType[*Error](err); !ok {
+					t.Fatalf("error is a %T", err)
+				}
+				continue
+			}
+			plain, err := v.Verify(inner)
+			if err != nil || plain.Token != got.Token {
+				t.Fatalf("inside: %+v, %v; encrypted: %+v", plain, err, got)
+			}
+		}
+	})
 }

@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rescind"
 )
 
-// DefaultAccessLifetime is the default of SignerConfig.AccessLifetime.
-const DefaultAccessLifetime = 15 * time.Minute
-
-// maxAhead bounds how far ahead of its clock an Issuer dates a token. A
-// verifier with less leeway refuses such a token for that long.
-const maxAhead = DefaultLeeway
+// Defaults and bounds of SignerConfig.
+const (
+	DefaultAccessLifetime = 15 * time.Minute
+	DefaultRetryGrace     = 10 * time.Second
+	MaxRetryGrace         = time.Minute
+)
 
 // SignerConfig configures an Issuer. Issuer, Keys, Checker and Revoker are
 // required.
@@ -46,11 +46,21 @@ type SignerConfig struct {
 	// DefaultMaxLifetime.
 	SessionLifetime time.Duration
 
-	// Checker and Revoker are the node: the same *cluster.Node for both. A
-	// refresh on one node becomes a reuse on another as soon as the revocation
-	// of the used token has arrived there.
+	// Checker and Revoker are the node: the same *cluster.Node for both. Other
+	// nodes know of a refresh as soon as the revocation of the used token has
+	// arrived there.
 	Checker Checker
 	Revoker Revoker
+
+	// RetryGrace is how long after a refresh a retry with the same refresh
+	// token gets the same tokens; see Refresh. 0 means DefaultRetryGrace;
+	// negative means none: every second use is reuse. At most MaxRetryGrace.
+	RetryGrace time.Duration
+
+	// OnReuse, if not nil, is told of the refresh token that was used again,
+	// once its session is revoked or that has failed. It runs within Refresh,
+	// on any goroutine, and must not block.
+	OnReuse func(rescind.Token)
 
 	// Ack is the write concern of the revocations made here. The zero value
 	// leaves it to the node.
@@ -75,6 +85,20 @@ type Issuer struct {
 	// one user at a time on this node.
 	mu       sync.Mutex
 	rotating map[string]chan struct{}
+
+	refreshed, retried, reused atomic.Uint64
+}
+
+// Stats counts what an Issuer has seen since it was made, for metrics.
+type Stats struct {
+	Refreshed uint64 // refresh tokens used up
+	Retried   uint64 // retries within the grace
+	Reused    uint64 // reuses, each of which ended a session
+}
+
+// Stats returns the counts so far. Safe for concurrent use.
+func (i *Issuer) Stats() Stats {
+	return Stats{i.refreshed.Load(), i.retried.Load(), i.reused.Load()}
 }
 
 // NewIssuer returns an Issuer, or says what is wrong with c.
@@ -82,6 +106,7 @@ func NewIssuer(c SignerConfig) (*Issuer, error) {
 	setDefault(&c.AccessLifetime, DefaultAccessLifetime)
 	setDefault(&c.SessionLifetime, DefaultMaxLifetime)
 	setDefault(&c.RefreshLifetime, c.SessionLifetime)
+	setDefault(&c.RetryGrace, DefaultRetryGrace)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -114,6 +139,8 @@ func (c SignerConfig) validate() error {
 		return errors.New("no Checker or Revoker; pass a *cluster.Node")
 	case c.AccessLifetime < time.Second || c.AccessLifetime > c.RefreshLifetime || c.RefreshLifetime > c.SessionLifetime:
 		return errors.New("lifetimes must satisfy 1 s <= AccessLifetime <= RefreshLifetime <= SessionLifetime")
+	case c.RetryGrace > MaxRetryGrace:
+		return fmt.Errorf("a RetryGrace of %v; at most %v is allowed", c.RetryGrace, MaxRetryGrace)
 	}
 	return nil
 }
@@ -129,79 +156,4 @@ func (i *Issuer) Trust() IssuerConfig {
 		Types:      []string{TypeAccess},
 		AuthTime:   true,
 	}
-}
-
-// LoginOptions are the particulars of a session; the zero value has none.
-type LoginOptions struct {
-	// ClientID is the application, as client_id.
-	ClientID string
-
-	// Claims are added to both tokens and to those that refreshing gives, e.g.
-	// roles. Claims that the issuer sets itself are refused.
-	Claims map[string]any
-
-	// OnlySession logs the subject out everywhere else first.
-	OnlySession bool
-}
-
-// Login returns the first tokens of a new session of subject. They are dated
-// later than every revocation of the subject known to the Checker, so that "log
-// out everywhere, log in again" works within one millisecond. Where that would
-// be more than 5 s ahead, because some node's clock is, the error is ErrTooSoon;
-// it is ErrRevoked if the client or the signing key is revoked for good. ctx
-// bounds the revocation of OnlySession.
-func (i *Issuer) Login(ctx context.Context, subject string, o LoginOptions) (Pair, error) {
-	if subject == "" {
-		return Pair{}, &rescind.InvalidError{Field: "sub", Problem: "must not be empty"}
-	}
-	if o.OnlySession {
-		if err := i.logoutEverywhere(ctx, subject); err != nil {
-			return Pair{}, err
-		}
-	}
-	s, err := newSession(subject, o)
-	if err != nil {
-		return Pair{}, err
-	}
-	key := i.config.Keys.signer()
-	s.issued, err = i.issueTime(rescind.Token{
-		Issuer: i.config.Issuer, Session: s.id, Subject: subject, ClientID: o.ClientID, KeyID: key.kid,
-	})
-	if err != nil {
-		return Pair{}, err
-	}
-	s.began = s.issued
-	return i.mint(s, key)
-}
-
-func (i *Issuer) logoutEverywhere(ctx context.Context, subject string) error {
-	r := rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeSub, Issuer: i.config.Issuer, ID: subject}}
-	if _, err := i.config.Revoker.Revoke(ctx, r, i.config.Ack); err != nil && !errors.Is(err, rescind.ErrUnconfirmed) {
-		return fmt.Errorf("token: ending the other sessions: %w", err)
-	}
-	return nil
-}
-
-// issueTime returns the earliest instant from now on at which t is not covered
-// by a revocation that the Checker knows. Covering is monotone in the time of
-// issue, so a binary search finds it.
-func (i *Issuer) issueTime(t rescind.Token) (rescind.Millis, error) {
-	now := rescind.MillisOf(i.config.Now())
-	t.ExpiresAt = now.Add(i.config.AccessLifetime)
-	revokedAt := func(m rescind.Millis) bool {
-		t.IssuedAt = m
-		return i.config.Checker.Check(t) == rescind.Revoked
-	}
-	if !revokedAt(now) {
-		return now, nil
-	}
-	if revokedAt(rescind.Ever) {
-		return 0, refuse(ErrRevoked, "revocation", "the client or the signing key is revoked for good")
-	}
-	const steps = int(maxAhead / time.Millisecond)
-	ahead := sort.Search(steps+1, func(n int) bool { return !revokedAt(now + rescind.Millis(n)) })
-	if ahead > steps {
-		return 0, refuse(ErrTooSoon, "revocation", "the subject is revoked up to a time that lies too far ahead")
-	}
-	return now + rescind.Millis(ahead), nil
 }

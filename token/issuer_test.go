@@ -151,7 +151,7 @@ func TestLoginThatCannotSucceed(t *testing.T) {
 func TestOnlySession(t *testing.T) {
 	w := newWorld(t, nil)
 	first := w.login(t, LoginOptions{})
-	second := w.login(t, LoginOptions{OnlySession: true})
+	second := w.login(t, LoginOptions{Only: OnePerSubject})
 	_, err := w.verifier.Verify(first.AccessToken)
 	wantError(t, err, ErrRevoked)
 	_, err = w.issuer.Refresh(t.Context(), first.RefreshToken)

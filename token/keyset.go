@@ -3,8 +3,11 @@ package token
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"sync"
@@ -24,8 +27,18 @@ type KeySet struct {
 }
 
 type signingKey struct {
-	kid     string // the RFC 7638 thumbprint
+	kid     string // the RFC 7638 thumbprint, or what the file says
 	private *ecdsa.PrivateKey
+	secret  []byte // derived from private, for successorID
+}
+
+// successorID returns the jti of the token of type typ that replaces the refresh
+// token called id: 130 bits that only who has the key can compute, the same on
+// every node that has it.
+func (k *signingKey) successorID(typ, id string) string {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(typ + "\x00" + id)) // typ is a constant without NUL
+	return base32.StdEncoding.EncodeToString(mac.Sum(nil))[:26]
 }
 
 // GenerateKeySet returns a set with one new key.
@@ -78,6 +91,18 @@ func (s *KeySet) signer() *signingKey {
 	return s.pairs[0]
 }
 
+// named returns the key called kid, or nil.
+func (s *KeySet) named(kid string) *signingKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.pairs {
+		if k.kid == kid {
+			return k
+		}
+	}
+	return nil
+}
+
 // JWKS returns the public keys as a JWK Set, for /.well-known/jwks.json.
 func (s *KeySet) JWKS() ([]byte, error) { return s.marshal(false) }
 
@@ -107,10 +132,26 @@ func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k.secret, err = derive(private); err != nil {
+		return nil, err
+	}
 	// RFC 7638 section 3: the required members in lexical order, no spaces.
 	sum := sha256.Sum256([]byte(`{"crv":"P-256","kty":"EC","x":"` + m.X + `","y":"` + m.Y + `"}`))
 	k.kid = base64.RawURLEncoding.EncodeToString(sum[:])
 	return k, nil
+}
+
+// derive returns a secret for successorID (HKDF, RFC 5869), so that one key is
+// not used for two purposes.
+func derive(private *ecdsa.PrivateKey) ([]byte, error) {
+	b, err := private.Bytes()
+	if err == nil {
+		b, err = hkdf.Key(sha256.New, b, nil, "rescind refresh successor", sha256.Size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("token: deriving a secret from an ES256 key: %w", err)
+	}
+	return b, nil
 }
 
 func (k *signingKey) jwk(private bool) (jwkset.JWKMarshal, error) {

@@ -63,7 +63,7 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		m.onError(w, r, err)
 		return
 	}
-	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, verified)))
+	next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), verified)))
 }
 
 // Bearer returns the token of the Authorization header (RFC 6750 section 2.1).
@@ -71,7 +71,12 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 // ErrRequest if there are several: servers disagree on which one counts. Tokens
 // in the query or the body are not looked at.
 func Bearer(r *http.Request) (string, error) {
-	values := r.Header.Values("Authorization")
+	return BearerOf(r.Header.Values("Authorization"))
+}
+
+// BearerOf is Bearer for the values of an Authorization header that came by
+// another way, such as the metadata of gRPC.
+func BearerOf(values []string) (string, error) {
 	if len(values) > 1 {
 		return "", refuse(ErrRequest, "request", "there is more than one Authorization header")
 	}
@@ -90,6 +95,13 @@ func Bearer(r *http.Request) (string, error) {
 }
 
 type contextKey struct{}
+
+// NewContext returns a context in which FromContext and ClaimsFrom find v. It is
+// for adapters that do what Middleware does for other protocols; v must come
+// from Verify or VerifyAcceptingStale.
+func NewContext(ctx context.Context, v *Verified) context.Context {
+	return context.WithValue(ctx, contextKey{}, v)
+}
 
 // FromContext returns the token with which Middleware let a request through.
 func FromContext(ctx context.Context) (*Verified, bool) {

@@ -1,10 +1,14 @@
 package token
 
 import (
+	"crypto"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"slices"
 	"time"
 
@@ -42,12 +46,22 @@ type session struct {
 	clientID string
 	extra    map[string]jsontext.Value
 
+	clientSession       bool   // opened with OnePerClient
+	accessID, refreshID string // the jti of the tokens to be minted
+
 	began  rescind.Millis // the login: auth_time
-	issued rescind.Millis // iat of the tokens to be minted; never before began
+	dated  rescind.Millis // 0, or the later instant that revocations compare with: see LogoutOthers
+	issued rescind.Millis // iat of the tokens to be minted; never before valid
 }
 
+// valid returns the instant that revocations compare with.
+func (s *session) valid() rescind.Millis { return max(s.began, s.dated) }
+
 func newSession(subject string, o LoginOptions) (session, error) {
-	s := session{id: rand.Text(), subject: subject, clientID: o.ClientID, extra: make(map[string]jsontext.Value)}
+	s := session{
+		id: rand.Text(), subject: subject, clientID: o.ClientID, extra: make(map[string]jsontext.Value),
+		clientSession: o.Only == OnePerClient, accessID: rand.Text(), refreshID: rand.Text(),
+	}
 	for name, value := range o.Claims {
 		if slices.Contains(claimNames, name) {
 			return session{}, &rescind.InvalidError{Field: name, Problem: "is a claim that the issuer sets itself"}
@@ -65,21 +79,21 @@ func newSession(subject string, o LoginOptions) (session, error) {
 func (i *Issuer) mint(s session, key *signingKey) (Pair, error) {
 	now := rescind.MillisOf(i.config.Now())
 	accessEnd, refreshEnd := i.expiry(s, i.config.AccessLifetime), i.expiry(s, i.config.RefreshLifetime)
-	if accessEnd <= now || accessEnd <= s.issued {
+	if end := i.expiry(s, i.config.SessionLifetime); end <= now || end <= s.issued {
 		return Pair{}, refuse(ErrExpired, "time", "the session has reached its hard time-out")
 	}
-	access, err := i.sign(key, TypeAccess, s, accessEnd, i.config.Audience)
+	access, err := i.sign(key, TypeAccess, s, s.accessID, accessEnd, i.config.Audience)
 	if err != nil {
 		return Pair{}, fmt.Errorf("token: minting an access token: %w", err)
 	}
-	refresh, err := i.sign(key, TypeRefresh, s, refreshEnd, []string{i.config.Issuer})
+	refresh, err := i.sign(key, TypeRefresh, s, s.refreshID, refreshEnd, []string{i.config.Issuer})
 	if err != nil {
 		return Pair{}, fmt.Errorf("token: minting a refresh token: %w", err)
 	}
 	return Pair{
 		AccessToken:  access,
 		TokenType:    "Bearer",
-		ExpiresIn:    int((accessEnd - now) / 1000),
+		ExpiresIn:    int(max(accessEnd-now, 0) / 1000), // 0 in a late retry
 		RefreshToken: refresh,
 		SessionID:    s.id,
 	}, nil
@@ -95,9 +109,9 @@ func (i *Issuer) expiry(s session, lifetime time.Duration) rescind.Millis {
 // sign returns a token of type typ. auth_time is the login, whatever token was
 // refreshed: a refresh on a node that has not yet heard of "log out everywhere"
 // must not give a token that looks newer than the log-out.
-func (i *Issuer) sign(key *signingKey, typ string, s session, expires rescind.Millis, aud []string) (string, error) {
+func (i *Issuer) sign(key *signingKey, typ string, s session, id string, expires rescind.Millis, aud []string) (string, error) {
 	payload := map[string]any{
-		"iss": i.config.Issuer, "sub": s.subject, "jti": rand.Text(), "sid": s.id,
+		"iss": i.config.Issuer, "sub": s.subject, "jti": id, "sid": s.id,
 		"iat": numericDate(s.issued), "auth_time": numericDate(s.began), "exp": int64(expires / 1000),
 	}
 	if len(aud) > 0 {
@@ -105,6 +119,12 @@ func (i *Issuer) sign(key *signingKey, typ string, s session, expires rescind.Mi
 	}
 	if s.clientID != "" {
 		payload["client_id"] = s.clientID
+	}
+	if s.dated != 0 {
+		payload[claimSessionIssued] = numericDate(s.dated)
+	}
+	if s.clientSession {
+		payload[claimClientSession] = true
 	}
 	for name, value := range s.extra {
 		payload[name] = value
@@ -116,7 +136,8 @@ func (i *Issuer) sign(key *signingKey, typ string, s session, expires rescind.Mi
 	return raw, acceptable(raw)
 }
 
-// sign returns header and payload in JWS Compact Serialization.
+// sign returns header and payload in JWS Compact Serialization. Equal arguments
+// give equal tokens.
 func (k *signingKey) sign(header, payload any) (string, error) {
 	h, err := json.Marshal(header, json.Deterministic(true))
 	if err != nil {
@@ -127,11 +148,29 @@ func (k *signingKey) sign(header, payload any) (string, error) {
 		return "", fmt.Errorf("writing the claims: %w", err)
 	}
 	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(p)
-	sig, err := algorithms["ES256"].method.Sign(input, k.private)
+	sig, err := k.signES256(input)
 	if err != nil {
 		return "", fmt.Errorf("signing: %w", err)
 	}
 	return input + "." + base64.RawURLEncoding.EncodeToString(sig), nil
+}
+
+// signES256 signs as RFC 7518 section 3.4 says, deterministically (RFC 6979), as
+// RFC 8725 section 3.2 recommends; golang-jwt signs only with random nonces.
+func (k *signingKey) signES256(input string) ([]byte, error) {
+	sum := sha256.Sum256([]byte(input))
+	der, err := k.private.Sign(nil, sum[:], crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		return nil, err
+	}
+	sig := make([]byte, 64)
+	rs.R.FillBytes(sig[:32])
+	rs.S.FillBytes(sig[32:])
+	return sig, nil
 }
 
 // acceptable reports whether a verifier with default limits would read the

@@ -132,3 +132,11 @@ func skip(dec *jsontext.Decoder) error {
 	}
 	return nil
 }
+
+func readBool(dec *jsontext.Decoder) (bool, error) {
+	t, err := dec.ReadToken()
+	if err != nil || t.Kind() != 't' && t.Kind() != 'f' {
+		return false, errJSON
+	}
+	return t.Bool(), nil
+}

@@ -30,7 +30,7 @@ func newTrusted(c IssuerConfig, v *VerifierConfig) (*trusted, error) {
 		return nil, err
 	}
 	t := &trusted{IssuerConfig: c, allowed: allowed, types: c.accessTypes()}
-	t.HS256Secret, t.JWKS = nil, nil // held once, by the key set
+	t.HS256Secret, t.JWKS, t.DecryptionKeys = nil, nil, nil // held once, by the key set
 	switch {
 	case c.JWKSURL != "":
 		t.remote, err = newRemote(c.JWKSURL, v)

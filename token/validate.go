@@ -19,6 +19,7 @@ func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 	setDefault(&c.MaxTokenBytes, DefaultMaxTokenBytes)
 	setDefault(&c.MaxDepth, DefaultMaxDepth)
 	setDefault(&c.CacheTokens, DefaultCacheTokens)
+	setDefault(&c.CacheBytes, DefaultCacheBytes)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

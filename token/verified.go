@@ -14,7 +14,8 @@ import (
 // Verified is what a verified token says.
 type Verified struct {
 	// Token is what revocations match. IssuedAt is auth_time where that is
-	// earlier and the issuer's AuthTime is set. KeyID is the kid of the key
+	// earlier and the issuer's AuthTime is set, or for a session that
+	// Issuer.LogoutOthers kept the time of that. KeyID is the kid of the key
 	// that verified the signature.
 	Token rescind.Token
 
@@ -28,6 +29,10 @@ type Verified struct {
 
 	claims jsontext.Value
 	at     time.Time // when it was verified, on the verifier's clock
+
+	// clientSession is "", or the second name under which the token can be
+	// revoked: that of its subject's sessions at its client.
+	clientSession string
 }
 
 // Claims returns the claims as JSON, which must not be changed.

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,6 +15,8 @@ type Verifier struct {
 	config  VerifierConfig
 	issuers map[string]*trusted
 	cache   *cache
+
+	decryption []*decrypter // of all issuers; usually none
 
 	stop    context.CancelFunc
 	running sync.WaitGroup // the loops of the remote key sets
@@ -31,7 +34,10 @@ func NewVerifier(ctx context.Context, c VerifierConfig) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: VerifierConfig: %w", err)
 	}
-	v := &Verifier{config: c, issuers: make(map[string]*trusted), cache: newCache(c.CacheTokens)}
+	v := &Verifier{config: c, issuers: make(map[string]*trusted), cache: newCache(c.CacheTokens, c.CacheBytes)}
+	if v.decryption, err = decrypters(c.Issuers); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
 	for i, ic := range c.Issuers {
 		t, err := newTrusted(ic, &c)
 		if err != nil {
@@ -77,6 +83,13 @@ func (v *Verifier) Verify(raw string) (*Verified, error) {
 	return v.verify(raw, rules{})
 }
 
+// VerifyAcceptingStale is Verify, but lets a token pass that no known revocation
+// covers even where the node's policy is to reject while it may be behind; see
+// AcceptStale.
+func (v *Verifier) VerifyAcceptingStale(raw string) (*Verified, error) {
+	return v.verify(raw, rules{acceptStale: true})
+}
+
 // Inspection says what VerifyIgnoringRevocation lets pass.
 type Inspection struct {
 	// AllowExpired accepts a token after its exp.
@@ -114,10 +127,13 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 	}
 	now := v.config.Now()
 	if err := v.judge(a, r, rescind.MillisOf(now)); err != nil {
+		if errors.Is(err, ErrExpired) {
+			v.cache.drop(raw)
+		}
 		return nil, err
 	}
 	if !r.ignoreRevocation {
-		if err := v.checkRevocation(a.Token, r.acceptStale); err != nil {
+		if err := v.checkRevocation(&a.Verified, r.acceptStale); err != nil {
 			return nil, err
 		}
 	}
@@ -128,11 +144,24 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 
 // checkRevocation asks the Checker. Only Valid passes: an answer that a later
 // version might add is no permission.
-func (v *Verifier) checkRevocation(t rescind.Token, acceptStale bool) error {
+func (v *Verifier) checkRevocation(t *Verified, acceptStale bool) error {
 	if v.config.Checker == nil {
 		return nil
 	}
-	return verdictError(v.config.Checker.Check(t), acceptStale)
+	return verdictError(check(v.config.Checker, t), acceptStale)
+}
+
+// check asks c about every name under which the token can be revoked.
+func check(c Checker, v *Verified) rescind.Verdict {
+	verdict := c.Check(v.Token)
+	if v.clientSession == "" || verdict == rescind.Revoked {
+		return verdict
+	}
+	again := c.Check(clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt))
+	if again == rescind.Revoked || verdict == rescind.Valid {
+		return again
+	}
+	return verdict
 }
 
 func verdictError(verdict rescind.Verdict, acceptStale bool) error {

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+
+	"rescind"
+	"rescind/filter"
+	"rescind/token"
+)
+
+const (
+	verifyIssuer   = "https://issuer.example"
+	verifyAudience = "https://api.example"
+)
+
+// verifySettings of one run of 'bench verify'.
+type verifySettings struct {
+	rounds  int
+	tokens  int // different tokens; each is verified once per round as first-seen
+	repeats int // how often each of them is verified per round as cached
+	revoked int // revocations in the set that is asked each time
+}
+
+// verifyRound holds one round of one algorithm.
+type verifyRound struct{ rival, first, cached cost }
+
+// runVerify compares the Verifier with golang-jwt alone: one fixed key, claims
+// decoded into jwt.RegisteredClaims (its fastest way), no revocations. In
+// each round of each algorithm both verify the same tokens, a few at a time by
+// turns, so that a noisy moment hits both.
+func runVerify(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("verify", flag.ContinueOnError)
+	s := verifySettings{}
+	fs.IntVar(&s.rounds, "rounds", 9, "rounds; the table shows the median of each figure")
+	fs.IntVar(&s.tokens, "tokens", 500, "different tokens")
+	fs.IntVar(&s.repeats, "repeats", 400, "how often each token comes again in a round")
+	fs.IntVar(&s.revoked, "revoked", 100_000, "live revocations that are asked on every verification")
+	quick := fs.Bool("quick", false, "three short rounds")
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *quick {
+		s.rounds, s.tokens, s.repeats = 3, 200, 200
+	}
+	if s.rounds < 1 || s.tokens < 1 || s.repeats < 1 || s.revoked < 0 {
+		return errors.New("use at least 1 round, 1 token and 1 repeat")
+	}
+	all, err := measureVerify(ctx, s)
+	if err != nil {
+		return err
+	}
+	printVerify(os.Stdout, s, all)
+	if *out != "" {
+		return writeVerify(*out, s, all)
+	}
+	return nil
+}
+
+func measureVerify(ctx context.Context, s verifySettings) (map[string][]verifyRound, error) {
+	set, err := revocations(s.revoked)
+	if err != nil {
+		return nil, err
+	}
+	var contests []*verifyContest
+	for _, alg := range verifyAlgorithms {
+		c, err := newVerifyContest(alg, s.tokens, set)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", alg, err)
+		}
+		contests = append(contests, c)
+	}
+	all := map[string][]verifyRound{}
+	for round := range s.rounds + 1 {
+		for _, c := range contests {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			r, err := c.run(s.repeats)
+			if err != nil {
+				return nil, fmt.Errorf("%s, round %d: %w", c.alg, round, err)
+			}
+			if round > 0 { // the first warms up
+				all[c.alg] = append(all[c.alg], r)
+			}
+		}
+	}
+	return all, nil
+}
+
+// checkSet is what a cluster's node asks: the Bloom filter and the exact set.
+type checkSet struct{ *filter.Set }
+
+func (c checkSet) Check(t rescind.Token) rescind.Verdict {
+	if c.Revoked(&t) {
+		return rescind.Revoked
+	}
+	return rescind.Valid
+}
+
+// revocations returns n revoked tokens and n/10 revoked sessions and subjects.
+func revocations(n int) (checkSet, error) {
+	set := filter.New(filter.Options{Key: [32]byte{1, 2, 3}})
+	expires := rescind.MillisOf(time.Now().Add(time.Hour))
+	for i := range n {
+		scopes := []rescind.Scope{rescind.ScopeJTI}
+		if i%10 == 0 {
+			scopes = append(scopes, rescind.ScopeSID, rescind.ScopeSub)
+		}
+		for _, scope := range scopes {
+			d := set.Digest(rescind.Key{Scope: scope, Issuer: verifyIssuer, ID: fmt.Sprint("revoked-", i)})
+			if _, _, err := set.Add(rescind.Record{Digest: d, IssuedBefore: rescind.Ever, ExpiresAt: expires}); err != nil {
+				return checkSet{}, err
+			}
+		}
+	}
+	return checkSet{set}, nil
+}
+
+var verifyAlgorithms = []string{"ES256", "RS256", "EdDSA", "HS256"}
+
+// verifyContest is one algorithm's key and tokens.
+type verifyContest struct {
+	alg    string
+	public any
+	config token.VerifierConfig
+	tokens []string
+}
+
+func newVerifyContest(alg string, tokens int, set checkSet) (*verifyContest, error) {
+	private, public, err := verifyKeys(alg)
+	if err != nil {
+		return nil, err
+	}
+	issuer := token.IssuerConfig{Issuer: verifyIssuer, Audience: []string{verifyAudience}, Algorithms: []string{alg}}
+	if secret, ok := public.([]byte); ok {
+		issuer.HS256Secret = secret
+	} else if issuer.JWKS, err = keySetOf(public); err != nil {
+		return nil, err
+	}
+	c := &verifyContest{alg: alg, public: public, config: token.VerifierConfig{Issuers: []token.IssuerConfig{issuer}, Checker: set}}
+	for i := range tokens {
+		t := jwt.NewWithClaims(jwt.GetSigningMethod(alg), jwt.MapClaims{
+			"iss": verifyIssuer, "aud": verifyAudience, "sub": fmt.Sprint("user-", i), "jti": rand.Text(), "sid": rand.Text(),
+			"client_id": "app", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		t.Header["typ"] = "at+jwt"
+		raw, err := t.SignedString(private)
+		if err != nil {
+			return nil, err
+		}
+		c.tokens = append(c.tokens, raw)
+	}
+	return c, nil
+}
+
+func verifyKeys(alg string) (private, public any, err error) {
+	switch alg {
+	case "ES256":
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, nil, err
+		}
+		return k, &k.PublicKey, nil
+	case "RS256":
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, nil, err
+		}
+		return k, &k.PublicKey, nil
+	case "EdDSA":
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, public, err
+	default:
+		secret := make([]byte, 32)
+		_, err := rand.Read(secret)
+		return secret, secret, err
+	}
+}
+
+func keySetOf(public any) ([]byte, error) {
+	jwk, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
+}
+
+// run measures one round. The Verifier is new, so that its cache is empty; it
+// has the default size, and putting tokens into it counts as first-seen.
+func (c *verifyContest) run(repeats int) (verifyRound, error) {
+	v, err := token.NewVerifier(context.Background(), c.config)
+	if err != nil {
+		return verifyRound{}, err
+	}
+	defer v.Close()
+	key := func(*jwt.Token) (any, error) { return c.public, nil }
+	rival := func(raw string) error {
+		_, err := jwt.ParseWithClaims(raw, &jwt.RegisteredClaims{}, key)
+		return err
+	}
+	ours := func(raw string) error {
+		_, err := v.Verify(raw)
+		return err
+	}
+	runtime.GC() // no round pays for another's garbage
+	var r verifyRound
+	for n, some := range slices.Collect(slices.Chunk(c.tokens, chunkTokens)) {
+		parts := []func() error{
+			func() error { return r.rival.add(rival, some, 1) },
+			func() error { return r.first.add(ours, some, 1) },
+		}
+		if n%2 == 1 { // neither always comes second, to warm caches
+			slices.Reverse(parts)
+		}
+		for _, part := range parts {
+			if err := part(); err != nil {
+				return verifyRound{}, err
+			}
+		}
+	}
+	return r, r.cached.add(ours, c.tokens, repeats)
+}
+
+// chunkTokens is how many tokens one contestant verifies before it is the
+// other's turn.
+const chunkTokens = 20
+
+// cost is what some verifications cost in all.
+type cost struct {
+	n, allocs uint64
+	took      time.Duration
+}
+
+func (c cost) ns() float64         { return float64(c.took) / float64(c.n) }
+func (c cost) allocsEach() float64 { return float64(c.allocs) / float64(c.n) }
+
+// add verifies tokens, repeats times over.
+func (c *cost) add(verify func(string) error, tokens []string, repeats int) error {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	for range repeats {
+		for _, raw := range tokens {
+			if err := verify(raw); err != nil {
+				return err
+			}
+		}
+	}
+	c.took += time.Since(start)
+	runtime.ReadMemStats(&after)
+	c.allocs += after.Mallocs - before.Mallocs
+	c.n += uint64(repeats * len(tokens))
+	return nil
+}
+
+// figure is one column of the results.
+type figure struct {
+	name string // in the JSON, after "verify." with the algorithm for %s
+	of   func(verifyRound) float64
+}
+
+var verifyFigures = []figure{
+	{"golang_jwt.%s.ns", func(r verifyRound) float64 { return r.rival.ns() }},
+	{"golang_jwt.%s.allocs", func(r verifyRound) float64 { return r.rival.allocsEach() }},
+	{"first.%s.ns", func(r verifyRound) float64 { return r.first.ns() }},
+	{"first.%s.allocs", func(r verifyRound) float64 { return r.first.allocsEach() }},
+	{"first.%s.ratio.golang_jwt", func(r verifyRound) float64 { return r.first.ns() / r.rival.ns() }},
+	{"cached.%s.ns", func(r verifyRound) float64 { return r.cached.ns() }},
+	{"cached.%s.allocs", func(r verifyRound) float64 { return r.cached.allocsEach() }},
+	{"cached.%s.ratio.golang_jwt", func(r verifyRound) float64 { return r.rival.ns() / r.cached.ns() }},
+}
+
+// statistics returns the median and the range of f.
+func (f figure) statistics(rounds []verifyRound) (middle, low, high float64) {
+	values := make([]float64, len(rounds))
+	for i, r := range rounds {
+		values[i] = f.of(r)
+	}
+	return mid(values), slices.Min(values), slices.Max(values)
+}
+
+func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
+	fmt.Fprintf(w, "One verification, in nanoseconds: median of %d interleaved rounds and their range; %d tokens, %d live revocations.\n",
+		s.rounds, s.tokens, s.revoked)
+	fmt.Fprintf(w, "%s, %s/%s, %d CPUs. golang-jwt: ParseWithClaims, fixed key, RegisteredClaims, no look at revocations.\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprintf(w, "first: ours / golang-jwt, goal <= 1.05. again: golang-jwt / ours, goal >= 30 with <= 1,000 ns and <= 2 allocs on ES256.\n\n")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "alg\tgolang-jwt ns\tallocs\tfirst ns\tallocs\tratio\tagain ns\tallocs\tratio\t")
+	for _, alg := range verifyAlgorithms {
+		fmt.Fprintf(t, "%s\t", alg)
+		for _, f := range verifyFigures {
+			middle, low, high := f.statistics(all[alg])
+			switch {
+			case strings.HasSuffix(f.name, ".allocs"):
+				fmt.Fprintf(t, "%.1f\t", middle)
+			case strings.HasSuffix(f.name, ".golang_jwt"):
+				fmt.Fprintf(t, "%.2f (%.2f-%.2f)\t", middle, low, high)
+			default:
+				fmt.Fprintf(t, "%.0f (%.0f-%.0f)\t", middle, low, high)
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	t.Flush()
+}
+
+// writeVerify writes the machine, the settings and a flat object of figures.
+func writeVerify(path string, s verifySettings, all map[string][]verifyRound) error {
+	figures := map[string]float64{}
+	for _, alg := range verifyAlgorithms {
+		for _, f := range verifyFigures {
+			name := "verify." + fmt.Sprintf(f.name, strings.ToLower(alg))
+			figures[name], _, _ = f.statistics(all[alg])
+		}
+	}
+	return writeJSON(path, map[string]any{"rounds": s.rounds, "tokens": s.tokens, "repeats": s.repeats, "revoked": s.revoked}, figures)
+}
