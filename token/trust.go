@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"rescind"
@@ -71,8 +72,12 @@ func (c IssuerConfig) loadKeys(allowed map[string]*algorithm) (*keySet, error) {
 		return set, nil
 	case c.HS256SecretFile != "":
 		secret, err := readFile(c.HS256SecretFile)
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // without the path: somebody may have put the secret itself there
+		}
 		if err != nil {
-			return nil, fmt.Errorf("hs256-secret-file: %w", err)
+			return nil, fmt.Errorf("hs256-secret-file: use the path of a file that can be read: %w", err)
 		}
 		return secretSet(trimNewline(secret), allowed)
 	default:
@@ -94,7 +99,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > maxJWKSBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxJWKSBytes)
+		return nil, fmt.Errorf("the file is larger than %d bytes", maxJWKSBytes)
 	}
 	return os.ReadFile(path)
 }

@@ -54,16 +54,33 @@ func gossipPeer(s string) (string, error) {
 	return gossipAddr(s, false, "host:port or a host, such as 10.0.0.7:"+gossipPort)
 }
 
+// advertised is gossip.advertise. A bare host is completed by derive.
+func advertised(s string) (string, error) {
+	if _, err := gossipPeer(s); err != nil {
+		return "", err
+	}
+	return s, nil
+}
+
 // gossipAddr completes a bare host with gossipPort.
 func gossipAddr(s string, listen bool, want string) (string, error) {
-	full := s
-	if host := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"); validHost(host) {
-		full = net.JoinHostPort(host, gossipPort)
-	}
+	full := withDefaultPort(s, gossipPort)
 	if !address(full, listen) {
 		return "", errors.New(want)
 	}
 	return full, nil
+}
+
+// withDefaultPort adds port to a bare host.
+func withDefaultPort(s, port string) string {
+	host := s
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		host = s[1 : len(s)-1]
+	}
+	if validHost(host) {
+		return net.JoinHostPort(host, port)
+	}
+	return s
 }
 
 // join is gossip.join.

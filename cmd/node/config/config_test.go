@@ -23,7 +23,7 @@ func TestKubernetesVariables(t *testing.T) {
 			t.Errorf("%s: %v", pair, err)
 		}
 	}
-	for _, pair := range []string{"RESCIND_HTTP_PORT=80", "RESCIND_PORT=80", "RESCIND_PORT_TCP=1", "RESCIND_SERVICE=x", "RESCIND_SERVICE_NAME=x", "RESCIND_=x"} {
+	for _, pair := range []string{"RESCIND_HTTP_PORT=80", "RESCIND_PORT=80", "RESCIND_PORT_TCP=1", "RESCIND_SERVICE=x", "RESCIND_SERVICE_NAME=x", "RESCIND_=x", "RESCIND_SERVICE_HOST=db", "RESCIND_SERVICE_PORT=http"} {
 		if _, err := load(nil, []string{pair}, ""); err == nil {
 			t.Errorf("%s is accepted", pair)
 		}
@@ -46,6 +46,9 @@ func TestDerivedValues(t *testing.T) {
 		"embedded before a flag":         {[]string{"--nats.embedded", "--data.dir=b"}, func(c *Config) string { return c.NATS.Embedded + c.Data.Dir }, "127.0.0.1:4222b"},
 		"embedded at its URL":            {[]string{"--nats.embedded=true", "--nats.url=nats://127.0.0.1:99"}, func(c *Config) string { return c.NATS.Embedded }, "127.0.0.1:99"},
 		"embedded at a URL without port": {[]string{"--nats.embedded=true", "--nats.url=nats://[::1]"}, func(c *Config) string { return c.NATS.Embedded }, "[::1]:4222"},
+		"advertised at the bound port":   {[]string{"--gossip.bind=127.0.0.1:99", "--gossip.advertise=::1"}, func(c *Config) string { return c.Gossip.Advertise }, "[::1]:99"},
+		"advertised at a port":           {[]string{"--gossip.bind=127.0.0.1:99", "--gossip.advertise=127.0.0.1:98"}, func(c *Config) string { return c.Gossip.Advertise }, "127.0.0.1:98"},
+		"advertised, bound at any port":  {[]string{"--gossip.bind=127.0.0.1:0", "--gossip.advertise=127.0.0.1"}, func(c *Config) string { return c.Gossip.Advertise }, "127.0.0.1:7946"},
 		"off":                            {nil, func(c *Config) string { return c.Gossip.Bind + c.NATS.Embedded + c.NATS.URL }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,6 +214,7 @@ func TestSecretsNotSetOrNotThere(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err2, fs.ErrNotExist) {
 		t.Error(err, err2)
 	}
-	checkSecretError(t, err, "cluster.key-file", c.Cluster.KeyFile, "")
-	checkSecretError(t, err2, "admin.token-file", c.Admin.TokenFile, "")
+	// What is no path to a file may be the secret itself.
+	checkSecretError(t, err, "cluster.key-file", "use the path", c.Cluster.KeyFile)
+	checkSecretError(t, err2, "admin.token-file", "use the path", c.Admin.TokenFile)
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/url"
 	"strings"
 )
@@ -15,12 +16,24 @@ func (r *reading) derive(c *Config) {
 		}
 		c.sources["gossip.bind"] = "from gossip.join and cluster.key-file"
 	}
+	if c.Gossip.Advertise != "" {
+		c.Gossip.Advertise = withDefaultPort(c.Gossip.Advertise, portOf(c.Gossip.Bind))
+	}
 	if c.NATS.Embedded == "true" {
 		r.deriveEmbedded(c)
 	}
 	if c.Cluster.KeyFile == "" {
 		r.onlyLoopback(c)
 	}
+}
+
+// portOf returns the port of an address to listen on, or gossip's usual one
+// where that is left to the system.
+func portOf(bind string) string {
+	if _, port, err := net.SplitHostPort(bind); err == nil && port != "0" {
+		return port
+	}
+	return gossipPort
 }
 
 // deriveEmbedded lets "true" mean the server that nats.url names. With several

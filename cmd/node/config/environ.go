@@ -1,7 +1,9 @@
 package config
 
 import (
+	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -9,12 +11,23 @@ import (
 // the namespace whose name is rescind or begins with rescind-.
 var injected = regexp.MustCompile(`^RESCIND_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?)$`)
 
-// injectedPort matches one more. Kubernetes always sets it to a URL; that is
-// checked, because RESCIND_HTTP_PORT=80 is somebody's mistake.
+// injectedPort matches one more.
 var injectedPort = regexp.MustCompile(`^RESCIND_([A-Z0-9_]+_)?PORT$`)
 
+// byKubernetes reports whether Kubernetes may have set a variable. Its values
+// are checked too, because RESCIND_HTTP_PORT=80 and RESCIND_SERVICE_HOST=db are
+// somebody's mistakes.
 func byKubernetes(name, text string) bool {
-	return injected.MatchString(name) || injectedPort.MatchString(name) && strings.Contains(text, "://")
+	switch {
+	case strings.HasSuffix(name, "SERVICE_HOST"):
+		_, err := netip.ParseAddr(text)
+		return err == nil && injected.MatchString(name)
+	case strings.Contains(name, "SERVICE_PORT"):
+		_, err := strconv.ParseUint(text, 10, 16)
+		return err == nil && injected.MatchString(name)
+	default:
+		return injected.MatchString(name) || injectedPort.MatchString(name) && strings.Contains(text, "://")
+	}
 }
 
 // environ reads the variables that begin with RESCIND_. An empty one counts as

@@ -37,7 +37,10 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-var userinfo = regexp.MustCompile(`://[^,]*@`)
+// credentials are what comes before an @, up to the last: a password may hold
+// anything, and where a URL is malformed nobody knows where it ends. Without an
+// @ they may stand where host and port should: a port is a number.
+var credentials = regexp.MustCompile(`(?s)^.*@|//[^/@,\[]*:[^/@,]*[^0-9/@,][^/@,]*`)
 
-// withoutPassword hides user and password of each URL in s.
-func withoutPassword(s string) string { return userinfo.ReplaceAllString(s, "://...@") }
+// withoutPassword hides user and password of the URLs in s.
+func withoutPassword(s string) string { return credentials.ReplaceAllString(s, "...") }

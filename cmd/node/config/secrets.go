@@ -71,7 +71,8 @@ func (c *Config) secret(key, path string) ([]byte, error) {
 	}
 	b, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: use a file that can be read; %s can't: %w", key, path, cause(err))
+		// The path is not repeated: somebody may have put the secret itself there.
+		return nil, fmt.Errorf("%s: use the path of a file that can be read: %w", key, cause(err))
 	}
 	return append([]byte{}, bytes.TrimSpace(b)...), nil
 }

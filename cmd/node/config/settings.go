@@ -41,7 +41,7 @@ func table() []setting {
 		row("http.addr", "127.0.0.1:8080", "host:port of the HTTP face", text(func(c *Config) *string { return &c.HTTP.Addr }, listenAddr)),
 		row("admin.token-file", "", "file with the admin token, at least 16 characters; without it admin endpoints are off", text(func(c *Config) *string { return &c.Admin.TokenFile }, anyText)),
 		row("gossip.bind", "", "host:port of memberlist, UDP and TCP, port 7946 if left out; empty: off, unless gossip.join is set", text(func(c *Config) *string { return &c.Gossip.Bind }, optional(gossipListen))),
-		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(gossipPeer))),
+		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(advertised))),
 		row("gossip.join", "", "seeds, host:port or dns+name:port: a list, or separated by commas; the flag may be repeated", join()),
 		row("nats.url", "", "NATS servers, nats://host:port (or tls, ws, wss), separated by commas; empty: no NATS", text(func(c *Config) *string { return &c.NATS.URL }, optional(natsURLs))),
 		row("nats.embedded", "false", "run a NATS server in this process: false, host:port, or true for the address in nats.url, else 127.0.0.1:4222", embedded()),
