@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -82,7 +81,7 @@ func printTable(w io.Writer, s settings, names []string, all map[string][]result
 	t.Flush()
 }
 
-// writeFigures writes the machine, the settings and a flat object of figures.
+// writeFigures writes what the table shows, and more, for programs.
 func writeFigures(path string, s settings, names []string, all map[string][]result) error {
 	figures := map[string]float64{}
 	lost := 0
@@ -95,13 +94,5 @@ func writeFigures(path string, s settings, names []string, all map[string][]resu
 		lost += sum(all[name], func(r result) int { return r.lost })
 	}
 	figures["window.lost"] = float64(lost)
-	b, err := json.MarshalIndent(map[string]any{
-		"machine":  map[string]any{"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpus": runtime.NumCPU()},
-		"settings": map[string]any{"nodes": s.nodes, "rate": s.rate, "duration": s.duration.String(), "rounds": s.rounds},
-		"figures":  figures,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	return writeJSON(path, map[string]any{"nodes": s.nodes, "rate": s.rate, "duration": s.duration.String(), "rounds": s.rounds}, figures)
 }
