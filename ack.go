@@ -21,6 +21,14 @@ const (
 // MaxAckNodes bounds a numeric Ack.
 const MaxAckNodes = 10_000
 
+// Validate returns an *InvalidError for a number that no Ack has.
+func (a Ack) Validate() error {
+	if a < AckAll || a > MaxAckNodes {
+		return &InvalidError{Field: "ack", Problem: fmt.Sprintf("%d is no number of other nodes; use at most %d", int(a), MaxAckNodes)}
+	}
+	return nil
+}
+
 // ParseAck reads "local", "majority", "all" or a number of other nodes. An
 // empty string is AckDefault.
 func ParseAck(s string) (Ack, error) {
@@ -67,7 +75,8 @@ type Receipt struct {
 	IssuedBefore, ExpiresAt Millis
 
 	// Version is opaque and names this revocation's place in the accepting
-	// node's stream.
+	// node's stream. A check elsewhere that presents it waits until that node
+	// holds the revocation.
 	Version string
 
 	// Acknowledged lists the other nodes that hold the revocation durably, in

@@ -21,6 +21,13 @@ var (
 	// ErrUnconfirmed: the revocation is durable on the accepting node and goes
 	// on spreading, but fewer nodes than asked for acknowledged it in time.
 	ErrUnconfirmed = errors.New("fewer nodes acknowledged in time than asked for")
+
+	// ErrBehind: the node did not come to hold a version in time. It says
+	// nothing about any token.
+	ErrBehind = errors.New("this node does not hold that version yet")
+
+	// ErrBusy: as many callers as are allowed wait for versions already.
+	ErrBusy = errors.New("too many callers wait for versions")
 )
 
 // InvalidError says which field of a request is wrong and how. It never

@@ -33,7 +33,9 @@ func newWaiter(start time.Time, ack rescind.Ack, listed map[gossip.Origin]string
 	case rescind.AckAll:
 		w.need = func(w *waiter) bool { return len(w.missing) == 0 }
 	case rescind.AckMajority:
-		w.need = func(w *waiter) bool { return len(w.by) >= (others+1)/2 }
+		// Only the members of which it must be more than half count, and not
+		// one that has joined since.
+		w.need = func(w *waiter) bool { return others-len(w.missing) >= (others+1)/2 }
 	case rescind.AckLocal:
 		w.need = func(*waiter) bool { return true }
 	default:

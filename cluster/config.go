@@ -69,6 +69,10 @@ type Config struct {
 	// MaxStaleness is the bound for RejectStale. 0 means 10 s.
 	MaxStaleness time.Duration
 
+	// VersionWait is how long WaitFor waits at the most. 0 means 1 s, and it is
+	// at most one minute.
+	VersionWait time.Duration
+
 	// Logger receives what an operator should know. nil means slog.Default().
 	Logger *slog.Logger
 }
@@ -112,8 +116,15 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxRevocations, 10_000_000)
 	setDefault(&c.Ack, rescind.AckLocal)
 	setDefault(&c.MaxStaleness, 10*time.Second)
+	setDefault(&c.VersionWait, time.Second)
 	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
 		return c, fmt.Errorf("cluster: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	}
+	if c.VersionWait < 0 || c.VersionWait > time.Minute {
+		return c, fmt.Errorf("cluster: Config.VersionWait is %v; use at most %v", c.VersionWait, time.Minute)
+	}
+	if err := c.Ack.Validate(); err != nil {
+		return c, fmt.Errorf("cluster: Config.Ack: %w", err)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

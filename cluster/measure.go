@@ -39,6 +39,7 @@ func (h *histogram) snapshot() Histogram {
 // counters count since the node was opened.
 type counters struct {
 	revoked, applied, repairs, stateRequests, swept, refused, malformed, dropped, commits atomic.Uint64
+	waits, waitTimeouts, waitsRefused, tooStale                                           atomic.Uint64
 }
 
 func (c *counters) snapshot() Counters {
@@ -46,5 +47,6 @@ func (c *counters) snapshot() Counters {
 		Revoked: c.revoked.Load(), Applied: c.applied.Load(), Repairs: c.repairs.Load(),
 		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(),
 		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
+		Waits: c.waits.Load(), WaitTimeouts: c.waitTimeouts.Load(), WaitsRefused: c.waitsRefused.Load(), TooStale: c.tooStale.Load(),
 	}
 }

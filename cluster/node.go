@@ -39,7 +39,9 @@ type Node struct {
 
 	ready   atomic.Bool
 	readyCh chan struct{}
-	view    atomic.Pointer[view] // published by the loop; nil until loaded
+	view    atomic.Pointer[view]  // published by the loop; nil until loaded
+	reach   atomic.Pointer[reach] // likewise
+	waiting atomic.Int64          // callers of WaitFor that wait
 	acks    ackTracker
 
 	counters counters
@@ -139,7 +141,7 @@ func (n *Node) Check(t rescind.Token) rescind.Verdict {
 		return rescind.Revoked
 	case !n.ready.Load():
 		return rescind.Unknown
-	case n.cfg.RejectStale && n.tooStale():
+	case n.cfg.RejectStale && !n.within(n.cfg.MaxStaleness):
 		return rescind.Stale
 	default:
 		return rescind.Valid

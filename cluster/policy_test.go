@@ -24,6 +24,9 @@ func TestStaleNodeRejects(t *testing.T) {
 		if v := n.Check(tokenOf("known")); v != rescind.Revoked {
 			t.Errorf("node %d says %v of a token that it knows to be revoked", i, v)
 		}
+		if v := n.CheckWithin(tokenOf("x"), time.Hour); v != rescind.Stale {
+			t.Errorf("node %d: a generous caller loosens the policy: %v", i, v)
+		}
 		if s := n.Staleness(); !s.Known || s.Bound < time.Second {
 			t.Errorf("node %d states %+v", i, s)
 		}

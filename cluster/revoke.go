@@ -31,6 +31,9 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	if err := rev.Key.Validate(); err != nil {
 		return rescind.Receipt{}, err
 	}
+	if err := ack.Validate(); err != nil {
+		return rescind.Receipt{}, err
+	}
 	before, expires, err := rev.Times(start, n.cfg.MaxLifetime)
 	if err != nil {
 		return rescind.Receipt{}, err
@@ -57,7 +60,8 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	err = n.await(ctx, w)
 	receipt := w.receipt()
 	receipt.Digest, receipt.IssuedBefore, receipt.ExpiresAt = record.Digest, record.IssuedBefore, record.ExpiresAt
-	receipt.Version = fmt.Sprintf("%s.%d.%d", gossip.Origin(n.store.Identity().Origin), n.store.Identity().Epoch, w.seq)
+	id := n.store.Identity()
+	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.seq}}.String()
 	return receipt, err
 }
 

@@ -78,6 +78,10 @@ type Counters struct {
 	Malformed     uint64 // sealed messages that could not be understood
 	Dropped       uint64 // messages that came faster than they could be taken
 	Commits       uint64 // synced writes to the store
+	Waits         uint64 // calls of WaitFor that had to wait
+	WaitTimeouts  uint64 // those of them that ended before the version was there
+	WaitsRefused  uint64 // calls of WaitFor that were refused because too many waited
+	TooStale      uint64 // bounds on the staleness, of a route or a request, that could not be met
 }
 
 // Histogram is a snapshot of durations in fixed buckets.

@@ -33,33 +33,36 @@ func (l *loop) publish() {
 	if !l.cfg.alone() && !l.core.Synced() {
 		v.known = false
 	}
-	v.reasons = l.decideReady(v)
+	l.publishReach(l.core.Held()) // work has applied all that this counts
+	reasons, ready := l.decideReady(v)
+	v.reasons = reasons
 	l.view.Store(v)
+	if ready {
+		l.becomeReady() // after the view is there: who waits for ready may revoke
+	}
 }
 
-// decideReady makes the node ready once it may be, and returns what an
-// operator should know.
-func (l *loop) decideReady(v *view) []string {
+// decideReady returns what an operator should know, and whether the node may be
+// ready.
+func (l *loop) decideReady(v *view) (reasons []string, ready bool) {
 	switch {
 	case l.cfg.alone() || l.core.Synced():
-		l.becomeReady()
-		return nil
+		return nil, true
 	case v.meetsPeer():
 		if !l.ready.Load() {
-			return []string{"synchronising with a peer"}
+			return []string{"synchronising with a peer"}, false
 		}
-		return []string{"synchronising with a peer that was met after the join timeout"}
+		return []string{"synchronising with a peer that was met after the join timeout"}, false
 	case v.at-l.started < l.cfg.JoinTimeout:
-		return []string{"looking for a peer"}
+		return []string{"looking for a peer"}, false
 	case l.cfg.RejectStale:
-		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}
+		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}, false
 	default:
 		if !l.warned {
 			l.warned = true
 			l.log.Warn("no peer reached within the join timeout: serving from this node's own disk, with unknown staleness", "timeout", l.cfg.JoinTimeout)
 		}
-		l.becomeReady()
-		return []string{"no peer reached; this node knows only its own disk and its staleness is unknown"}
+		return []string{"no peer reached; this node knows only its own disk and its staleness is unknown"}, true
 	}
 }
 
@@ -101,10 +104,32 @@ func (n *Node) handedOver() bool {
 	return true
 }
 
-// tooStale reports whether the staleness bound exceeds what is allowed.
-func (n *Node) tooStale() bool {
+// within reports whether this node is known to be at most max behind.
+func (n *Node) within(max time.Duration) bool {
 	s := n.Staleness()
-	return !s.Known || s.Bound > n.cfg.MaxStaleness
+	return s.Known && s.Bound <= max
+}
+
+// FreshWithin reports whether this node is known to be at most max behind. Ask
+// before Check, so that what is checked is at least as complete. It does no I/O
+// and waits for nothing.
+func (n *Node) FreshWithin(max time.Duration) bool {
+	if n.within(max) {
+		return true
+	}
+	n.counters.tooStale.Add(1)
+	return false
+}
+
+// CheckWithin is Check with a bound of the caller's own beside the cluster's
+// policy: what would be Valid is Stale where this node may be more than max
+// behind. The staleness is usually below 500 ms.
+func (n *Node) CheckWithin(t rescind.Token, max time.Duration) rescind.Verdict {
+	fresh := n.FreshWithin(max)
+	if v := n.Check(t); v != rescind.Valid || fresh {
+		return v
+	}
+	return rescind.Stale
 }
 
 // Staleness states how far this node may be behind the members it lists.

@@ -22,7 +22,7 @@ const (
 // concern is what a caller asked of a revocation: on how many nodes it must be
 // durable, and how long to wait for that.
 type concern struct {
-	ack     rescind.Ack
+	ack     rescind.Ack // more nodes than there are is 202: one may be about to join
 	timeout time.Duration
 }
 
@@ -43,7 +43,7 @@ func (a *API) concernOf(r *http.Request) (concern, error) {
 		}
 	}
 	ack, err := rescind.ParseAck(query.Get("ack"))
-	if err != nil {
+	if err != nil || query.Has("ack") && ack == rescind.AckDefault {
 		return concern{}, &rescind.InvalidError{Field: "ack", Problem: "must be local, majority, all or a number of other nodes up to 10000"}
 	}
 	timeout := a.wait(ack)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -23,7 +24,7 @@ func (a *API) check(w http.ResponseWriter, r *http.Request) {
 	verified, err := a.verifyBearer(r)
 	if err != nil {
 		a.metrics.count(resultOf(err))
-		refuseCheck(w, err)
+		a.refuseCheck(w, r, err)
 		return
 	}
 	a.metrics.count(resultValid)
@@ -31,9 +32,15 @@ func (a *API) check(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// refuseCheck answers as everywhere, but never 400: nginx knows 401 and 403
-// for "no" and takes everything else for a failure of this node.
-func refuseCheck(w http.ResponseWriter, err error) {
+// refuseCheck answers as everywhere, but not 400 for an odd token: nginx knows
+// 401 and 403 for "no" and takes everything else for a failure of this node.
+// A Rescind header that can't be read is no fault of the token, and does get
+// 400.
+func (a *API) refuseCheck(w http.ResponseWriter, r *http.Request, err error) {
+	if _, invalid := errors.AsType[*rescind.InvalidError](err); invalid {
+		a.refuse(w, r, err)
+		return
+	}
 	if token.Status(err) == http.StatusBadRequest {
 		w.Header().Set("WWW-Authenticate", token.Challenge(err, realm))
 		kindToken.write(w, reasonOf(err))

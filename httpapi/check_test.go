@@ -95,7 +95,7 @@ func TestCheckSchemeIgnoresCase(t *testing.T) {
 
 func TestCheckVerdicts(t *testing.T) {
 	for verdict, want := range map[rescind.Verdict]kind{
-		rescind.Stale:   kindCannotKnow,
+		rescind.Stale:   kindStale,
 		rescind.Unknown: kindCannotKnow,
 		rescind.Revoked: kindToken,
 	} {

@@ -54,6 +54,10 @@ type countersJSON struct {
 	Malformed     uint64 `json:"malformed"`
 	Dropped       uint64 `json:"dropped"`
 	Commits       uint64 `json:"commits"`
+	Waits         uint64 `json:"waits"`
+	WaitTimeouts  uint64 `json:"wait_timeouts"`
+	WaitsRefused  uint64 `json:"waits_refused"`
+	TooStale      uint64 `json:"too_stale"`
 }
 
 // windowJSON is the propagation window of the revocations accepted here.
@@ -117,6 +121,10 @@ func countersOf(n cluster.Counters) countersJSON {
 		Malformed:     n.Malformed,
 		Dropped:       n.Dropped,
 		Commits:       n.Commits,
+		Waits:         n.Waits,
+		WaitTimeouts:  n.WaitTimeouts,
+		WaitsRefused:  n.WaitsRefused,
+		TooStale:      n.TooStale,
 	}
 }
 

@@ -43,6 +43,11 @@ var (
 	descMalformed = desc("messages_malformed_total", "Sealed messages that could not be understood.")
 	descDropped   = desc("messages_dropped_total", "Messages that came faster than they could be taken.")
 	descCommits   = desc("store_commits_total", "Synced writes to the store.")
+
+	descWaits        = desc("version_waits_total", "Checks that had to wait for the version of a revocation.")
+	descWaitTimeouts = desc("version_wait_timeouts_total", "Those of them that ended before the version was here.")
+	descWaitsRefused = desc("version_waits_refused_total", "Checks with a version that were refused because too many waited.")
+	descTooStale     = desc("staleness_bounds_missed_total", "Checks with a staleness bound of the route or the request that this node could not meet.")
 )
 
 // Describe implements prometheus.Collector.
@@ -50,6 +55,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descMemory, descFill, descFalse, descWindow,
 		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
+		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
 	} {
 		ch <- d
 	}
@@ -108,6 +114,10 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descMalformed, n.Malformed)
 	counter(ch, descDropped, n.Dropped)
 	counter(ch, descCommits, n.Commits)
+	counter(ch, descWaits, n.Waits)
+	counter(ch, descWaitTimeouts, n.WaitTimeouts)
+	counter(ch, descWaitsRefused, n.WaitsRefused)
+	counter(ch, descTooStale, n.TooStale)
 }
 
 func collectWindow(ch chan<- prometheus.Metric, h cluster.Histogram) {

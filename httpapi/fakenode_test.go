@@ -82,6 +82,24 @@ func (n *fakeNode) keep(ctx context.Context, rev rescind.Revocation, ack rescind
 
 func (n *fakeNode) Status() cluster.Status { return n.status }
 
+// FreshWithin and WaitFor make it a token.FreshChecker that holds version "1-1"
+// and what follows from its status.
+func (n *fakeNode) FreshWithin(max time.Duration) bool {
+	return n.status.Staleness.Known && n.status.Staleness.Bound <= max
+}
+
+func (n *fakeNode) WaitFor(_ context.Context, version string) error {
+	switch version {
+	case "1-1":
+		return nil
+	case "busy":
+		return rescind.ErrBusy
+	case "behind":
+		return rescind.ErrBehind
+	}
+	return &rescind.InvalidError{Field: "version", Problem: "is none"}
+}
+
 func (n *fakeNode) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

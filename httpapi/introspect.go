@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -35,7 +36,8 @@ type inactive struct {
 
 // introspect is RFC 7662. It is for the operator's services only, so that
 // nobody can scan for live tokens. Where the node can't know whether a token
-// is revoked it answers 503: both other answers might be wrong.
+// is revoked it answers 503: both other answers might be wrong. Its caller may
+// ask for freshness by the same headers as at /v1/check.
 func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
 	if !a.admin.on {
@@ -52,7 +54,7 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 		a.refuseOAuth(w, err)
 		return
 	}
-	verified, err := a.cfg.Verifier.Verify(form.Get("token"))
+	verified, err := a.verifyFresh(r, form.Get("token"))
 	if err != nil {
 		a.answerInactive(w, err)
 		return
@@ -61,6 +63,10 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) answerInactive(w http.ResponseWriter, err error) {
+	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
+		a.refuseOAuth(w, &badRequest{kind: kindInvalid, field: invalid.Field, detail: invalid.Error()})
+		return
+	}
 	if cannotKnow(err) {
 		a.refuseOAuth(w, rescind.ErrNotReady)
 		return

@@ -22,17 +22,19 @@ type metrics struct {
 type result uint8
 
 const (
-	resultValid   result = iota
-	resultRevoked        // 401
-	resultExpired        // 401
-	resultInvalid        // 401: forged, malformed, of another issuer or audience
-	resultMissing        // 401: no bearer token, or more than one
-	resultStale          // 503 by the operator's policy
-	resultUnknown        // 503: the node or its keys are not there yet
+	resultValid     result = iota
+	resultRevoked          // 401
+	resultExpired          // 401
+	resultInvalid          // 401: forged, malformed, of another issuer or audience
+	resultMissing          // 401: no bearer token, or more than one
+	resultStale            // 503 by the operator's policy, or the request's own bound
+	resultBehind           // 503: the version that the request presents is not here
+	resultMalformed        // 400: a Rescind header of the request can't be read
+	resultUnknown          // 503: the node or its keys are not there yet
 	numResults
 )
 
-var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "missing", "stale", "unknown"}
+var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "missing", "stale", "behind", "malformed", "unknown"}
 
 // newMetrics registers everything that /metrics shows.
 func newMetrics(cfg Config, draining func() bool) *metrics {

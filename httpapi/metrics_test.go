@@ -26,7 +26,7 @@ func fullStatus() cluster.Status {
 			{Name: "d", Origin: "00000000000000dd", State: cluster.MemberLeft},
 		},
 		Revocations: map[rescind.Scope]int{rescind.ScopeJTI: 7, rescind.ScopeSub: 2}, Total: 9, Max: 1000,
-		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8},
+		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13},
 		Window:   cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 10 * time.Millisecond}, Counts: []uint64{5, 3, 2}, Sum: 100 * time.Millisecond},
 	}
 	// Package carrier is none of this package's imports, also not here.
@@ -75,6 +75,9 @@ func TestMetrics(t *testing.T) {
 	r.do("GET", "/v1/check", access(t, "sid", "other"), "", "")
 	r.node.verdict = rescind.Unknown
 	r.do("GET", "/v1/check", access(t, "sid", "other"), "", "")
+	r.node.verdict = rescind.Valid
+	r.ask("/v1/check", access(t, "sid", "other"), "Rescind-Version", "behind")
+	r.ask("/v1/check", access(t, "sid", "other"), "Rescind-Version", "?")
 	text := scrape(t, r)
 	for _, name := range resultNames {
 		wantLines(t, text, `rescind_checks_total{result="`+name+`"} 1`)
@@ -92,6 +95,7 @@ func TestMetrics(t *testing.T) {
 		`rescind_propagation_seconds_sum 0.1`, `rescind_propagation_seconds_count 10`,
 		`rescind_revocations_accepted_total 1`, `rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
 		`rescind_records_swept_total 5`, `rescind_messages_refused_total 6`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
+		`rescind_version_waits_total 10`, `rescind_version_wait_timeouts_total 11`, `rescind_version_waits_refused_total 12`, `rescind_staleness_bounds_missed_total 13`,
 	)
 	if strings.Contains(text, `peer="d"`) {
 		t.Error("a member that left still has a staleness")

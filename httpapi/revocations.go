@@ -34,7 +34,7 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	receipt, confirmed, err := a.revoke(r, rev, c, reason)
+	receipt, confirmed, err := a.revoke(w.Header(), r, rev, c, reason)
 	if err != nil {
 		a.refuse(w, r, err)
 		return

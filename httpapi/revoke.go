@@ -7,18 +7,25 @@ import (
 	"net/http"
 
 	"rescind"
+	"rescind/token"
 )
 
 // revoke hands rev to the node and writes the audit line. It reports whether
 // as many nodes as asked for have acknowledged; if not, the revocation stands
 // nevertheless.
 //
+// It sets the header with the version, so that a client can pass it on to the
+// next node without reading the answer.
+//
 // The client's hanging up does not end it: a browser that logs out and closes
 // the page must be logged out.
-func (a *API) revoke(r *http.Request, rev rescind.Revocation, c concern, reason string) (rescind.Receipt, bool, error) {
+func (a *API) revoke(h http.Header, r *http.Request, rev rescind.Revocation, c concern, reason string) (rescind.Receipt, bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), c.timeout)
 	defer cancel()
 	receipt, err := a.cfg.Node.Revoke(ctx, rev, c.ack)
+	if receipt.Version != "" {
+		h.Set(token.VersionHeader, receipt.Version)
+	}
 	confirmed := err == nil
 	if errors.Is(err, rescind.ErrUnconfirmed) {
 		err = nil

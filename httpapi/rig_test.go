@@ -20,8 +20,13 @@ const (
 	testAdmin  = "admin-token-0123456789abcdef"
 )
 
-// kindCannotKnow is what package token writes for a node that can't judge.
-var kindCannotKnow = kind{name: "cannot-know", status: http.StatusServiceUnavailable}
+// What package token writes for a node that can't judge.
+var (
+	kindCannotKnow = kind{name: "cannot-know", status: http.StatusServiceUnavailable}
+	kindStale      = kind{name: "stale", status: http.StatusServiceUnavailable}
+	kindBehind     = kind{name: "behind", status: http.StatusServiceUnavailable}
+	kindBusy       = kind{name: "busy", status: http.StatusServiceUnavailable}
+)
 
 // rig is an API with a fake node behind it and a log that can be searched.
 type rig struct {

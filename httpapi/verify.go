@@ -4,22 +4,29 @@ import (
 	"errors"
 	"net/http"
 
+	"rescind"
 	"rescind/token"
 )
 
 // realm names the protected area in the challenges of bearer endpoints.
 const realm = "rescind"
 
-// verifyBearer judges the access token of r.
+// verifyBearer judges the access token of r, as freshly as r asks for.
 func (a *API) verifyBearer(r *http.Request) (*token.Verified, error) {
 	raw, err := token.Bearer(r)
 	if err != nil {
 		return nil, err
 	}
-	return a.cfg.Verifier.Verify(raw)
+	return a.verifyFresh(r, raw)
 }
 
-// verifyForLogout is verifyBearer, save that a stale node still lets its
+// verifyFresh judges raw as freshly as the headers of r ask for.
+func (a *API) verifyFresh(r *http.Request, raw string) (*token.Verified, error) {
+	fresh := token.Freshness{}.Tighten(r.Header[token.VersionHeader], r.Header[token.MaxStalenessHeader])
+	return a.cfg.Verifier.VerifyFresh(r.Context(), raw, fresh)
+}
+
+// verifyForLogout is verifyBearer by the node's policy alone, save that a stale node still lets its
 // caller log out: that it may have missed another revocation is no reason to
 // refuse this one, and refusing it would leave the user logged in during a
 // partition.
@@ -44,14 +51,19 @@ func (a *API) verifyToRevoke(raw string) (*token.Verified, error) {
 
 // resultOf says as what the failure of a check counts.
 func resultOf(err error) result {
+	_, malformed := errors.AsType[*rescind.InvalidError](err)
 	switch {
+	case malformed:
+		return resultMalformed
 	case errors.Is(err, token.ErrNoToken), errors.Is(err, token.ErrRequest):
 		return resultMissing
 	case errors.Is(err, token.ErrRevoked):
 		return resultRevoked
 	case errors.Is(err, token.ErrStale):
 		return resultStale
-	case errors.Is(err, token.ErrNotReady):
+	case errors.Is(err, rescind.ErrBehind), errors.Is(err, rescind.ErrBusy):
+		return resultBehind
+	case cannotKnow(err):
 		return resultUnknown
 	case errors.Is(err, token.ErrExpired):
 		return resultExpired
@@ -63,7 +75,7 @@ func resultOf(err error) result {
 // cannotKnow reports whether err says nothing about the token, only about the
 // node: a 401 or an "inactive" would be a guess.
 func cannotKnow(err error) bool {
-	return errors.Is(err, token.ErrStale) || errors.Is(err, token.ErrNotReady)
+	return token.Status(err) == http.StatusServiceUnavailable
 }
 
 // tooEarly reports whether a token is genuine and will be acceptable later.

@@ -17,7 +17,8 @@
 //   - [Verifier.Verify] always asks the [Checker]. There is no way to leave the
 //     revocation check out by accident.
 //   - Verifying does no I/O and waits for nothing: keys come from a snapshot that
-//     a background loop renews.
+//     a background loop renews. Only who presents the version of a revocation
+//     is held up until the node has it, within a bound ([Verifier.VerifyFresh]).
 //   - "Cannot know" is not "invalid". [ErrStale] and [ErrNotReady] become 503,
 //     everything else 401, since clients throw their refresh token away on 401.
 //   - A refresh token has one successor. Presenting it again gives the same

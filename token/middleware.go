@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Option changes what Middleware does.
@@ -20,7 +21,16 @@ func Realm(realm string) Option {
 // available matters more. A token known to be revoked is refused all the same,
 // and so is everything until the node is ready.
 func AcceptStale() Option {
-	return func(m *middleware) { m.rules.acceptStale = true }
+	return func(m *middleware) { m.fresh.AcceptStale = true }
+}
+
+// MaxStaleness refuses tokens with ErrStale, a 503, where the node may be
+// further behind than max or can't tell, whatever the node's policy: for routes
+// where a missed log-out costs most. A token known to be revoked is refused as
+// such. It is usually below 500 ms; a bound below that refuses nearly all. 0
+// means no bound.
+func MaxStaleness(max time.Duration) Option {
+	return func(m *middleware) { m.fresh.MaxStaleness = max }
 }
 
 // ErrorHandler answers requests that are refused, instead of WriteError.
@@ -31,14 +41,16 @@ func ErrorHandler(h func(http.ResponseWriter, *http.Request, error)) Option {
 type middleware struct {
 	verifier *Verifier
 	realm    string
-	rules    rules
+	fresh    Freshness
 	onError  func(http.ResponseWriter, *http.Request, error)
 }
 
 // Middleware lets a request through to the handler only with a bearer token
 // that v accepts, which the handler finds with FromContext. Other requests get
 // the answer of WriteError: 401 without a good token, 503 while this node can't
-// know.
+// know. A request may ask for more than the route does with VersionHeader and
+// MaxStalenessHeader, and is then held up for as long as the Checker's WaitFor
+// does.
 func Middleware(v *Verifier, opts ...Option) func(http.Handler) http.Handler {
 	m := &middleware{verifier: v, realm: "rescind"}
 	for _, o := range opts {
@@ -58,7 +70,8 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		m.onError(w, r, err)
 		return
 	}
-	verified, err := m.verifier.verify(raw, m.rules)
+	fresh := m.fresh.Tighten(r.Header[VersionHeader], r.Header[MaxStalenessHeader])
+	verified, err := m.verifier.VerifyFresh(r.Context(), raw, fresh)
 	if err != nil {
 		m.onError(w, r, err)
 		return
@@ -98,7 +111,7 @@ type contextKey struct{}
 
 // NewContext returns a context in which FromContext and ClaimsFrom find v. It is
 // for adapters that do what Middleware does for other protocols; v must come
-// from Verify or VerifyAcceptingStale.
+// from Verify, VerifyFresh or VerifyAcceptingStale.
 func NewContext(ctx context.Context, v *Verified) context.Context {
 	return context.WithValue(ctx, contextKey{}, v)
 }

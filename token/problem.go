@@ -41,7 +41,7 @@ func Status(err error) int {
 // unavailable reports whether trying again later may help.
 func unavailable(err error) bool {
 	for _, e := range []error{
-		ErrStale, ErrNotReady, ErrTooSoon,
+		ErrStale, ErrNotReady, ErrTooSoon, rescind.ErrBehind, rescind.ErrBusy,
 		rescind.ErrFull, rescind.ErrNotReady, rescind.ErrClosed, rescind.ErrIsolated,
 		context.DeadlineExceeded, context.Canceled,
 	} {
@@ -97,6 +97,7 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+	Field  string `json:"field,omitempty"`
 }
 
 var titles = map[int][2]string{
@@ -106,14 +107,34 @@ var titles = map[int][2]string{
 	http.StatusInternalServerError: {"internal", "Internal error"},
 }
 
+// titleOf returns the last part of the problem's type, and its title. Of what
+// a node can't know, three kinds tell the client more.
+func titleOf(err error, status int) [2]string {
+	switch {
+	case status != http.StatusServiceUnavailable:
+		return titles[status]
+	case errors.Is(err, ErrStale):
+		return [2]string{"stale", "Node may be too far behind"}
+	case errors.Is(err, rescind.ErrBehind):
+		return [2]string{"behind", "Node does not hold that version yet"}
+	case errors.Is(err, rescind.ErrBusy):
+		return [2]string{"busy", "Too many requests wait"}
+	default:
+		return titles[status]
+	}
+}
+
 // WriteError answers a request with err: its Status, its Challenge and a
 // problem+json body, and Retry-After where trying again may help. err must not
-// be nil. Only an *Error is described to the client.
+// be nil. Only an *Error or a *rescind.InvalidError is described to the client.
 func WriteError(w http.ResponseWriter, err error, realm string) {
 	status := Status(err)
-	p := problem{Type: "urn:rescind:problem:" + titles[status][0], Title: titles[status][1], Status: status}
+	title := titleOf(err, status)
+	p := problem{Type: "urn:rescind:problem:" + title[0], Title: title[1], Status: status}
 	if e, ok := errors.AsType[*Error](err); ok {
 		p.Detail = e.Reason
+	} else if e, ok := errors.AsType[*rescind.InvalidError](err); ok {
+		p.Detail, p.Field = e.Error(), e.Field
 	}
 	body, merr := json.Marshal(p)
 	if merr != nil { // all members are constant text

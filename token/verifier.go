@@ -113,7 +113,8 @@ type rules struct {
 	ignoreRevocation bool
 	allowExpired     bool
 	acceptStale      bool
-	types            []string // accepted besides the issuer's
+	maxStaleness     time.Duration // 0: none besides the node's policy
+	types            []string      // accepted besides the issuer's
 }
 
 func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
@@ -133,7 +134,7 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 		return nil, err
 	}
 	if !r.ignoreRevocation {
-		if err := v.checkRevocation(&a.Verified, r.acceptStale); err != nil {
+		if err := v.checkRevocation(&a.Verified, r); err != nil {
 			return nil, err
 		}
 	}
@@ -144,12 +145,19 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 
 // checkRevocation asks the Checker. Only Valid passes: an answer that a later
 // version might add is no permission.
-func (v *Verifier) checkRevocation(t *Verified, acceptStale bool) error {
+func (v *Verifier) checkRevocation(t *Verified, r rules) error {
 	if v.config.Checker == nil {
 		return nil
 	}
-	return verdictError(check(v.config.Checker, t), acceptStale)
+	fresh := v.freshWithin(r.maxStaleness)
+	err := verdictError(check(v.config.Checker, t), r.acceptStale)
+	if err == nil && !fresh {
+		return errStale
+	}
+	return err
 }
+
+var errStale = refuse(ErrStale, "revocation", "this node may be too far behind to tell whether the token is revoked")
 
 // check asks c about every name under which the token can be revoked.
 func check(c Checker, v *Verified) rescind.Verdict {
@@ -171,7 +179,7 @@ func verdictError(verdict rescind.Verdict, acceptStale bool) error {
 	case verdict == rescind.Revoked:
 		return refuse(ErrRevoked, "revocation", "the token has been revoked")
 	case verdict == rescind.Stale:
-		return refuse(ErrStale, "revocation", "this node may be too far behind to tell whether the token is revoked")
+		return errStale
 	default:
 		return refuse(ErrNotReady, "revocation", "this node has not loaded its revocations yet")
 	}

@@ -98,7 +98,8 @@ func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Con
 		MaxLifetime: cfg.Tokens.MaxLifetime, MaxRevocations: cfg.Revocations.Max, Ack: cfg.Revocations.Ack,
 		RefuseIsolated: cfg.Revocations.Isolated == "refuse",
 		RejectStale:    cfg.Checks.OnStale == "reject", MaxStaleness: cfg.Checks.MaxStaleness,
-		Logger: log,
+		VersionWait: cfg.Checks.VersionWait,
+		Logger:      log,
 	}
 	if cfg.Gossip.Bind != "" {
 		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join}

@@ -18,6 +18,10 @@
 //   - No error holds a token or the value of a claim.
 //
 // The token is read from the metadata "authorization" (RFC 6750 section 2.1).
+// With "rescind-version" and "rescind-max-staleness" a call may ask for more than
+// the options do: see [token.VersionHeader] and [token.MaxStalenessHeader]. What
+// can't be read there is codes.InvalidArgument. A stream waits for its version
+// once, at its beginning; its bound holds for every message.
 package tokengrpc
 
 import (
@@ -25,12 +29,15 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"rescind"
 	"rescind/token"
 )
 
@@ -42,7 +49,14 @@ type Option func(*guard)
 // A token known to be revoked is refused all the same, and so is everything
 // until the node is ready.
 func AcceptStale() Option {
-	return func(g *guard) { g.verify = (*token.Verifier).VerifyAcceptingStale }
+	return func(g *guard) { g.fresh.AcceptStale = true }
+}
+
+// MaxStaleness refuses tokens with codes.Unavailable where the node may be
+// further behind than max or can't tell, as token.MaxStaleness does. 0 means no
+// bound.
+func MaxStaleness(max time.Duration) Option {
+	return func(g *guard) { g.fresh.MaxStaleness = max }
 }
 
 // Public names methods that need no token, in full as in
@@ -75,48 +89,62 @@ func StreamServerInterceptor(v *token.Verifier, opts ...Option) grpc.StreamServe
 		if slices.Contains(g.public, info.FullMethod) {
 			return next(srv, ss)
 		}
-		ctx, raw, err := g.admit(ss.Context())
+		ctx, bearer, err := g.admit(ss.Context())
 		if err != nil {
 			return err
 		}
-		return next(srv, &stream{ss, ctx, g, raw})
+		return next(srv, &stream{ss, ctx, g, bearer})
 	}
 }
 
 // guard is what the interceptors share.
 type guard struct {
 	verifier *token.Verifier
-	verify   func(*token.Verifier, string) (*token.Verified, error)
+	fresh    token.Freshness
 	public   []string
 }
 
 func newGuard(v *token.Verifier, opts []Option) *guard {
-	g := &guard{verifier: v, verify: (*token.Verifier).Verify}
+	g := &guard{verifier: v}
 	for _, o := range opts {
 		o(g)
 	}
 	return g
 }
 
+// The metadata by which a call asks for more than the options do.
+var (
+	versionKey   = strings.ToLower(token.VersionHeader)
+	stalenessKey = strings.ToLower(token.MaxStalenessHeader)
+)
+
+// bearer is a caller's token, and how fresh its checks must be.
+type bearer struct {
+	raw   string
+	fresh token.Freshness
+}
+
 // admit returns the caller's token and a context that knows what it says.
-func (g *guard) admit(ctx context.Context) (context.Context, string, error) {
+func (g *guard) admit(ctx context.Context) (context.Context, bearer, error) {
 	raw, err := token.BearerOf(metadata.ValueFromIncomingContext(ctx, "authorization"))
 	if err != nil {
-		return nil, "", statusError(err)
+		return nil, bearer{}, statusError(err)
 	}
-	verified, err := g.verify(g.verifier, raw)
+	fresh := g.fresh.Tighten(metadata.ValueFromIncomingContext(ctx, versionKey), metadata.ValueFromIncomingContext(ctx, stalenessKey))
+	verified, err := g.verifier.VerifyFresh(ctx, raw, fresh)
 	if err != nil {
-		return nil, "", statusError(err)
+		return nil, bearer{}, statusError(err)
 	}
-	return token.NewContext(ctx, verified), raw, nil
+	fresh.Version = "" // held now, and for good
+	return token.NewContext(ctx, verified), bearer{raw, fresh}, nil
 }
 
 // stream is a ServerStream whose token is judged with every message.
 type stream struct {
 	grpc.ServerStream
-	ctx   context.Context
-	guard *guard
-	raw   string
+	ctx    context.Context
+	guard  *guard
+	bearer bearer
 }
 
 func (s *stream) Context() context.Context { return s.ctx }
@@ -137,14 +165,18 @@ func (s *stream) SendMsg(m any) error {
 }
 
 func (s *stream) judge() error {
-	_, err := s.guard.verify(s.guard.verifier, s.raw)
+	_, err := s.guard.verifier.VerifyFresh(s.ctx, s.bearer.raw, s.bearer.fresh)
 	return statusError(err)
 }
 
 // Code returns the code for an error of package token: OK for nil,
-// Unauthenticated where token.Status is 401 or 400, Unavailable where it is
-// 503, and Internal for anything else.
+// Unauthenticated where token.Status is 401, or 400 because of the token,
+// InvalidArgument where it is 400 because of other metadata, Unavailable where
+// it is 503, and Internal for anything else.
 func Code(err error) codes.Code {
+	if _, invalid := errors.AsType[*rescind.InvalidError](err); invalid && token.Status(err) == http.StatusBadRequest {
+		return codes.InvalidArgument
+	}
 	switch token.Status(err) {
 	case http.StatusOK:
 		return codes.OK
@@ -157,7 +189,8 @@ func Code(err error) codes.Code {
 	}
 }
 
-// statusError returns err as clients see it: only a *token.Error is described.
+// statusError returns err as clients see it: only a *token.Error or a
+// *rescind.InvalidError is described.
 func statusError(err error) error {
 	if err == nil {
 		return nil
@@ -165,6 +198,8 @@ func statusError(err error) error {
 	reason := "the token could not be judged"
 	if e, ok := errors.AsType[*token.Error](err); ok {
 		reason = e.Reason
+	} else if e, ok := errors.AsType[*rescind.InvalidError](err); ok {
+		reason = e.Error()
 	}
 	return &refusal{status.New(Code(err), reason), err}
 }

@@ -127,8 +127,8 @@ func serve(t *testing.T, h *health, v *token.Verifier, opts []Option) *grpc.Clie
 	return conn
 }
 
-// bearer returns a context that sends these Authorization values.
-func bearer(t *testing.T, values ...string) context.Context {
+// withBearer returns a context that sends these Authorization values.
+func withBearer(t *testing.T, values ...string) context.Context {
 	md := metadata.MD{}
 	md.Append("authorization", values...)
 	return metadata.NewOutgoingContext(t.Context(), md)
@@ -137,7 +137,7 @@ func bearer(t *testing.T, values ...string) context.Context {
 // call makes a unary call and starts a stream, and wants one code of both.
 func (r *rig) call(t *testing.T, want codes.Code, values ...string) {
 	t.Helper()
-	answer, err := r.client.Check(bearer(t, values...), new(grpc_health_v1.HealthCheckRequest))
+	answer, err := r.client.Check(withBearer(t, values...), new(grpc_health_v1.HealthCheckRequest))
 	if status.Code(err) != want {
 		t.Errorf("unary: %v; want %v", err, want)
 	}
@@ -147,7 +147,7 @@ func (r *rig) call(t *testing.T, want codes.Code, values ...string) {
 	if want == codes.OK {
 		return
 	}
-	stream, err := r.client.Watch(bearer(t, values...), new(grpc_health_v1.HealthCheckRequest))
+	stream, err := r.client.Watch(withBearer(t, values...), new(grpc_health_v1.HealthCheckRequest))
 	if err == nil {
 		_, err = stream.Recv()
 	}
@@ -216,7 +216,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	} {
 		t.Run(verdict.String(), func(t *testing.T) {
 			r := newRig(t)
-			stream, err := r.client.Watch(bearer(t, "Bearer "+r.tokens.AccessToken), new(grpc_health_v1.HealthCheckRequest))
+			stream, err := r.client.Watch(withBearer(t, "Bearer "+r.tokens.AccessToken), new(grpc_health_v1.HealthCheckRequest))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +249,7 @@ func (r received) RecvMsg(any) error { return r.err }
 func TestReceivingIsJudged(t *testing.T) {
 	r := newRig(t)
 	v := r.verifier(t)
-	s := &stream{received{}, t.Context(), newGuard(v, nil), r.tokens.AccessToken}
+	s := &stream{received{}, t.Context(), newGuard(v, nil), bearer{raw: r.tokens.AccessToken}}
 	if code := status.Code(s.RecvMsg(nil)); code != codes.Unauthenticated {
 		t.Errorf("code %v", code)
 	}

@@ -68,6 +68,7 @@ type Config struct {
 	Checks struct {
 		OnStale      string        // "serve" or "reject"
 		MaxStaleness time.Duration // positive
+		VersionWait  time.Duration // positive, at most 1m
 	}
 	Shutdown struct{ Delay time.Duration } // 0 or more
 	Log      struct {

@@ -136,6 +136,7 @@ revocations:
 checks:
   on-stale: serve # default
   max-staleness: 10s # default
+  version-wait: 1s # default
 shutdown:
   delay: 5s # default
 log:

@@ -55,6 +55,7 @@ func table() []setting {
 		row("revocations.isolated", "accept", "revocations while no peer is heard for cluster.forget-after: accept or refuse", text(func(c *Config) *string { return &c.Revocations.Isolated }, oneOf("accept", "refuse"))),
 		row("checks.on-stale", "serve", "checks while this node may be too far behind: serve or reject", text(func(c *Config) *string { return &c.Checks.OnStale }, oneOf("serve", "reject"))),
 		row("checks.max-staleness", "10s", "how far behind is too far", duration(func(c *Config) *time.Duration { return &c.Checks.MaxStaleness }, 1, 0)),
+		row("checks.version-wait", "1s", "how long a check that presents the version of a revocation waits for it", duration(func(c *Config) *time.Duration { return &c.Checks.VersionWait }, time.Millisecond, time.Minute)),
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),

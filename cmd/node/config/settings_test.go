@@ -26,7 +26,7 @@ var good = map[string][3]string{
 	"data.dir": {"d1", "/d 2", "~"}, "tokens.issuers": {"i1.yaml", "i2.yaml", "i3.yaml"},
 	"tokens.leeway": {"0s", "1s", "60s"}, "tokens.max-lifetime": {"1m", "90m", "43920h"},
 	"revocations.max": {"1", "2", "3_000"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
-	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"},
+	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"}, "checks.version-wait": {"1ms", "2s", "1m"},
 	"shutdown.delay": {"0s", "1s", "100h"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
 }
 
