@@ -14,6 +14,7 @@ func (c *Core) beat(now time.Duration, to Origin) {
 		Head:     c.own.head,
 		Synced:   c.synced,
 		Previous: c.previous,
+		Clock:    c.wallAt(now),
 		Views:    c.views(now),
 	})
 }
@@ -47,7 +48,7 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	p.views = make(map[Origin]View, len(b.Views))
 	for _, v := range b.Views {
 		if v.Origin == c.cfg.Origin {
-			c.stepEcho(p, v, b.Head)
+			c.stepEcho(now, p, v, b)
 			continue
 		}
 		if c.peers[v.Origin] != nil || !c.ignores(now, v) {
@@ -59,7 +60,7 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 
 // stepEcho takes what p says of this node: how many of our records it has
 // committed, and which of our beats it had received when it sent its own.
-func (c *Core) stepEcho(p *peer, v View, head uint64) {
+func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch
 	p.ofUs = v.Past
 	if v.Based && v.At.Epoch < c.cfg.Epoch && p.ofUs.Before(v.At) {
@@ -70,7 +71,8 @@ func (c *Core) stepEcho(p *peer, v View, head uint64) {
 	}
 	p.echoes = true
 	c.stepAck(p, v.At)
-	e := echo{head: head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
+	e := echo{head: b.Head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
+	c.measureSkew(now, p, e.sent, b.Clock)
 	if len(p.pending) == maxPending {
 		p.pending = p.pending[:maxPending-1] // keep the oldest, or a busy stream would never prove anything
 	}
@@ -139,6 +141,9 @@ func (c *Core) progress(now time.Duration) {
 // that has itself caught up; or, where no member has, as after a cold start,
 // all that any member says that is being heard.
 func (c *Core) caughtUp(now time.Duration) bool {
+	if _, off := c.ClockOff(now); off || c.comparing.verify {
+		return false
+	}
 	heard, all := 0, true
 	for _, p := range c.list {
 		if p.left || !p.alive(now) || p.epoch == 0 {

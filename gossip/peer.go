@@ -43,6 +43,8 @@ type peer struct {
 	proven  bool   // asOf has a meaning
 	pending []echo // echoes that wait for the frontier to reach their head
 
+	skew skew // of its wall clock
+
 	attempts int // repairs asked for since the frontier last moved
 	askAgain time.Duration
 	askedAt  uint64 // the frontier then
