@@ -251,6 +251,8 @@ func (m *Beat) append(b []byte) []byte {
 	b = append(append(b, byte(len(name))), name...)
 	b = appendBool(binary.AppendUvarint(b, m.Head), m.Synced)
 	b = binary.AppendUvarint(appendPosition(b, m.Previous), uint64(m.Clock))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.After))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.UpTo))
 	return appendViews(b, m.Views)
 }
 
@@ -260,7 +262,7 @@ func (m *Beat) read(r *reader) {
 	m.Head, m.Synced, m.Previous = r.uvarint(), r.bool(), r.position()
 	m.Clock = rescind.Millis(r.uvarint())
 	r.failed = r.failed || m.Clock < 0 || m.Clock > maxClock
-	m.Views = r.views()
+	m.After, m.UpTo, m.Views = Origin(r.uint64()), Origin(r.uint64()), r.views()
 }
 
 func (*Ack) kind() byte { return kindAck }

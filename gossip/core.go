@@ -24,6 +24,7 @@ const (
 	// that beats still fit a datagram where every restart makes a new folder.
 	maxForgotten = 16
 	maxPeers     = 1000
+	beatViews    = 30
 	// maxUncommitted is how many records may wait for the disk. Beyond it they are
 	// applied and not remembered, so that they are asked for again, and transfers
 	// of the state and proposals pause.
@@ -51,6 +52,10 @@ type Config struct {
 	// one begins. 0 means 30 s.
 	CompareEvery time.Duration
 
+	// BeatViews is how many streams a beat tells of; if there are more, they take
+	// turns. 0 means 30, which fit a datagram.
+	BeatViews int
+
 	// ForgetAfter is how long a member that is not heard is still listed. What
 	// is held of its stream is remembered far longer, for those who come late.
 	ForgetAfter time.Duration
@@ -73,6 +78,7 @@ type Core struct {
 	wall, confirmed time.Duration
 
 	beats  uint64 // beats sent
+	told   Origin // up to which origin the last beat to all spoke
 	nextAt time.Duration
 	sentAt [256]time.Duration // of beat n, at n modulo the length
 
@@ -141,6 +147,9 @@ type Scan struct {
 func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 	if cfg.CompareEvery == 0 {
 		cfg.CompareEvery = compareEvery
+	}
+	if cfg.BeatViews == 0 {
+		cfg.BeatViews = beatViews
 	}
 	c := &Core{
 		cfg:      cfg,

@@ -54,7 +54,12 @@ type Beat struct {
 	Synced   bool           // it has caught up with a member since it was started
 	Previous Position       // the end of its previous epoch, on which this one builds; zero: there was none
 	Clock    rescind.Millis // its wall clock when it sent this
-	Views    []View
+
+	// Views are of the sender's own stream and of all streams it knows with
+	// origins after After and up to UpTo, going on from the largest to the
+	// smallest; of all if the two are equal.
+	After, UpTo Origin
+	Views       []View
 }
 
 // View is what a node holds of another origin's streams.

@@ -15,6 +15,9 @@ func (s *Sim) check(n *node) error {
 	if err := s.checkStaleness(n); err != nil {
 		return err
 	}
+	if err := s.checkReady(n); err != nil {
+		return err
+	}
 	if s.now%(50*tick) == 0 {
 		if err := s.checkKept(n); err != nil {
 			return err
@@ -72,6 +75,22 @@ func (s *Sim) checkStaleness(n *node) error {
 	return nil
 }
 
+// checkReady: when a node has synchronised, it holds all that the disk of some
+// other node vouched for when it started.
+func (s *Sim) checkReady(n *node) error {
+	if n.others == nil || !n.core.Synced() {
+		return nil
+	}
+	others := n.others
+	n.others = nil
+	for _, held := range others {
+		if !slices.ContainsFunc(held, func(a acked) bool { return !s.holds(n, a) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("at %v: n%d has synchronised and holds less than any other node vouched for when it started", s.now, n.index)
+}
+
 // checkKept: what a node has once held it holds for as long as anybody needs it.
 func (s *Sim) checkKept(n *node) error {
 	lacks := map[acked]bool{}
@@ -111,7 +130,7 @@ func (s *Sim) converged() error {
 		if !n.core.Synced() {
 			return fmt.Errorf("n%d has not synchronised", n.index)
 		}
-		if asOf, known := n.core.Staleness(s.now); !known || s.now-asOf > 4*gossip.BeatEvery {
+		if asOf, known := n.core.Staleness(s.now); !known || s.now-asOf > s.usualStaleness() {
 			return fmt.Errorf("n%d can't state its staleness, or only %v", n.index, s.now-asOf)
 		}
 		for _, a := range s.acked {
@@ -123,6 +142,16 @@ func (s *Sim) converged() error {
 		}
 	}
 	return s.equal()
+}
+
+// usualStaleness is what a calm cluster stays below: an echo comes with each turn
+// of the views.
+func (s *Sim) usualStaleness() time.Duration {
+	turns := 1
+	if s.opt.BeatViews > 0 {
+		turns = (len(s.nodes) + s.opt.BeatViews - 1) / s.opt.BeatViews
+	}
+	return time.Duration(3+turns) * gossip.BeatEvery
 }
 
 // equal returns nil if all nodes hold the same, but for what some may have

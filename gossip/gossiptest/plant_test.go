@@ -23,6 +23,7 @@ var bugs = []struct{ name, file, right, wrong string }{
 	{"staleness concluded from the receipt of a beat", "gossip/beat.go", "p.asOf = max(p.asOf, e.sent)", "p.asOf = max(p.asOf, p.heardAt)"},
 	{"comparisons are ignored", "gossip/compare.go", "if b.Hop < maxHops && len", "if b.Hop > maxHops && len"},
 	{"what a member lacks is not supplied", "gossip/compare.go", "c.sendTo(s.to, m)", ""},
+	{"ready before a peer has told of all streams", "gossip/beat.go", "p.told+width < p.told", "true"},
 	{"a new epoch counts without its base", "gossip/peer.go", "p.based, p.known, p.lost, p.left, p.greet = false,", "p.based, p.known, p.lost, p.left, p.greet = true,"},
 }
 

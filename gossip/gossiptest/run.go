@@ -36,6 +36,9 @@ func Day(seed uint64) Options {
 	if seed%7 == 0 {
 		opt.Slow = 0.3
 	}
+	if seed%4 == 1 {
+		opt.BeatViews = 2
+	}
 	switch {
 	case seed%997 == 0:
 		opt.Nodes, opt.Write = 50, 0.002

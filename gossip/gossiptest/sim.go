@@ -16,6 +16,7 @@ import (
 // Options sets how bad the day is. Probabilities are per message or per tick.
 type Options struct {
 	ForgetAfter time.Duration // of gossip.Config; 0 means one hour
+	BeatViews   int           // likewise
 
 	Nodes     int
 	Day       time.Duration // of trouble
@@ -62,6 +63,7 @@ type delivery struct {
 // acked is a record that its origin has acknowledged.
 type acked struct {
 	node   int
+	place  gossip.Position // in its stream
 	record rescind.Record
 	at     time.Duration
 }
@@ -94,6 +96,7 @@ type node struct {
 	own      []rescind.Record // of this epoch, number 1 first
 	told     uint64           // how many of them have been acknowledged
 	lacks    []acked          // what has been acknowledged and was not here yet
+	others   [][]acked        // what the disk of each other node vouched for when this one started; nil once it has synchronised
 	sweeps   uint64
 	slow     bool
 	skew     time.Duration // of its wall clock
@@ -161,12 +164,27 @@ func (s *Sim) open(n *node) {
 		n.set.Merge(r)
 	}
 	n.lacks = slices.Clone(s.acked)
+	n.others = s.vouchedFor(n)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second,
+		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil
 	s.note("n%d starts in epoch %d with %d records", n.index, n.disk.epoch, len(n.disk.records))
+}
+
+// vouchedFor lists, for each node but n, what its disk vouches for: all of its
+// own that it acknowledged, and others' streams up to its frontiers.
+func (s *Sim) vouchedFor(n *node) (by [][]acked) {
+	for _, q := range s.nodes {
+		if q == n {
+			continue
+		}
+		by = append(by, slices.DeleteFunc(slices.Clone(s.acked), func(a acked) bool {
+			return a.node != q.index && q.disk.frontiers[origin(a.node)].Before(a.place)
+		}))
+	}
+	return by
 }
 
 func (s *Sim) trouble() {
@@ -211,7 +229,7 @@ func (s *Sim) write(n *node) {
 		n.own = append(n.own, batch[i])
 	}
 	last := n.core.Propose(batch)
-	s.note("n%d revokes %v: its numbers up to %d", n.index, batch, last)
+	s.note("n%d revokes its numbers up to %d, the last with digest %v", n.index, last, batch[len(batch)-1].Digest)
 }
 
 // expiry is now and then so early that the record lapses within the run: it must

@@ -175,8 +175,8 @@ func (s *Sim) persist(n *node) {
 // acknowledge notes the own records that the last commit has made durable:
 // from now on they must never be lost.
 func (s *Sim) acknowledge(n *node) {
-	for _, r := range n.own[n.told:n.core.Durable()] {
-		a := acked{n.index, r, s.now}
+	for i, r := range n.own[n.told:n.core.Durable()] {
+		a := acked{n.index, gossip.Position{Epoch: n.disk.epoch, Seq: n.told + uint64(i) + 1}, r, s.now}
 		s.acked = append(s.acked, a)
 		for _, other := range s.nodes {
 			other.lacks = append(other.lacks, a)
