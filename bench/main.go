@@ -3,6 +3,7 @@
 //	go run ./bench check         the cost of one check, beside what one would use instead
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
+//	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
 package main
 
@@ -19,6 +20,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"check":       runCheck,
 	"memory":      runMemory,
 	"propagation": runPropagation,
+	"simulate":    runSimulate,
 	"verify":      runVerify,
 }
 
