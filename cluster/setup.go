@@ -145,6 +145,11 @@ func (n *Node) receive(_ string, sealed []byte) {
 		n.log.Debug("ignored a message that could not be understood", "error", err)
 		return
 	}
+	// News takes effect at once. The core will say the same a little later, and
+	// records may be applied any number of times.
+	if b, ok := m.Body.(*gossip.Batch); ok {
+		n.apply(b.Records)
+	}
 	select {
 	case n.inbox <- m:
 	default:
