@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -238,11 +239,7 @@ func (l *loop) step(m arrival) {
 // work does what the core orders, in the order that gossip states.
 func (l *loop) work() {
 	r := l.core.Ready(steady())
-	for _, rec := range r.Apply {
-		if _, changed := l.set.Merge(rec); changed {
-			l.counters.applied.Add(1)
-		}
-	}
+	l.apply(r.Apply)
 	l.heal(r.Heal)
 	for _, a := range r.Acks {
 		l.acks.acked(a, &l.window)
@@ -251,9 +248,22 @@ func (l *loop) work() {
 		l.move(out)
 	}
 	if r.Commit != nil {
+		// What was just handed to the carriers goes first: it takes
+		// microseconds until it is on the wire, and the disk keeps this
+		// processor for longer.
+		runtime.Gosched()
 		l.commits <- r.Commit // never blocks: one is under way at most
 	}
 	l.orderReads(r)
+}
+
+// apply puts records of others in force.
+func (n *Node) apply(records []rescind.Record) {
+	for _, r := range records {
+		if _, changed := n.set.Merge(r); changed {
+			n.counters.applied.Add(1)
+		}
+	}
 }
 
 // heal merges what comparisons have found to be missing, but not what this

@@ -61,10 +61,18 @@ func (n *Node) receive(_ string, sealed []byte) {
 		n.counters.otherVersion.Add(1)
 		n.lastOther.Store(int64(steady()))
 		n.refuse("a node of another version; upgrade the older ones", err)
+		return
 	case err != nil:
 		n.counters.malformed.Add(1)
 		n.log.Debug("ignored a message that could not be understood", "error", err)
-	case !n.inbox.put(arrival{m, int64(len(plain))}):
+		return
+	}
+	// News takes effect at once. The core will say the same a little later, and
+	// records may be applied any number of times.
+	if b, ok := m.Body.(*gossip.Batch); ok {
+		n.apply(b.Records)
+	}
+	if !n.inbox.put(arrival{m, int64(len(plain))}) {
 		n.counters.dropped.Add(1)
 	}
 }
