@@ -88,7 +88,7 @@ func (a *API) admitted(r *http.Request) (challenge string, ok bool) {
 	}
 	a.metrics.adminRefused.Inc()
 	if now := time.Now().Unix(); a.admin.logged.Swap(now) != now {
-		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", r.RemoteAddr))
+		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", a.remote(r)))
 	}
 	if errors.Is(err, token.ErrNoToken) {
 		return adminChallenge, false // without credentials no error code is given

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,10 @@ type Config struct {
 	// AdminToken opens the admin endpoints and introspection to whoever sends
 	// it as a bearer token. nil means that they are off.
 	AdminToken []byte
+
+	// TrustedProxies are the networks whose X-Forwarded-For tells the client's
+	// address for the audit log. Empty believes none.
+	TrustedProxies []netip.Prefix
 
 	// JWKS returns the public keys of a local issuer as a JWK Set, e.g.
 	// token.KeySet.JWKS. nil means that there are none to show.

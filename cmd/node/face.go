@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type faceConfig struct {
 	listener    net.Listener
 	verifier    *token.Verifier
 	issuer      string // the only one, or ""
+	proxies     []netip.Prefix
 	adminToken  []byte
 	maxLifetime time.Duration
 	jwks        func() ([]byte, error)
@@ -39,7 +41,7 @@ type faceConfig struct {
 
 func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	api, err := httpapi.New(httpapi.Config{
-		Node: n, Verifier: c.verifier, Issuer: c.issuer, AdminToken: c.adminToken, JWKS: c.jwks,
+		Node: n, Verifier: c.verifier, Issuer: c.issuer, TrustedProxies: c.proxies, AdminToken: c.adminToken, JWKS: c.jwks,
 		MaxLifetime: c.maxLifetime, Version: buildVersion(), Logger: c.log,
 	})
 	if err != nil {

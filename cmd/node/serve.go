@@ -81,7 +81,7 @@ func newServing(cfg *config.Config, l net.Listener, log *slog.Logger) (*face, er
 		return nil, errors.Join(err, n.Close())
 	}
 	f, err := newFace(n, faceConfig{
-		listener: l, verifier: v, issuer: onlyIssuer(cfg), adminToken: admin,
+		listener: l, verifier: v, issuer: onlyIssuer(cfg), proxies: cfg.HTTP.TrustedProxies, adminToken: admin,
 		maxLifetime: cfg.Tokens.MaxLifetime, log: log,
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"rescind"
@@ -40,7 +41,10 @@ type Config struct {
 		JoinTimeout, ForgetAfter time.Duration // positive
 		KeyFile                  string        // empty: no key, loopback addresses only
 	}
-	HTTP  struct{ Addr string } // host:port
+	HTTP struct {
+		Addr           string         // host:port
+		TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	}
 	Admin struct {
 		TokenFile string // empty: no admin token
 	}

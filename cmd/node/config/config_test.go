@@ -108,6 +108,7 @@ cluster:
   forget-after: 1h # default
 http:
   addr: 127.0.0.1:8080 # default
+  trusted-proxies: [] # default
 admin:
   token-file: "" # default
 gossip:

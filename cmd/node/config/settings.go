@@ -39,6 +39,7 @@ func table() []setting {
 		row("cluster.join-timeout", "10s", "how long a starting node looks for a peer", duration(func(c *Config) *time.Duration { return &c.Cluster.JoinTimeout }, 1, 0)),
 		row("cluster.forget-after", "1h", "how long a member that can't be reached still counts", duration(func(c *Config) *time.Duration { return &c.Cluster.ForgetAfter }, 1, 0)),
 		row("http.addr", "127.0.0.1:8080", "host:port of the HTTP face", text(func(c *Config) *string { return &c.HTTP.Addr }, listenAddr)),
+		row("http.trusted-proxies", "", "addresses and networks of the proxies whose X-Forwarded-For tells the client's address: a list, or separated by commas; the flag may be repeated", proxies()),
 		row("admin.token-file", "", "file with the admin token, at least 16 characters; without it admin endpoints are off", text(func(c *Config) *string { return &c.Admin.TokenFile }, anyText)),
 		row("gossip.bind", "", "host:port of memberlist, UDP and TCP, port 7946 if left out; empty: off, unless gossip.join is set", text(func(c *Config) *string { return &c.Gossip.Bind }, optional(gossipListen))),
 		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(advertised))),
