@@ -28,6 +28,11 @@ func (a *API) refuseOAuth(w http.ResponseWriter, err error) {
 		writeOAuthError(w, bad.kind.status, "invalid_request", bad.detail)
 		return
 	}
+	if errors.Is(err, errInvalidClient) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="rescind-client"`)
+		writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the client must authenticate, by HTTP Basic or in the form")
+		return
+	}
 	k := kindOf(err)
 	k.retry = max(k.retry, kindNotReady.retry)
 	k.setRetry(w.Header())

@@ -148,6 +148,15 @@ func join() codec {
 	}
 }
 
+// issuerURL is as RFC 8414 section 2 wants it, save that loopback may do without
+// TLS.
+func issuerURL(s string) (string, error) {
+	if !goodJWKSURL(s) || strings.ContainsAny(s, "?#") {
+		return "", errors.New("an https URL without query and fragment, or http on loopback")
+	}
+	return s, nil
+}
+
 // natsURLs refuses passwords: URLs end up in logs, process lists and
 // 'config print'.
 func natsURLs(s string) (string, error) {

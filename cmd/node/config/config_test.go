@@ -109,8 +109,18 @@ cluster:
 http:
   addr: 127.0.0.1:8080 # default
   trusted-proxies: [] # default
+  client-rate: 0 # default
+  tls-cert-file: "" # default
+  tls-key-file: "" # default
 admin:
   token-file: "" # default
+  tokens-file: "" # default
+  rate: 0 # default
+  addr: "" # default
+oauth:
+  clients-file: "" # default
+  issuer: "" # default
+  key-file: "" # default
 gossip:
   bind: 127.0.0.1:7946 # from gossip.join and cluster.key-file
   advertise: "" # default
