@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,11 @@ type Config struct {
 	// Clients may call the OAuth endpoints under their own name. Empty means
 	// that possession of a token is enough to revoke it.
 	Clients []Client
+
+	// LogoutAudience says by issuer what aud its logout tokens must contain: the
+	// client_id under which its relying parties are registered there. Logout
+	// tokens of other issuers are refused.
+	LogoutAudience map[string][]string
 
 	// Signer signs answers to introspection for callers that accept only such
 	// (RFC 9701), as Name. nil means that there are none.
@@ -146,6 +152,10 @@ type API struct {
 
 	adminLimit, clientLimit *limit // nil: none
 
+	logoutAudiences []string // of all issuers
+
+	logouts sync.Map // the jti of logout tokens that are being processed
+
 	metrics  *metrics
 	draining atomic.Bool
 }
@@ -166,6 +176,9 @@ func New(cfg Config) (*API, error) {
 	a.cfg.AdminToken = nil // the digest is enough
 	if err := a.SetClients(cfg.Clients); err != nil {
 		return nil, err
+	}
+	for _, audiences := range cfg.LogoutAudience {
+		a.logoutAudiences = append(a.logoutAudiences, audiences...)
 	}
 	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil

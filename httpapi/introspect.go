@@ -80,7 +80,7 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 			return nil, "", false
 		}
 	}
-	form, err := oauthForm(w, r)
+	form, err := oauthForm(w, r, "token")
 	if err == nil && asClient {
 		name, err = a.introspectingClient(r, form)
 	}

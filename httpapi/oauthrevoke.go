@@ -19,7 +19,7 @@ import (
 // the client to do about them, and nothing for a stranger to learn.
 func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
-	form, err := oauthForm(w, r)
+	form, err := oauthForm(w, r, "token")
 	if err != nil {
 		a.refuseOAuth(w, err)
 		return

@@ -28,6 +28,7 @@ func (a *API) table() []route {
 		{anyMethod, checkPath, "bearer", "is this token acceptable right now? (forward-auth; the path may go on)", a.check},
 		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.limited(a.endSession)},
 		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.limited(a.endSessions)},
+		{http.MethodPost, "/v1/backchannel-logout", "token", "OpenID Connect Back-Channel Logout 1.0", a.limited(a.backchannelLogout)},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},

@@ -131,6 +131,7 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 		Issuer: onlyIssuer(cfg), AdminToken: admin, MaxLifetime: cfg.Tokens.MaxLifetime,
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
 	}
+	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
 	if (cfg.OAuth.KeyFile == "") != (cfg.OAuth.Issuer == "") {
 		return c, errors.New("oauth.issuer and oauth.key-file go together; set both or none")
 	}
@@ -216,6 +217,21 @@ func runConfig(_ context.Context, e env) error {
 	}
 	fmt.Fprintln(e.stderr, "rescind: the settings are good")
 	return nil
+}
+
+// logoutAudience leaves out issuers with no audience at all: a logout token that
+// was meant for another client must not count here.
+func logoutAudience(issuers []config.Issuer) map[string][]string {
+	audience := map[string][]string{}
+	for _, i := range issuers {
+		switch {
+		case len(i.LogoutAudience) > 0:
+			audience[i.Issuer] = i.LogoutAudience
+		case len(i.Audience) > 0:
+			audience[i.Issuer] = i.Audience
+		}
+	}
+	return audience
 }
 
 // checkFiles reads every file that cfg names for the HTTP face.

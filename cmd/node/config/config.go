@@ -100,6 +100,7 @@ type Config struct {
 type Issuer struct {
 	Issuer          string
 	Audience        []string // empty: any
+	LogoutAudience  []string // of logout tokens; empty: Audience
 	Algorithms      []string // never empty
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string

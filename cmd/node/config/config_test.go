@@ -98,7 +98,7 @@ func TestIssuersFile(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], jwks-file: y}\n")
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, jwks-file: y}\n")
 	const want = `node:
   name: "" # default
 cluster:
@@ -138,6 +138,7 @@ tokens:
   issuers:
     - issuer: x
       audience: [a, b]
+      logout-audience: [rp]
       algorithms: [RS256, PS256, ES256, ES384, EdDSA]
       jwks-file: y
 revocations:
