@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
+	"rescind/deploy/recipes":    {},
 }
 
 // withoutGRPC are the packages that people embed who serve HTTP only.

@@ -17,7 +17,7 @@ import (
 const retryAfter = 1
 
 // Status returns the HTTP status for an error of this package: 401 for a token
-// that may not be used, 503 where this node can't know, 400 for a malformed
+// that may not be used, 403 for one that lacks a scope, 503 where this node can't know, 400 for a malformed
 // request, 500 for what is neither. It is 200 for nil.
 func Status(err error) int {
 	_, refused := errors.AsType[*Error](err)
@@ -31,6 +31,8 @@ func Status(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, ErrRequest), invalid:
 		return http.StatusBadRequest
+	case errors.Is(err, ErrScope):
+		return http.StatusForbidden
 	case refused:
 		return http.StatusUnauthorized
 	default:
@@ -57,7 +59,7 @@ func unavailable(err error) bool {
 // backslashes and what is not printable ASCII are dropped from it.
 func Challenge(err error, realm string) string {
 	status := Status(err)
-	if status != http.StatusUnauthorized && !errors.Is(err, ErrRequest) {
+	if status != http.StatusUnauthorized && status != http.StatusForbidden && !errors.Is(err, ErrRequest) {
 		return ""
 	}
 	c := "Bearer"
@@ -72,15 +74,21 @@ func Challenge(err error, realm string) string {
 	if errors.Is(err, ErrNoToken) {
 		return c // without credentials no error code is given
 	}
-	code := "invalid_token"
-	if status == http.StatusBadRequest {
-		code = "invalid_request"
-	}
-	add("error", code)
+	add("error", challengeCodes[status])
 	if e, ok := errors.AsType[*Error](err); ok {
 		add("error_description", e.Reason)
+		if scope := strings.Map(quotable, e.Scope); scope != "" {
+			add("scope", scope)
+		}
 	}
 	return c
+}
+
+// challengeCodes are those of RFC 6750 section 3.1.
+var challengeCodes = map[int]string{
+	http.StatusBadRequest:   "invalid_request",
+	http.StatusUnauthorized: "invalid_token",
+	http.StatusForbidden:    "insufficient_scope",
 }
 
 // quotable drops what would end or break a quoted string in a header.
@@ -103,6 +111,7 @@ type problem struct {
 var titles = map[int][2]string{
 	http.StatusBadRequest:          {"invalid-request", "Invalid request"},
 	http.StatusUnauthorized:        {"invalid-token", "Unauthorized"},
+	http.StatusForbidden:           {"insufficient-scope", "Forbidden"},
 	http.StatusServiceUnavailable:  {"cannot-know", "Node cannot know right now"},
 	http.StatusInternalServerError: {"internal", "Internal error"},
 }

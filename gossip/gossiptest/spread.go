@@ -86,7 +86,9 @@ func (r *spreading) run(end time.Duration) {
 	r.now = end
 }
 
-func (r *spreading) at(after time.Duration, do func()) { heap.Push(&r.events, event{r.now + after, do}) }
+func (r *spreading) at(after time.Duration, do func()) {
+	heap.Push(&r.events, event{r.now + after, do})
+}
 
 func (r *spreading) tick(i int) {
 	r.cores[i].Tick(r.now, dawn.Add(r.now))
