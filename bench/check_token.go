@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"rescind"
@@ -60,14 +61,16 @@ func (r *checkRun) wholeToken() {
 // one key it has a jti only.
 func timeTokens(set ours, keys int, d time.Duration) float64 {
 	ids := newSource(mainSize, uint64(time.Now().UnixNano()))
+	ids.oneIn *= uint64(keys) // of so many tokens one holds a revoked identifier, however many it holds
 	busy, checks := time.Duration(0), 0
 	for start := time.Now(); time.Since(start) < d; checks += chunk / keys {
 		ids.next()
-		began := time.Now()
 		t := rescind.Token{Issuer: issuer, IssuedAt: 1}
 		if keys > 1 {
-			t.ClientID, t.KeyID = "web-shop", "2026-11-a"
+			t.ClientID = strings.Clone("web-shop") // as parsed, not the very string of the token before
+			t.KeyID = "2026-11-a"                  // as the key's
 		}
+		began := time.Now()
 		for i := 0; i+keys <= chunk; i += keys {
 			t.ID = ids.ids[i]
 			if keys > 1 {

@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every message. A node drops and counts messages
 // of a version that it does not know.
-const version = 2
+const version = 3
 
 // Bounds of what one message may hold.
 const (
