@@ -5,15 +5,11 @@ import "math/bits"
 // expandKey returns the key schedule of AES-128 (FIPS 197, section 5.2), which
 // the standard library keeps to itself.
 func expandKey(key [16]byte) (rounds [11]uint128) {
-	w := [4]uint32{}
-	b := blockOf(key)
-	w[0], w[1], w[2], w[3] = uint32(b.hi), uint32(b.hi>>32), uint32(b.lo), uint32(b.lo>>32)
-	constant := byte(1)
+	k, constant := blockOf(key), byte(1)
+	w := [4]uint32{uint32(k.hi), uint32(k.hi >> 32), uint32(k.lo), uint32(k.lo >> 32)}
 	for i := range rounds {
 		rounds[i] = uint128{uint64(w[0]) | uint64(w[1])<<32, uint64(w[2]) | uint64(w[3])<<32}
-		t := bits.RotateLeft32(w[3], -8)
-		t = uint32(sbox(byte(t))) | uint32(sbox(byte(t>>8)))<<8 | uint32(sbox(byte(t>>16)))<<16 | uint32(sbox(byte(t>>24)))<<24
-		w[0] ^= t ^ uint32(constant)
+		w[0] ^= substituted(bits.RotateLeft32(w[3], -8)) ^ uint32(constant)
 		w[1] ^= w[0]
 		w[2] ^= w[1]
 		w[3] ^= w[2]
@@ -22,10 +18,19 @@ func expandKey(key [16]byte) (rounds [11]uint128) {
 	return rounds
 }
 
+// substituted applies sbox to each byte of x.
+func substituted(x uint32) (y uint32) {
+	for shift := 0; shift < 32; shift += 8 {
+		y |= uint32(sbox(byte(x>>shift))) << shift
+	}
+	return y
+}
+
 // sbox is the S-box of AES: the inverse in GF(2^8), 0 for 0, and an affine map.
 func sbox(b byte) byte {
-	inverse := byte(1) // b^254
-	for range 254 {
+	inverse := byte(1) // b^254 = b^2 * b^4 * ... * b^128
+	for range 7 {
+		b = times(b, b)
 		inverse = times(inverse, b)
 	}
 	r := inverse

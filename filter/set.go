@@ -103,7 +103,8 @@ func (s *Set) revokedByAny(k *knownIssuer, t *rescind.Token, held uint64) bool {
 	f := s.filter.Load()
 	var hashes [rescind.ScopeSub]uint128 // by scope, from 1 on
 	hash(s.prf, &k.start, &t.ID, len(hashes), &hashes[0])
-	return s.confirmAny(t, f.mayHoldEach(hashes[:])&held, hashes[:])
+	maybe := f.mayHoldEach(hashes[:]) & held
+	return maybe != 0 && s.confirmAny(t, maybe, hashes[:])
 }
 
 // revokedByAll is revokedByAny for a token whose client_id and kid are not
