@@ -4,7 +4,8 @@
 // It guarantees that a record is found by every check that starts after Add or
 // Merge returned, until it has lapsed (never early), and that nothing else is
 // ever found. Checks never wait: not for a writer, a resize or a sweep, and
-// they do not allocate. Records are never evicted.
+// they do not allocate, but to remember what many will have in common. Records
+// are never evicted.
 //
 // # A check
 //

@@ -75,7 +75,8 @@ func New(o Options) *Set {
 func (s *Set) Digest(k rescind.Key) rescind.Digest { return s.prf.digest(k) }
 
 // Revoked reports whether a record covers t. Scopes that hold nothing cost one
-// atomic load in all. It neither waits nor allocates.
+// atomic load in all. It does not wait, and it allocates only where it remembers
+// a client_id and kid that are new to it, see quiet.
 func (s *Set) Revoked(t *rescind.Token) bool {
 	held := s.census.scopes.Load()
 	if held == 0 {
