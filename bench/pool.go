@@ -38,13 +38,14 @@ type source struct {
 	ids     [chunk]string
 	texts   [chunk][idLen]byte
 	revoked int // how many of ids are
+	oneIn   uint64
 }
 
 const chunk = 256
 
 // newSource returns a source for sets that hold the identifiers 0 to n-1.
 func newSource(n int, seed uint64) *source {
-	s := &source{n: uint64(n), state: scramble(seed)}
+	s := &source{n: uint64(n), state: scramble(seed), oneIn: oneIn}
 	for i := range s.texts {
 		s.texts[i] = template
 		s.ids[i] = unsafe.String(&s.texts[i][0], idLen)
@@ -59,8 +60,8 @@ func (s *source) next() {
 		s.state += 0x9e3779b97f4a7c15
 		x := scramble(s.state)
 		i := x | 1<<63
-		if x%oneIn == 0 {
-			i = x / oneIn % s.n
+		if x%s.oneIn == 0 {
+			i = x / s.oneIn % s.n
 			s.revoked++
 		}
 		binary.LittleEndian.PutUint64(s.texts[k][varies:], scramble(i))

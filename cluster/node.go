@@ -115,7 +115,7 @@ func Start(cfg Config) (*Node, error) {
 		stop:      stop,
 	}
 	secret := cfg.secret()
-	digestKey := carrier.DeriveKey(secret, "digest 2 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
+	digestKey := carrier.DeriveKey(secret, "digest 3 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
 	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations})
 	if n.sealer, err = carrier.NewSealer(carrier.DeriveKey(secret, "seal"), cfg.Cluster); err != nil {
 		stop()

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/bits-and-blooms/bloom/v3"
+
+	"rescind"
 )
 
 const (
@@ -56,34 +58,47 @@ func newBlocked(n int) *blocked {
 	}
 }
 
-// at returns the block of a digest that starts with hi, and 48 bits that
-// select one bit in each word. The first bits of hi map evenly onto any number
-// of blocks (Lemire, "Fast Random Integer Generation in an Interval", 2019);
-// the multiplication spreads the others over all 48.
-func (f *blocked) at(hi uint64) (b *block, pick uint64) {
+// at returns the block of a digest. The first bits of its hash map evenly onto
+// any number of blocks (Lemire, "Fast Random Integer Generation in an
+// Interval", 2019).
+func (f *blocked) at(hi uint64) *block {
 	i, _ := bits.Mul64(hi, uint64(len(f.blocks))) // less than len(f.blocks), which the compiler doesn't see
-	b = (*block)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.blocks)), i*(blockBits/8)))
-	return b, hi * 0x9e3779b97f4a7c15 >> 40
+	return (*block)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.blocks)), i*(blockBits/8)))
 }
 
-// mayHold returns 1 if a digest that starts with hi may have been added, else
-// 0. It looks at all words: where it would stop at the first bit that is not
-// set, the processor could not guess.
-func (f *blocked) mayHold(hi uint64) uint64 {
-	b, pick := f.at(hi)
-	return b.probe(0, pick) & b.probe(1, pick) & b.probe(2, pick) & b.probe(3, pick) & 1
+// mayHold returns 1 if a digest with this hash may have been added, else 0. It
+// looks at all words: where it would stop at the first bit that is not set,
+// the processor could not guess.
+func (f *blocked) mayHold(h uint128) uint64 {
+	b := f.at(h.hi)
+	return b.probe(0, h.lo) & b.probe(1, h.lo) & b.probe(2, h.lo) & b.probe(3, h.lo) & 1
 }
 
-// probe returns word i with the picked bit in the lowest place.
-func (b *block) probe(i int, pick uint64) uint64 {
-	return atomic.LoadUint64(&b[i]) >> (pick >> (6 * i) & 63)
+// mayHoldEach is mayHold for several: bit i+1 is the answer for hashes[i].
+func (f *blocked) mayHoldEach(hashes []uint128) (maybe uint64) {
+	for i := len(hashes) - 1; i >= 0; i-- {
+		h := &hashes[i]
+		b := f.at(h.hi)
+		maybe = maybe<<1 | b.probe(0, h.lo)&b.probe(1, h.lo)&b.probe(2, h.lo)&b.probe(3, h.lo)&1
+	}
+	return maybe << 1
 }
 
-func (f *blocked) add(hi uint64) {
-	b, pick := f.at(hi)
+// probe returns word i with the bit in the lowest place that lo, the second
+// half of a hash, selects there.
+func (b *block) probe(i int, lo uint64) uint64 {
+	return atomic.LoadUint64(&b[i]) >> selected(i, lo)
+}
+
+// selected returns which bit of word i lo selects. It reads the top 24 bits,
+// since the lowest in a digest are the scope.
+func selected(i int, lo uint64) uint64 { return lo >> (58 - 6*i) & 63 }
+
+func (f *blocked) add(d rescind.Digest) {
+	b := f.at(d.Hi)
 	fresh := int64(0)
 	for i := range b {
-		bit := uint64(1) << (pick >> (6 * i) & 63)
+		bit := uint64(1) << selected(i, d.Lo)
 		if atomic.LoadUint64(&b[i])&bit == 0 {
 			atomic.OrUint64(&b[i], bit)
 			fresh++

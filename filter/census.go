@@ -12,8 +12,9 @@ type census struct {
 	// scopes has a bit for each scope that holds records. A bit is set before
 	// the first record becomes visible and cleared after the last has gone: a
 	// scope without its bit need not be looked up.
-	scopes atomic.Uint64
-	total  atomic.Int64
+	scopes     atomic.Uint64
+	total      atomic.Int64
+	quietAdded atomic.Uint64 // how many records of quietScopes have been added
 
 	mu   sync.Mutex // held to change any of this
 	held [rescind.NumScopes]int

@@ -1,105 +1,94 @@
 package filter
 
 import (
-	"encoding/binary"
+	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"rescind"
 )
 
-// Hasher makes digests. All nodes of a cluster use the same key for the life
-// of their data. It is safe for concurrent use.
+// digest returns the digest of k, which must be valid. It does not allocate.
 //
-// The issuer is hashed first and its hash keys that of the identifier (the
-// cascade construction: Bellare, Canetti and Krawczyk, 1996), so no choice of
-// both strings can look like another pair: "a"+"bc" and "ab"+"c" differ.
-type Hasher struct{ k0, k1 uint64 }
-
-// NewHasher returns a Hasher for the given key.
-func NewHasher(key [16]byte) Hasher {
-	return Hasher{binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:])}
-}
-
-// Digest returns the digest of k, which must be valid. It does not allocate.
-func (h Hasher) Digest(k rescind.Key) rescind.Digest {
+// The issuer is hashed first, and the identifier's hash starts from what that
+// gave. So no choice of both strings can look like another pair: "a"+"bc" and
+// "ab"+"c" differ.
+func (p *prf) digest(k rescind.Key) rescind.Digest {
 	id := k.ID
 	if k.Scope == rescind.ScopeIss {
 		id = k.Issuer
 	}
-	return h.issuer(k.Issuer).digest(k.Scope, id)
+	start := p.one(&p.start, k.Issuer)
+	return p.one(&start, id).digest(k.Scope)
 }
 
-// issuer returns the hasher of one issuer's identifiers.
-func (h Hasher) issuer(iss string) Hasher {
-	k0, state := sip13(h.k0, h.k1, iss)
-	return Hasher{k0, state.rest()}
-}
-
-func (h Hasher) digest(scope rescind.Scope, id string) rescind.Digest {
-	hi, state := sip13(h.k0, h.k1, id)
-	return rescind.MakeDigest(scope, hi, state.rest())
-}
-
-// prefix returns the Hi of every digest of id, whatever its scope, for the
-// cost of half a hash.
-func (h Hasher) prefix(id string) uint64 {
-	hi, _ := sip13(h.k0, h.k1, id)
-	return max(hi, 1)
+func (b uint128) digest(scope rescind.Scope) rescind.Digest {
+	return rescind.MakeDigest(scope, b.hi, b.lo)
 }
 
 // maxIssuers bounds issuerCache.
 const maxIssuers = 16
 
-// issuerCache remembers the hashers of the first issuers that it is asked for,
-// so that a check hashes only the identifiers. Its zero value is ready for use.
+// issuerCache remembers the first issuers that it is asked for, so that a check
+// hashes only the identifiers. Its zero value is ready for use.
 type issuerCache struct {
-	known atomic.Pointer[knownIssuers] // never modified, only replaced
-}
+	n     atomic.Int32 // how many of list are in use; those never change
+	list  [maxIssuers]knownIssuer
+	quiet [maxIssuers]quiet // of those in list
 
-type knownIssuers struct {
-	n    int
-	list [maxIssuers]knownIssuer
+	mu sync.Mutex // held to add one; nobody waits for it
 }
 
 // knownIssuer is what a check needs of an issuer.
 type knownIssuer struct {
-	iss    string // as it came, not a copy: comparing a string with itself is quicker
-	hash   Hasher // of its identifiers
-	prefix uint64 // of the issuer as an identifier
+	iss   string  // as it came, not a copy: comparing a string with itself is quicker
+	start uint128 // of the hashes of its identifiers
+	self  uint128 // hash of the issuer as an identifier
+	quiet *quiet  // nil if the issuer is not remembered
 }
 
-// find returns what is remembered of iss, or nil.
-func (c *issuerCache) find(iss string) *knownIssuer {
-	if known := c.known.Load(); known != nil {
-		for i := range known.list[:known.n] {
-			if k := &known.list[i]; k.iss == iss {
-				return k
-			}
+// same returns what is remembered of the very string iss, or nil. Verifiers
+// hand out one string for each issuer, so this nearly always suffices.
+func (c *issuerCache) same(iss string) *knownIssuer {
+	for i := range c.list[:c.n.Load()] {
+		if k := &c.list[i]; unsafe.StringData(k.iss) == unsafe.StringData(iss) && len(k.iss) == len(iss) {
+			return k
 		}
 	}
 	return nil
 }
 
-// learn returns what there is to know of iss and remembers it, if there is
-// room. h must be the same in every call.
-func (c *issuerCache) learn(h Hasher, iss string) knownIssuer {
-	k := knownIssuer{iss: iss, hash: h.issuer(iss)}
-	k.prefix = k.hash.prefix(iss)
-	c.remember(c.known.Load(), k)
-	return k
+// equal returns what is remembered of a string equal to iss, or nil.
+func (c *issuerCache) equal(iss string) *knownIssuer {
+	for i := range c.list[:c.n.Load()] {
+		if k := &c.list[i]; k.iss == iss {
+			return k
+		}
+	}
+	return nil
 }
 
-// remember adds k to known unless there is no room, or somebody else has just
-// added one: then the next call does.
-func (c *issuerCache) remember(known *knownIssuers, k knownIssuer) {
-	if known != nil && known.n == maxIssuers {
-		return // issuers of verified tokens are few; others pay the hash
+// get returns what is remembered of iss. If that is nothing, it finds out and
+// remembers it, provided that there is room and nobody else is adding one: then
+// the next call does, and this returns stranger, set to what it has found out.
+// p must be the same in every call.
+func (c *issuerCache) get(p *prf, iss string, stranger *knownIssuer) *knownIssuer {
+	if k := c.equal(iss); k != nil {
+		return k
 	}
-	more := new(knownIssuers)
-	if known != nil {
-		*more = *known
+	stranger.iss, stranger.start = iss, p.one(&p.start, iss)
+	stranger.self = p.one(&stranger.start, iss)
+	if c.n.Load() == maxIssuers || !c.mu.TryLock() {
+		return stranger // issuers of verified tokens are few; others pay the hash
 	}
-	more.list[more.n] = k
-	more.n++
-	c.known.CompareAndSwap(known, more)
+	defer c.mu.Unlock()
+	n := c.n.Load()
+	if n == maxIssuers || c.equal(iss) != nil {
+		return stranger
+	}
+	k := &c.list[n]
+	*k = *stranger
+	k.quiet = &c.quiet[n]
+	c.n.Store(n + 1)
+	return k
 }

@@ -37,9 +37,9 @@ type renewal struct {
 // its shard, and so the scan of a renewal that begins now will meet the record.
 func (s *Set) remember(d rescind.Digest) {
 	if next := s.renewal.next.Load(); next != nil { // first: a renewal that ends meanwhile has made it the filter
-		next.add(d.Hi)
+		next.add(d)
 	}
-	s.filter.Load().add(d.Hi)
+	s.filter.Load().add(d)
 }
 
 // renew takes a renewal on by so many records or a little more, if there is

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"rescind"
 )
@@ -22,8 +23,8 @@ const (
 // Set is the set of live revocations. All its methods are safe for concurrent
 // use.
 type Set struct {
-	hash    Hasher
-	summing Hasher
+	prf     *prf // of identifiers
+	summing *prf
 	issuers issuerCache
 
 	filter atomic.Pointer[blocked]         // holds every record of views
@@ -58,8 +59,8 @@ type Options struct {
 // New returns an empty set.
 func New(o Options) *Set {
 	s := &Set{
-		hash:    NewHasher([16]byte(o.Key[:16])),
-		summing: NewHasher([16]byte(o.Key[16:])),
+		prf:     newPRF([16]byte(o.Key[:16])),
+		summing: newPRF([16]byte(o.Key[16:])),
 		census:  census{max: o.Max},
 	}
 	s.filter.Store(newBlocked(minFilter))
@@ -71,66 +72,81 @@ func New(o Options) *Set {
 }
 
 // Digest returns the digest of k, which must be valid.
-func (s *Set) Digest(k rescind.Key) rescind.Digest { return s.hash.Digest(k) }
+func (s *Set) Digest(k rescind.Key) rescind.Digest { return s.prf.digest(k) }
 
 // Revoked reports whether a record covers t. Scopes that hold nothing cost one
-// atomic load in all. It neither waits nor allocates.
+// atomic load in all. It does not wait, and it allocates only where it remembers
+// a client_id and kid that are new to it, see quiet.
 func (s *Set) Revoked(t *rescind.Token) bool {
 	held := s.census.scopes.Load()
 	if held == 0 {
 		return false
 	}
-	k, f := s.issuers.find(t.Issuer), s.filter.Load()
+	k := s.issuers.same(t.Issuer)
 	if k == nil {
-		stranger := s.issuers.learn(s.hash, t.Issuer)
-		k = &stranger
+		var stranger knownIssuer
+		k = s.issuers.get(s.prf, t.Issuer, &stranger)
 	}
-	var maybe uint64
-	if held == 1<<rescind.ScopeJTI {
-		if t.ID != "" {
-			maybe = f.mayHold(k.hash.prefix(t.ID)) << rescind.ScopeJTI
-		}
-	} else {
-		maybe = askAll(f, k, t, held)
+	if held != 1<<rescind.ScopeJTI {
+		return s.revokedByAny(k, t, held)
 	}
-	return maybe != 0 && s.confirm(k.hash, t, maybe)
+	h := s.prf.one(&k.start, t.ID)
+	return s.filter.Load().mayHold(h) != 0 && t.ID != "" && s.confirm(rescind.ScopeJTI, h, t.IssuedAt)
 }
 
-// askAll asks f about all scopes in held and returns those of which it may
-// hold a record. It hashes first and reads memory afterwards, so that the
-// processor waits for all cache lines at once.
-func askAll(f *blocked, k *knownIssuer, t *rescind.Token, held uint64) (maybe uint64) {
-	var prefixes [rescind.NumScopes]uint64
-	if held&(1<<rescind.ScopeIss) != 0 {
-		prefixes[rescind.ScopeIss] = k.prefix
+// revokedByAny is Revoked for the scopes in held. It hashes first and reads
+// memory afterwards, so that the processor waits for all cache lines at once.
+func (s *Set) revokedByAny(k *knownIssuer, t *rescind.Token, held uint64) bool {
+	added := s.census.quietAdded.Load()
+	if held&quietScopes != 0 && !k.quiet.holds(t, added) {
+		return s.revokedByAll(k, t, held, added)
 	}
-	for held &^= 1 << rescind.ScopeIss; held != 0; held &= held - 1 {
-		scope := rescind.Scope(bits.TrailingZeros64(held))
-		if id := t.Value(scope); id != "" {
-			prefixes[scope] = k.hash.prefix(id)
-		}
-	}
-	for scope, hi := range prefixes {
-		if hi != 0 {
-			maybe |= f.mayHold(hi) << scope
-		}
-	}
-	return maybe
+	f := s.filter.Load()
+	var hashes [rescind.ScopeSub]uint128 // by scope, from 1 on
+	hash(s.prf, &k.start, &t.ID, len(hashes), &hashes[0])
+	maybe := f.mayHoldEach(hashes[:]) & held
+	return maybe != 0 && s.confirmAny(t, maybe, hashes[:])
 }
 
-// confirm asks the exact tables about the scopes in maybe.
-func (s *Set) confirm(h Hasher, t *rescind.Token, maybe uint64) bool {
+// revokedByAll is revokedByAny for a token whose client_id and kid are not
+// known to be quiet. added is from before.
+func (s *Set) revokedByAll(k *knownIssuer, t *rescind.Token, held, added uint64) bool {
+	f := s.filter.Load()
+	var hashes [rescind.ScopeIss]uint128
+	hash(s.prf, &k.start, &t.ID, len(hashes)-1, &hashes[0])
+	hashes[rescind.ScopeIss-1] = k.self
+	maybe := f.mayHoldEach(hashes[:])
+	if maybe&quietScopes == 0 {
+		k.quiet.remember(t, added, hashes[0].hi)
+	}
+	return s.confirmAny(t, maybe&held, hashes[:])
+}
+
+// hash takes a token's identifiers from where they lie: one after the other, in
+// the order of their scopes. If they no longer did, this would not compile, or
+// TestRevokedByEachScope would fail.
+var _ = [1]struct{}{}[unsafe.Offsetof(rescind.Token{}.KeyID)-unsafe.Offsetof(rescind.Token{}.ID)-unsafe.Sizeof("")*uintptr(rescind.ScopeKID-rescind.ScopeJTI)]
+
+// confirmAny is confirm for the scopes in maybe.
+func (s *Set) confirmAny(t *rescind.Token, maybe uint64, hashes []uint128) bool {
 	for ; maybe != 0; maybe &= maybe - 1 {
 		scope := rescind.Scope(bits.TrailingZeros64(maybe))
-		d := h.digest(scope, t.Value(scope))
-		table, i, ok := s.views[d.Hi>>shardShift].Load().find(d)
-		if !ok {
-			s.falsePositives.Add(1)
-		} else if table.covers(i, t.IssuedAt) {
+		if t.Value(scope) != "" && s.confirm(scope, hashes[scope-1], t.IssuedAt) {
 			return true
 		}
 	}
 	return false
+}
+
+// confirm asks the exact tables whether they hold a record of an identifier
+// with the given hash that covers a token issued at issuedAt.
+func (s *Set) confirm(scope rescind.Scope, hash uint128, issuedAt rescind.Millis) bool {
+	d := hash.digest(scope)
+	table, i, ok := s.views[d.Hi>>shardShift].Load().find(d)
+	if !ok {
+		s.falsePositives.Add(1)
+	}
+	return ok && table.covers(i, issuedAt)
 }
 
 // Lookup returns the record of d, if the set holds one. It waits for a writer
@@ -170,7 +186,7 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := s.views[shard].Load()
-	if s.filter.Load().mayHold(r.Digest.Hi) != 0 {
+	if s.filter.Load().mayHold(uint128{r.Digest.Hi, r.Digest.Lo}) != 0 {
 		if t, i, ok := v.find(r.Digest); ok {
 			old := t.record(shard, i)
 			joined := old.Join(r)
@@ -194,6 +210,9 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 		s.views[shard].Store(v.with(shard, r))
 	}
 	s.remember(r.Digest)
+	if quietScopes>>r.Digest.Scope()&1 != 0 {
+		s.census.quietAdded.Add(1) // last: a check that has counted this one finds it
+	}
 	w.sums.add(s.summing, r)
 	return r, true, nil
 }

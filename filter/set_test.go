@@ -13,7 +13,7 @@ import (
 	"rescind"
 )
 
-var testHasher = NewHasher([16]byte(testKey[:16]))
+var testPRF = newPRF([16]byte(testKey[:16]))
 
 var testKey = [32]byte{1, 2, 3}
 
@@ -25,7 +25,7 @@ func key(scope rescind.Scope, id string) rescind.Key {
 
 func record(id string, expires rescind.Millis) rescind.Record {
 	return rescind.Record{
-		Digest:       testHasher.Digest(key(rescind.ScopeJTI, id)),
+		Digest:       testPRF.digest(key(rescind.ScopeJTI, id)),
 		IssuedBefore: rescind.Ever,
 		ExpiresAt:    expires,
 	}
@@ -144,8 +144,8 @@ func checkSums(t *rapid.T, s *Set, model map[rescind.Digest]rescind.Record) {
 var everything = rescind.Range{To: rescind.End}
 
 // TestNoFalseNegative checks tokens that have been revoked while one goroutine
-// adds and another sweeps at full speed, all in one shard. It fails at once
-// with the lock taken out of Sweep (tried on 2026-11-23).
+// adds and another sweeps at full speed, all in one shard. With the lock taken
+// out of Sweep it fails five times out of six (tried on 2026-11-25).
 func TestNoFalseNegative(t *testing.T) {
 	const n = 8_000
 	s := newSet(0)
@@ -257,7 +257,7 @@ func TestDigestSeparatesItsInputs(t *testing.T) {
 		{Scope: rescind.ScopeJTI, Issuer: "ab", ID: "é"},       // NFC
 		{Scope: rescind.ScopeJTI, Issuer: "ab", ID: "e\u0301"}, // NFD
 	} {
-		d := testHasher.Digest(k)
+		d := testPRF.digest(k)
 		if other, ok := seen[d]; ok {
 			t.Errorf("%v and %v share a digest", k, other)
 		}
@@ -266,7 +266,7 @@ func TestDigestSeparatesItsInputs(t *testing.T) {
 			t.Errorf("digest of %v says scope %v", k, d.Scope())
 		}
 	}
-	if NewHasher([16]byte{3}).Digest(key(rescind.ScopeJTI, "x")) == testHasher.Digest(key(rescind.ScopeJTI, "x")) {
+	if newPRF([16]byte{3}).digest(key(rescind.ScopeJTI, "x")) == testPRF.digest(key(rescind.ScopeJTI, "x")) {
 		t.Error("the key does not matter")
 	}
 }
@@ -334,15 +334,16 @@ func TestFlood(t *testing.T) {
 func TestChosenDigests(t *testing.T) {
 	s := newSet(0)
 	f := s.filter.Load()
-	for hi := uint64(0); s.filter.Load() == f; hi += 1 << 40 {
-		b, pick := f.at(hi | 1)
-		if (b.probe(0, pick)|b.probe(1, pick)|b.probe(2, pick)|b.probe(3, pick))&1 != 0 {
+	for hi := uint64(1); s.filter.Load() == f; hi += 1 << 40 {
+		lo := hi * 0x9e3779b97f4a7c15
+		b := f.at(hi)
+		if (b.probe(0, lo)|b.probe(1, lo)|b.probe(2, lo)|b.probe(3, lo))&1 != 0 {
 			continue
 		}
 		if f.fill() > maxFill+0.02 {
 			t.Fatalf("%.2f of the bits are set, and the filter goes on", f.fill())
 		}
-		s.Merge(rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeJTI, hi|1, 8), IssuedBefore: rescind.Ever, ExpiresAt: 1 << 50})
+		s.Merge(rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeJTI, hi, lo), IssuedBefore: rescind.Ever, ExpiresAt: 1 << 50})
 	}
 	if held := f.added.Load(); held >= int64(f.limit) {
 		t.Errorf("the filter was replaced at %d records, when it was full anyway", held)
@@ -371,9 +372,9 @@ func TestCrowdedDigests(t *testing.T) {
 // says "maybe".
 func falsePositives(s *Set) float64 {
 	const n = 20_000
-	positives, absent := uint64(0), testHasher.issuer("absent")
+	positives, absent := uint64(0), testPRF.one(&testPRF.start, "absent")
 	for i := range n {
-		positives += s.filter.Load().mayHold(absent.prefix(fmt.Sprint(i)))
+		positives += s.filter.Load().mayHold(testPRF.one(&absent, fmt.Sprint(i)))
 	}
 	return float64(positives) / n
 }
@@ -411,19 +412,36 @@ func TestCheckDoesNotAllocate(t *testing.T) {
 		s.Merge(record(fmt.Sprint(i), 1<<50))
 	}
 	for _, scope := range rescind.Scopes() {
-		s.Merge(rescind.Record{Digest: s.Digest(key(scope, "x")), IssuedBefore: rescind.Ever, ExpiresAt: 1 << 50})
+		s.Merge(rescind.Record{Digest: s.Digest(foreign(scope)), IssuedBefore: rescind.Ever, ExpiresAt: 1 << 50})
 	}
 	token := rescind.Token{Issuer: "https://issuer.example", ID: "absent", Session: "s", Subject: "u", ClientID: "c", KeyID: "k"}
 	if n := testing.AllocsPerRun(1000, func() { s.Revoked(&token) }); n != 0 {
 		t.Errorf("a check allocates %v times", n)
 	}
-	for i := range maxIssuers {
-		s.Revoked(&rescind.Token{Issuer: fmt.Sprint("issuer ", i)})
+	issuers := make([]string, 0, 2*maxIssuers)
+	for i := range cap(issuers) { // more than are remembered
+		issuers = append(issuers, fmt.Sprint("issuer ", i))
 	}
-	token.Issuer = "one issuer more than are remembered"
-	if n := testing.AllocsPerRun(1000, func() { s.Revoked(&token) }); n != 0 {
+	i := 0
+	if n := testing.AllocsPerRun(1000, func() {
+		token.Issuer = issuers[i%len(issuers)]
+		i++
+		s.Revoked(&token)
+	}); n != 0 {
 		t.Errorf("a check of an unknown issuer's token allocates %v times", n)
 	}
+	if s.Revoked(&token) {
+		t.Error("the token is revoked: not all of a check was measured")
+	}
+}
+
+// foreign returns a key of another issuer.
+func foreign(scope rescind.Scope) rescind.Key {
+	k := rescind.Key{Scope: scope, Issuer: "https://other.example", ID: "x"}
+	if scope == rescind.ScopeIss {
+		k.ID = ""
+	}
+	return k
 }
 
 // BenchmarkRevoked checks tokens that nobody has revoked against a set that
@@ -436,7 +454,7 @@ func BenchmarkRevoked(b *testing.B) {
 		all.Merge(record(fmt.Sprint("in-", i), narrowFrom+1<<39))
 	}
 	for _, scope := range rescind.Scopes() {
-		all.Merge(rescind.Record{Digest: s.Digest(key(scope, "x")), IssuedBefore: rescind.Ever, ExpiresAt: narrowFrom + 1<<39})
+		all.Merge(rescind.Record{Digest: s.Digest(foreign(scope)), IssuedBefore: rescind.Ever, ExpiresAt: narrowFrom + 1<<39})
 	}
 	ids := make([]string, 1<<10)
 	for i := range ids {

@@ -164,7 +164,7 @@ func (t *table) all(shard uint64) iter.Seq[rescind.Record] {
 func (t *table) addTo(shard uint64, f *blocked) {
 	for i := range t.keys {
 		if k := &t.keys[i]; k.low != 0 {
-			f.add(shard<<shardShift | k.high>>shardBits)
+			f.add(rescind.Digest{Hi: shard<<shardShift | k.high>>shardBits, Lo: k.low})
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verified {
 	v := Verified{
 		Token: rescind.Token{
-			Issuer:    cl.iss,
+			Issuer:    t.Issuer, // not cl.iss, which is equal: filter knows the issuer by the very string
 			ID:        cl.jti,
 			Session:   cl.sid,
 			Subject:   cl.sub,
