@@ -33,12 +33,15 @@ type proposal struct {
 
 // run loads the disk and then owns the core until ctx ends.
 func (n *Node) run(ctx context.Context) {
-	frontiers, err := n.store.Load(n.clock.retention(), func(r rescind.Record) { n.set.Merge(r) })
+	frontiers, err := n.store.Load(n.clock.retention(), func(r rescind.Record) {
+		joined, _ := n.set.Merge(r)
+		n.watches.fire(joined) // who watches since before it was there
+	})
 	if err != nil {
 		n.fail(fmt.Errorf("load the revocations: %w", err))
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers), started: steady()}
+	l := &loop{Node: n, core: n.newCore(frontiers), started: steady(), told: states{}}
 	l.publish()
 	n.log.Info("loaded", "revocations", n.set.Len(), "origin", gossip.Origin(n.store.Identity().Origin), "epoch", n.store.Identity().Epoch)
 
@@ -131,6 +134,7 @@ type loop struct {
 	started   time.Duration
 	lastHeard time.Duration // of any peer
 	warned    bool          // that it serves without having met a peer
+	told      states        // to whoever watches
 }
 
 func (l *loop) run(ctx context.Context) {
@@ -212,8 +216,9 @@ func (l *loop) work() {
 	for {
 		r := l.core.Ready(steady())
 		for _, rec := range r.Apply {
-			if _, changed := l.set.Merge(rec); changed {
+			if joined, changed := l.set.Merge(rec); changed {
 				l.counters.applied.Add(1)
+				l.noticed(joined, false)
 			}
 		}
 		for _, a := range r.Acks {

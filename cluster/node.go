@@ -43,6 +43,8 @@ type Node struct {
 	reach   atomic.Pointer[reach] // likewise
 	waiting atomic.Int64          // callers of WaitFor that wait
 	acks    ackTracker
+	events  hub
+	watches *tokenWatches
 
 	counters counters
 	window   histogram
@@ -109,6 +111,7 @@ func Start(cfg Config) (*Node, error) {
 		readyCh:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
+		watches:   newTokenWatches(),
 		stop:      stop,
 	}
 	secret := cfg.secret()
@@ -129,6 +132,7 @@ func Start(cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
 	}
 	n.running.Go(func() { n.run(ctx) })
+	n.running.Go(func() { n.watches.run(ctx) })
 	return n, nil
 }
 

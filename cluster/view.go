@@ -29,6 +29,7 @@ func (l *loop) publish() {
 	}
 	v.heard = max(l.lastHeard, l.started)
 	l.acks.meet(v.members)
+	l.told.tell(&l.events, v.members)
 	v.asOf, v.known = l.core.Staleness(now)
 	if !l.cfg.alone() && !l.core.Synced() {
 		v.known = false

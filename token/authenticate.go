@@ -126,7 +126,7 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	leeway := v.config.Leeway
 	switch {
 	case a.Token.ExpiresAt.Add(leeway) <= now && !r.allowExpired:
-		return refuse(ErrExpired, "time", "the token has expired")
+		return errExpired
 	case a.claims.nbf > now.Add(leeway):
 		return refuse(ErrNotYetValid, "time", "the token is not valid yet")
 	case a.claims.iat > now.Add(leeway):

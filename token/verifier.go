@@ -182,7 +182,7 @@ func verdictError(verdict rescind.Verdict, acceptStale bool) error {
 	case verdict == rescind.Valid, verdict == rescind.Stale && acceptStale:
 		return nil
 	case verdict == rescind.Revoked:
-		return refuse(ErrRevoked, "revocation", "the token has been revoked")
+		return errRevoked
 	case verdict == rescind.Stale:
 		return errStale
 	default:
