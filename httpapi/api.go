@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -45,6 +46,10 @@ type Node interface {
 	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
 
 	Status() cluster.Status
+
+	// Watch returns the events from the moment of the call until ctx ends or
+	// the node closes.
+	Watch(ctx context.Context) iter.Seq[cluster.Event]
 }
 
 // Signer signs statements of this service; *token.KeySet is one.
@@ -158,6 +163,8 @@ type API struct {
 
 	metrics  *metrics
 	draining atomic.Bool
+	drained  context.Context // ends with Drain
+	drain    context.CancelFunc
 }
 
 // New returns the API of a node, or what is wrong with cfg.
@@ -170,6 +177,7 @@ func New(cfg Config) (*API, error) {
 		cfg: cfg, log: cfg.Logger,
 		adminLimit: newLimit(cfg.AdminRate), clientLimit: newLimit(cfg.ClientRate),
 	}
+	a.drained, a.drain = context.WithCancel(context.Background())
 	if err := a.admin.set(cfg.AdminToken); err != nil {
 		return nil, err
 	}

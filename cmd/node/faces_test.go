@@ -151,6 +151,25 @@ func TestFaces(t *testing.T) {
 		t.Error(out.String())
 	}
 
+	// A revocation is seen by who watches.
+	watching, stopWatching := context.WithCancel(t.Context())
+	var seen lockedBuffer
+	watched := make(chan int)
+	go func() {
+		watched <- run(watching, env{[]string{"watch", "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &seen, &seen})
+	}()
+	await(t, "the revocation is seen", func() bool { // until the watch has begun
+		var answer bytes.Buffer
+		if code := run(t.Context(), env{[]string{"revoke", "--scope", "sub", "--id", rand.Text(), "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &answer, &answer}); code != 0 {
+			t.Fatal(answer.String())
+		}
+		return strings.Contains(seen.String(), "revoked sub") && strings.Contains(seen.String(), "accepted here")
+	})
+	stopWatching()
+	if code := <-watched; code != 0 {
+		t.Errorf("watch exits with %d: %s", code, seen.String())
+	}
+
 	// All of it is replaced, and once by nonsense, which changes nothing.
 	put(t, file("admins.yaml"), "- {name: alice, token: x}\n")
 	await(t, "the nonsense is noticed", func() bool { return strings.Contains(p.out.String(), "stays in force") })
