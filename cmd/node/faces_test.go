@@ -151,6 +151,14 @@ func TestFaces(t *testing.T) {
 		t.Error(out.String())
 	}
 
+	// A file of revocations, one of them wrong.
+	put(t, file("leaked"), "{\"scope\":\"jti\",\"id\":\"a\"}\n{\"scope\":\"x\",\"id\":\"b\"}\n{\"scope\":\"jti\",\"id\":\"c\"}\n")
+	out.Reset()
+	code := run(t.Context(), env{[]string{"revoke", "--file", file("leaked"), "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &out, &out})
+	if code != 1 || !strings.Contains(out.String(), "line 2: ") || !strings.Contains(out.String(), "3 lines, 2 revoked, 1 failed") {
+		t.Errorf("revoke --file exits with %d: %s", code, out.String())
+	}
+
 	// A revocation is seen by who watches.
 	watching, stopWatching := context.WithCancel(t.Context())
 	var seen lockedBuffer
