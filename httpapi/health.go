@@ -36,6 +36,9 @@ func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, status, ready)
 }
 
+// Ready reports whether /readyz answers 200.
+func (a *API) Ready() bool { return a.readiness().Ready }
+
 func (a *API) readiness() readiness {
 	st := a.cfg.Node.Status()
 	ready := readiness{

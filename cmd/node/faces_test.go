@@ -20,6 +20,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1 with this
@@ -71,7 +76,7 @@ func hashOf(t *testing.T, use, secret string) string {
 // a listener for admins, named admins, clients, signed introspection; and
 // replaces the files while it runs.
 func TestFaces(t *testing.T) {
-	dir, addrs := t.TempDir(), freePorts(t, 2)
+	dir, addrs := t.TempDir(), freePorts(t, 3)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	const alice, bob, secret = "token-of-alice-0123456789", "token-of-bob-0123456789", "secret-of-the-server"
 	writeCertificate(t, dir, 1)
@@ -82,7 +87,7 @@ func TestFaces(t *testing.T) {
 		t.Fatal(out.String())
 	}
 	args := []string{
-		"--http.addr", addrs[0], "--admin.addr", addrs[1], "--data.dir", file("data"), "--tokens.issuers", file("issuers.yaml"),
+		"--http.addr", addrs[0], "--admin.addr", addrs[1], "--grpc.addr", addrs[2], "--data.dir", file("data"), "--tokens.issuers", file("issuers.yaml"),
 		"--http.tls-cert-file", file("cert.pem"), "--http.tls-key-file", file("key.pem"),
 		"--admin.tokens-file", file("admins.yaml"), "--oauth.clients-file", file("clients.yaml"),
 		"--oauth.key-file", file("oauth.jwks"), "--oauth.issuer", "https://rescind.example", "--shutdown.delay", "0s",
@@ -149,6 +154,24 @@ func TestFaces(t *testing.T) {
 	out.Reset()
 	if code := run(t.Context(), env{[]string{"status", "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &out, &out}); code != 0 {
 		t.Error(out.String())
+	}
+
+	// Envoy's face, with the same certificate.
+	conn, err := grpc.NewClient(addrs[2], grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer, err := auth.NewAuthorizationClient(conn).Check(t.Context(), &auth.CheckRequest{})
+	if err != nil || answer.GetDeniedResponse().GetStatus().GetCode() != 401 {
+		t.Errorf("by gRPC: %v %v", answer, err)
+	}
+	watch, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err != nil { // goes on, and must not keep the node from ending
+		t.Fatal(err)
 	}
 
 	// A file of revocations, one of them wrong.

@@ -54,6 +54,7 @@ type Config struct {
 		Rate       int    // requests a second of one operator; 0: no limit
 		Addr       string // host:port; empty: that of HTTP
 	}
+	GRPC  struct{ Addr string } // host:port; empty: none
 	OAuth struct {
 		ClientsFile string // empty: none
 		Issuer      string // a URL

@@ -117,6 +117,8 @@ admin:
   tokens-file: "" # default
   rate: 0 # default
   addr: "" # default
+grpc:
+  addr: "" # default
 oauth:
   clients-file: "" # default
   issuer: "" # default
