@@ -39,6 +39,7 @@ func (a *API) table() []route {
 		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
 		{http.MethodGet, "/metrics", "", "Prometheus", a.metrics.serve},
+		{http.MethodGet, "/openapi.json", "", "what programs read of this (OpenAPI 3.1)", a.openapi},
 		{http.MethodGet, "/", "", "this page", a.index},
 	}
 }
