@@ -88,6 +88,14 @@ type Config struct {
 	// tokens of other issuers are refused.
 	LogoutAudience map[string][]string
 
+	// EventAudience says by issuer what aud its security events must contain (RFC
+	// 8935). Events of other issuers are refused.
+	EventAudience map[string][]string
+
+	// EmailIsSubject takes the email address by which a security event may name
+	// a subject for its sub. False refuses such events.
+	EmailIsSubject bool
+
 	// Signer signs answers to introspection for callers that accept only such
 	// (RFC 9701), as Name. nil means that there are none.
 	Signer Signer
@@ -157,7 +165,7 @@ type API struct {
 
 	adminLimit, clientLimit *limit // nil: none
 
-	logoutAudiences []string // of all issuers
+	logoutAudiences, eventAudiences []string // of all issuers
 
 	logouts sync.Map // the jti of logout tokens that are being processed
 
@@ -187,6 +195,9 @@ func New(cfg Config) (*API, error) {
 	}
 	for _, audiences := range cfg.LogoutAudience {
 		a.logoutAudiences = append(a.logoutAudiences, audiences...)
+	}
+	for _, audiences := range cfg.EventAudience {
+		a.eventAudiences = append(a.eventAudiences, audiences...)
 	}
 	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil

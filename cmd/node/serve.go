@@ -136,6 +136,12 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
 	}
 	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
+	c.EmailIsSubject, c.EventAudience = cfg.Events.Email == "subject", map[string][]string{}
+	for _, i := range cfg.Tokens.Issuers {
+		if len(i.EventsAudience) > 0 {
+			c.EventAudience[i.Issuer] = i.EventsAudience
+		}
+	}
 	if (cfg.OAuth.KeyFile == "") != (cfg.OAuth.Issuer == "") {
 		return c, errors.New("oauth.issuer and oauth.key-file go together; set both or none")
 	}
