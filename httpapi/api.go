@@ -8,9 +8,10 @@
 //   - A receipt (201 or 200) says that the revocation is durable here and on as
 //     many nodes as were asked for. 202 says that it is durable here.
 //   - No token, secret or identifier is written to a log, a metric or a
-//     problem.
-//   - Admin endpoints and introspection are closed unless an admin token is
-//     configured. It counts in the Authorization header only.
+//     problem, save the name of the operator or client who revokes.
+//   - Admin endpoints and introspection are closed unless an admin token, or
+//     somebody else who may use them, is configured. Tokens count in the
+//     Authorization header only.
 //
 // Requests are bounded: 64 KiB of body, uncompressed, of the stated media type;
 // JSON without unknown or duplicate members. Errors are RFC 9457 problems, at
@@ -73,6 +74,12 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For tells the client's
 	// address for the audit log. Empty believes none.
 	TrustedProxies []netip.Prefix
+
+	// AdminScope makes an operator of whoever has an access token that Verifier
+	// accepts and that grants this scope; its sub is the name in the audit log.
+	// Every issuer that Verifier trusts can then make operators. Empty means
+	// that access tokens open no admin endpoint.
+	AdminScope string
 
 	// AdminRate is how many requests a second one operator may make to the
 	// admin endpoints, and ClientRate how many log-outs and revocations may come
@@ -190,6 +197,9 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a.cfg.AdminToken = nil // the digest is enough
+	if cfg.AdminScope != "" {
+		a.admin.enabled.Store(true)
+	}
 	if err := a.SetClients(cfg.Clients); err != nil {
 		return nil, err
 	}

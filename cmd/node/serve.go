@@ -134,6 +134,7 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	c := httpapi.Config{
 		Issuer: onlyIssuer(cfg), AdminToken: admin, MaxLifetime: cfg.Tokens.MaxLifetime,
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
+		AdminScope: cfg.Admin.Scope,
 	}
 	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
 	c.EmailIsSubject, c.EventAudience = cfg.Events.Email == "subject", map[string][]string{}

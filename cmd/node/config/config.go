@@ -53,6 +53,7 @@ type Config struct {
 		TokensFile string // empty: no named ones
 		Rate       int    // requests a second of one operator; 0: no limit
 		Addr       string // host:port; empty: that of HTTP
+		Scope      string // empty: access tokens make no operator
 	}
 	Events struct{ Email string } // "refuse" or "subject"
 	GRPC   struct{ Addr string }  // host:port; empty: none

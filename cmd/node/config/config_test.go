@@ -117,6 +117,7 @@ admin:
   tokens-file: "" # default
   rate: 0 # default
   addr: "" # default
+  scope: "" # default
 grpc:
   addr: "" # default
 oauth:

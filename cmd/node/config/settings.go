@@ -47,6 +47,7 @@ func table() []setting {
 		row("admin.tokens-file", "", "YAML file with several, a list of name and sha256; read again when it changes", text(func(c *Config) *string { return &c.Admin.TokensFile }, anyText)),
 		row("admin.rate", "0", "requests a second that one operator may make; 0: no limit", number(func(c *Config) *int { return &c.Admin.Rate }, 0)),
 		row("admin.addr", "", "host:port of a listener of their own for the admin endpoints, which http.addr then does not serve; empty: none", text(func(c *Config) *string { return &c.Admin.Addr }, optional(listenAddr))),
+		row("admin.scope", "", "scope by which an access token of any configured issuer makes its subject an operator; empty: none does", text(func(c *Config) *string { return &c.Admin.Scope }, anyText)),
 		row("grpc.addr", "", "host:port at which Envoy asks by gRPC (ext_authz); empty: none", text(func(c *Config) *string { return &c.GRPC.Addr }, optional(listenAddr))),
 		row("oauth.clients-file", "", "YAML file with the clients of the OAuth endpoints, a list of id, secret-hash and introspect; read again when it changes", text(func(c *Config) *string { return &c.OAuth.ClientsFile }, anyText)),
 		row("oauth.issuer", "", "URL under which clients know this node, the iss of signed introspection", text(func(c *Config) *string { return &c.OAuth.Issuer }, optional(issuerURL))),
