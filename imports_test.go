@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"rescind/token/tokengrpc":   {"rescind", "rescind/token"},
 	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store"},
 	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store", "rescind/cluster", "rescind/token"},
+	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/httpapi"},
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 }
 
 // withoutGRPC are the packages that people embed who serve HTTP only.
-var withoutGRPC = []string{"rescind", "rescind/token", "rescind/cluster"}
+var withoutGRPC = []string{"rescind", "rescind/token", "rescind/cluster", "rescind/httpapi"}
 
 // TestImportsPointOneWay keeps the architecture: filter, gossip, token and
 // store know nothing of each other, and the vocabulary only the standard

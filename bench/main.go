@@ -1,6 +1,7 @@
 // Command bench measures Rescind on the machine that it runs on.
 //
 //	go run ./bench check         the cost of one check, beside what one would use instead
+//	go run ./bench front         /v1/check by HTTP, beside nginx alone and golang-jwt with Redis
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
@@ -18,6 +19,9 @@ import (
 
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"check":       runCheck,
+	"front":       runFront,
+	"front-ours":  runFrontOurs, // these two are started by front
+	"front-rival": runFrontRival,
 	"memory":      runMemory,
 	"propagation": runPropagation,
 	"simulate":    runSimulate,

@@ -39,12 +39,15 @@ type proposal struct {
 func (n *Node) run(ctx context.Context) {
 	// Whether this machine's clock is right is not known yet, so everything is
 	// loaded; the sweep forgets what has lapsed once the clock is trusted.
-	frontiers, err := n.store.Load(0, func(r rescind.Record) { n.set.Merge(r) })
+	frontiers, err := n.store.Load(0, func(r rescind.Record) {
+		joined, _ := n.set.Merge(r)
+		n.watches.fire(joined) // who watches since before it was there
+	})
 	if err != nil {
 		n.fail(fmt.Errorf("load the revocations: %w", err))
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady()}
+	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady(), told: states{}}
 	l.publish()
 	n.log.Info("loaded", "revocations", n.set.Len(), "origin", gossip.Origin(n.store.Identity().Origin), "epoch", n.store.Identity().Epoch)
 
@@ -153,6 +156,7 @@ type loop struct {
 	loaded    time.Duration // when the disk was loaded
 	lastHeard time.Duration // of any peer
 	warned    bool          // that it serves without having met a peer
+	told      states        // to whoever watches
 }
 
 func (l *loop) run(ctx context.Context) {
@@ -260,8 +264,9 @@ func (l *loop) work() {
 // apply puts records of others in force.
 func (n *Node) apply(records []rescind.Record) {
 	for _, r := range records {
-		if _, changed := n.set.Merge(r); changed {
+		if joined, changed := n.set.Merge(r); changed {
 			n.counters.applied.Add(1)
+			n.noticed(joined, false)
 		}
 	}
 }
@@ -275,8 +280,9 @@ func (l *loop) heal(records []rescind.Record) {
 		if trusted && rec.Lapsed(now) {
 			continue
 		}
-		if _, changed := l.set.Merge(rec); changed {
+		if joined, changed := l.set.Merge(rec); changed {
 			l.counters.healed.Add(1)
+			l.noticed(joined, false)
 		}
 	}
 }

@@ -44,6 +44,8 @@ type Node struct {
 	reach   atomic.Pointer[reach] // likewise
 	waiting atomic.Int64          // callers of WaitFor that wait
 	acks    ackTracker
+	events  hub
+	watches *tokenWatches
 
 	counters  counters
 	window    histogram
@@ -112,6 +114,7 @@ func Start(cfg Config) (*Node, error) {
 		readyCh:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
+		watches:   newTokenWatches(),
 		stop:      stop,
 	}
 	secret := cfg.secret()
@@ -132,6 +135,7 @@ func Start(cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
 	}
 	n.running.Go(func() { n.run(ctx) })
+	n.running.Go(func() { n.watches.run(ctx) })
 	return n, nil
 }
 

@@ -40,9 +40,12 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	if err != nil {
 		return rescind.Receipt{}, err
 	}
-	record, _, err := n.set.Add(rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires})
+	record, changed, err := n.set.Add(rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires})
 	if err != nil {
 		return rescind.Receipt{}, err
+	}
+	if changed {
+		n.noticed(record, true)
 	}
 	if ack == rescind.AckDefault {
 		ack = n.cfg.Ack

@@ -39,6 +39,7 @@ func (l *loop) publish() {
 	}
 	v.heard = max(l.lastHeard, l.loaded)
 	l.acks.meet(v.members)
+	l.told.tell(&l.events, v.members)
 	v.asOf, v.known = l.core.Staleness(now)
 	v.known = v.known && v.synced
 	v.lapsing, v.trusted = l.core.Lapsing(now)

@@ -130,6 +130,15 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 		}
 		name, challenge, ok := a.admitted(r)
 		if !ok {
+			var err error
+			if name, err = a.scoped(r); err != nil && cannotKnow(err) {
+				token.WriteError(w, err, adminRealm)
+				return
+			}
+			ok = err == nil
+		}
+		if !ok {
+			a.adminRefusal(r)
 			w.Header().Set("WWW-Authenticate", challenge)
 			kindAdmin.write(w, "the admin token is needed, once, as Authorization: Bearer")
 			return
@@ -151,7 +160,33 @@ func callerOf(r *http.Request) string {
 	return name
 }
 
-const adminChallenge = `Bearer realm="rescind-admin"`
+const (
+	adminRealm     = "rescind-admin"
+	adminChallenge = `Bearer realm="` + adminRealm + `"`
+)
+
+// scoped returns the subject of an access token that makes its holder an
+// operator.
+func (a *API) scoped(r *http.Request) (name string, err error) {
+	if a.cfg.AdminScope == "" {
+		return "", token.ErrScope
+	}
+	raw, err := token.Bearer(r)
+	if err != nil {
+		return "", err
+	}
+	verified, err := a.cfg.Verifier.Verify(raw)
+	if err != nil {
+		return "", err
+	}
+	if err := (token.Requirement{Scope: []string{a.cfg.AdminScope}}).Check(verified); err != nil {
+		return "", err
+	}
+	if verified.Token.Subject == "" {
+		return "", token.ErrClaims // nobody to write into the audit log
+	}
+	return verified.Token.Issuer + " " + verified.Token.Subject, nil
+}
 
 // admitted returns which operator's token r carries; if it is none's, challenge
 // is the WWW-Authenticate to answer with.
@@ -162,12 +197,16 @@ func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
 			return name, "", true
 		}
 	}
-	a.metrics.adminRefused.Inc()
-	if now := time.Now().Unix(); a.admin.logged.Swap(now) != now {
-		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", a.remote(r)))
-	}
 	if errors.Is(err, token.ErrNoToken) {
 		return "", adminChallenge, false // without credentials no error code is given
 	}
 	return "", adminChallenge + `, error="invalid_token"`, false
+}
+
+// adminRefusal counts a refusal, and logs one a second.
+func (a *API) adminRefusal(r *http.Request) {
+	a.metrics.adminRefused.Inc()
+	if now := time.Now().Unix(); a.admin.logged.Swap(now) != now {
+		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", a.remote(r)))
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"rescind"
 )
 
 func sum(s string) string {
@@ -85,4 +87,32 @@ func TestLimitForgetsSomebodyWhenItIsFull(t *testing.T) {
 	if len(l.callers) > maxCallers {
 		t.Errorf("%d callers are remembered", len(l.callers))
 	}
+}
+
+func TestAdminsByScope(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AdminToken, c.AdminScope = nil, "revoke:any" })
+	operator := access(t, "scope", "read revoke:any", "sub", "olga")
+	wantStatus(t, r.do("POST", "/v1/revocations", operator, "application/json", `{"scope":"jti","id":"x"}`), http.StatusCreated)
+	if !strings.Contains(r.log.String(), `"caller":"`+testIssuer+` olga"`) {
+		t.Errorf("the audit line is %s", r.log)
+	}
+	for name, raw := range map[string]string{
+		"without the scope": access(t, "scope", "read"),
+		"a longer scope":    access(t, "scope", "revoke:anything"),
+		"no subject":        access(t, "scope", "revoke:any", "sub", nil),
+		"a refresh token":   refresh(t, "scope", "revoke:any"),
+		"another audience":  access(t, "scope", "revoke:any", "aud", "other"),
+		"nothing":           "",
+	} {
+		if rec := r.do("GET", "/v1/cluster", raw, "", ""); rec.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, rec.Code)
+		}
+	}
+	r.node.verdict = rescind.Unknown
+	wantProblem(t, r.do("GET", "/v1/cluster", operator, "", ""), kindCannotKnow, "")
+	r.node.verdict = rescind.Valid
+	wantStatus(t, r.do("DELETE", "/v1/session", operator, "", ""), http.StatusOK)
+	wantStatus(t, r.do("GET", "/v1/cluster", operator, "", ""), http.StatusUnauthorized) // logged out
+	off := newRig(t)
+	wantStatus(t, off.do("GET", "/v1/cluster", access(t, "scope", "revoke:any"), "", ""), http.StatusUnauthorized)
 }

@@ -8,9 +8,10 @@
 //   - A receipt (201 or 200) says that the revocation is durable here and on as
 //     many nodes as were asked for. 202 says that it is durable here.
 //   - No token, secret or identifier is written to a log, a metric or a
-//     problem.
-//   - Admin endpoints and introspection are closed unless an admin token is
-//     configured. It counts in the Authorization header only.
+//     problem, save the name of the operator or client who revokes.
+//   - Admin endpoints and introspection are closed unless an admin token, or
+//     somebody else who may use them, is configured. Tokens count in the
+//     Authorization header only.
 //
 // Requests are bounded: 64 KiB of body, uncompressed, of the stated media type;
 // JSON without unknown or duplicate members. Errors are RFC 9457 problems, at
@@ -21,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -45,6 +47,10 @@ type Node interface {
 	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
 
 	Status() cluster.Status
+
+	// Watch returns the events from the moment of the call until ctx ends or
+	// the node closes.
+	Watch(ctx context.Context) iter.Seq[cluster.Event]
 }
 
 // Signer signs statements of this service; *token.KeySet is one.
@@ -69,6 +75,12 @@ type Config struct {
 	// address for the audit log. Empty believes none.
 	TrustedProxies []netip.Prefix
 
+	// AdminScope makes an operator of whoever has an access token that Verifier
+	// accepts and that grants this scope; its sub is the name in the audit log.
+	// Every issuer that Verifier trusts can then make operators. Empty means
+	// that access tokens open no admin endpoint.
+	AdminScope string
+
 	// AdminRate is how many requests a second one operator may make to the
 	// admin endpoints, and ClientRate how many log-outs and revocations may come
 	// from one address; beyond that they are answered by 429. 0 means no limit.
@@ -82,6 +94,14 @@ type Config struct {
 	// client_id under which its relying parties are registered there. Logout
 	// tokens of other issuers are refused.
 	LogoutAudience map[string][]string
+
+	// EventAudience says by issuer what aud its security events must contain (RFC
+	// 8935). Events of other issuers are refused.
+	EventAudience map[string][]string
+
+	// EmailIsSubject takes the email address by which a security event may name
+	// a subject for its sub. False refuses such events.
+	EmailIsSubject bool
 
 	// Signer signs answers to introspection for callers that accept only such
 	// (RFC 9701), as Name. nil means that there are none.
@@ -152,12 +172,14 @@ type API struct {
 
 	adminLimit, clientLimit *limit // nil: none
 
-	logoutAudiences []string // of all issuers
+	logoutAudiences, eventAudiences []string // of all issuers
 
 	logouts sync.Map // the jti of logout tokens that are being processed
 
 	metrics  *metrics
 	draining atomic.Bool
+	drained  context.Context // ends with Drain
+	drain    context.CancelFunc
 }
 
 // New returns the API of a node, or what is wrong with cfg.
@@ -170,15 +192,22 @@ func New(cfg Config) (*API, error) {
 		cfg: cfg, log: cfg.Logger,
 		adminLimit: newLimit(cfg.AdminRate), clientLimit: newLimit(cfg.ClientRate),
 	}
+	a.drained, a.drain = context.WithCancel(context.Background())
 	if err := a.admin.set(cfg.AdminToken); err != nil {
 		return nil, err
 	}
 	a.cfg.AdminToken = nil // the digest is enough
+	if cfg.AdminScope != "" {
+		a.admin.enabled.Store(true)
+	}
 	if err := a.SetClients(cfg.Clients); err != nil {
 		return nil, err
 	}
 	for _, audiences := range cfg.LogoutAudience {
 		a.logoutAudiences = append(a.logoutAudiences, audiences...)
+	}
+	for _, audiences := range cfg.EventAudience {
+		a.eventAudiences = append(a.eventAudiences, audiences...)
 	}
 	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil

@@ -19,7 +19,10 @@ func TestCanary(t *testing.T) {
 	odd := raw[:len(raw)-4] + "AAAA"
 	signature := raw[strings.LastIndexByte(raw, '.')+1:][:20]
 	payload := strings.Split(raw, ".")[1][:40]
-	r := newRig(t, func(c *Config) { c.AdminToken = []byte(admin) })
+	r := newRig(t, func(c *Config) {
+		c.AdminToken, c.LogoutAudience = []byte(admin), map[string][]string{testIssuer: {"api"}}
+	})
+	r.api.Drain() // so that streams end
 	r.node.status = fullStatus()
 
 	var out strings.Builder
@@ -68,6 +71,7 @@ func canaryBodies(raw, odd, admin string) []string {
 		`{"scope":"` + raw + `"}`, `{"scope":"sub","id":"CANARY-sub"}`, `{"scope":"jti","id":"CANARY-jti","expires_at":"` + raw + `"}`,
 		`{"scope":"sid","id":"CANARY-sid","iss":"` + raw + `"}`, `{"token":"` + raw, `{"token":` + raw + `}`,
 		"token=" + raw, "token=" + odd, "token=" + raw + "&client_id=CANARY", "token=" + raw + "&token=" + raw, "token=%zz" + admin, raw,
+		"logout_token=" + raw, "logout_token=" + odd, "token=" + raw + "&client_id=" + admin + "&client_secret=" + raw,
 	}
 }
 

@@ -21,27 +21,18 @@ const (
 // takes any method, because some of them repeat the client's, and never reads
 // the body, which may be the client's upload.
 func (a *API) check(w http.ResponseWriter, r *http.Request) {
-	verified, err := a.verifyBearer(r)
-	if err == nil {
-		err = meets(verified, r)
-	}
+	verified, err := a.Judge(r.Context(), Question{
+		Authorization: r.Header["Authorization"],
+		Version:       r.Header[token.VersionHeader],
+		MaxStaleness:  r.Header[token.MaxStalenessHeader],
+		Require:       func() (token.Requirement, error) { return requirementOf(r.URL) },
+	})
 	if err != nil {
-		a.metrics.count(resultOf(err))
 		a.refuseCheck(w, r, err)
 		return
 	}
-	a.metrics.count(resultValid)
 	identify(w.Header(), &verified.Token)
 	w.WriteHeader(http.StatusOK)
-}
-
-// meets returns nil if the token is what the proxy requires for this route.
-func meets(verified *token.Verified, r *http.Request) error {
-	required, err := requirementOf(r.URL)
-	if err != nil {
-		return err
-	}
-	return required.Check(verified)
 }
 
 // refuseCheck answers as everywhere, but not 400 for an odd token: nginx knows

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type fakeNode struct {
 	acks    []rescind.NodeAck
 	missing []string
 	status  cluster.Status
+	events  chan cluster.Event
 }
 
 // call is one call of Revoke.
@@ -35,6 +37,7 @@ func newFakeNode() *fakeNode {
 	return &fakeNode{
 		records: make(map[rescind.Key]rescind.Record),
 		verdict: rescind.Valid,
+		events:  make(chan cluster.Event),
 		acks:    []rescind.NodeAck{{Node: "b", After: 1500 * time.Microsecond}, {Node: "c", After: 2250 * time.Microsecond}},
 		status:  cluster.Status{Cluster: "test", Name: "a", Ready: true, Staleness: cluster.Staleness{Known: true}, Max: 1000},
 	}
@@ -98,6 +101,22 @@ func (n *fakeNode) WaitFor(_ context.Context, version string) error {
 		return rescind.ErrBehind
 	}
 	return &rescind.InvalidError{Field: "version", Problem: "is none"}
+}
+
+// Watch yields what is sent on events.
+func (n *fakeNode) Watch(ctx context.Context) iter.Seq[cluster.Event] {
+	return func(yield func(cluster.Event) bool) {
+		for {
+			select {
+			case e := <-n.events:
+				if !yield(e) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 func (n *fakeNode) forget() {

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 
 	"rescind"
 )
@@ -74,6 +77,45 @@ func FuzzIntrospect(f *testing.F) {
 			}
 		default:
 			t.Fatalf("%q: %d %s", body, rec.Code, answer)
+		}
+	})
+}
+
+// FuzzEventClaims signs any claims as an event and as a logout token: whatever a
+// transmitter sends, it revokes valid keys of its own issuer alone, and nothing
+// that began after now.
+func FuzzEventClaims(f *testing.F) {
+	for _, seed := range []string{
+		`{"format":"iss_sub","iss":"https://issuer.example","sub":"alice"}`, `{"format":"opaque","id":"x"}`, `{"format":"email","email":"a@b"}`,
+		`{"format":"complex","user":{"format":"opaque","id":"u"},"session":{"format":"opaque","id":"s"}}`, `{"user":{"user":{"user":null}}}`,
+		`null`, `[]`, `{"format":"iss_sub","iss":"https://other.example","sub":"x"}`, `{"format":"opaque","id":"\u0000"}`, `{"format":7}`,
+	} {
+		f.Add(seed, 1.7e9, sessionRevoked)
+	}
+	f.Add(`{"format":"opaque","id":"x"}`, 1e300, disabled)
+	f.Add(`{"format":"opaque","id":"x"}`, -1.0, logoutEvent)
+	r := newRig(f, func(c *Config) {
+		c.EventAudience, c.LogoutAudience, c.EmailIsSubject = map[string][]string{testIssuer: {receiver}}, map[string][]string{testIssuer: {receiver}}, true
+	})
+	f.Fuzz(func(t *testing.T, subject string, at float64, kind string) {
+		r := r.in(t)
+		var about any
+		if json.Unmarshal([]byte(subject), &about) != nil {
+			about = subject
+		}
+		claims := event(kind, about)
+		claims["events"] = object{kind: object{"event_timestamp": at}}
+		if _, err := json.Marshal(claims); err != nil || !utf8.ValidString(kind) {
+			return // can't be sent at all
+		}
+		r.push(sign(t, "secevent+jwt", claims))
+		claims["sub"], claims["exp"] = about, time.Now().Add(time.Minute).Unix()
+		r.form("/v1/backchannel-logout", "", "logout_token="+sign(t, "logout+jwt", claims))
+		for _, c := range r.node.all() {
+			checkRevocation(t, c.rev)
+			if c.rev.Issuer != testIssuer || c.rev.Scope == rescind.ScopeSub && c.rev.IssuedBefore.After(time.Now().Add(time.Second)) {
+				t.Fatalf("%+v", c.rev)
+			}
 		}
 	})
 }

@@ -5,9 +5,12 @@ import (
 )
 
 // Drain makes /readyz answer 503 from now on, so that load balancers send
-// requests elsewhere before the server closes. Everything else goes on
-// working.
-func (a *API) Drain() { a.draining.Store(true) }
+// requests elsewhere before the server closes, and ends streams of events.
+// Everything else goes on working.
+func (a *API) Drain() {
+	a.draining.Store(true)
+	a.drain()
+}
 
 // healthz says that the process answers. It does not ask the node: an
 // orchestrator must not restart a node because its peers are away.
@@ -32,6 +35,9 @@ func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, status, ready)
 }
+
+// Ready reports whether /readyz answers 200.
+func (a *API) Ready() bool { return a.readiness().Ready }
 
 func (a *API) readiness() readiness {
 	st := a.cfg.Node.Status()

@@ -75,6 +75,7 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 	if !asClient {
 		var challenge string
 		if name, challenge, ok = a.admitted(r); !ok {
+			a.adminRefusal(r)
 			w.Header().Set("WWW-Authenticate", challenge)
 			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the admin token is needed, once, as Authorization: Bearer")
 			return nil, "", false

@@ -66,7 +66,7 @@ func logoutOf(verified *token.Verified) rescind.Revocation {
 		return verified.Session()
 	}
 	rev := verified.Subject()
-	rev.IssuedBefore = (verified.Token.IssuedAt - verified.Token.IssuedAt%1000 + 999).Time() // iat has whole seconds
+	rev.IssuedBefore = endOfSecond(verified.Token.IssuedAt)
 	return rev
 }
 

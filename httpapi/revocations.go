@@ -45,11 +45,16 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 // readRevocation reads and checks the whole request, so that a mistake is
 // answered before anything is written.
 func (a *API) readRevocation(w http.ResponseWriter, r *http.Request) (rescind.Revocation, string, error) {
-	var req revocationRequest
 	body, err := readBody(w, r, "application/json")
-	if err == nil {
-		err = decodeStrict(body, &req)
+	if err != nil {
+		return rescind.Revocation{}, "", err
 	}
+	return a.parseRevocation(body)
+}
+
+func (a *API) parseRevocation(body []byte) (rescind.Revocation, string, error) {
+	var req revocationRequest
+	err := decodeStrict(body, &req)
 	if err != nil {
 		return rescind.Revocation{}, "", err
 	}

@@ -109,6 +109,7 @@ func (r *rig) send(req *http.Request) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
 	r.api.Handler().ServeHTTP(rec, req)
 	checkAnswer(r.t, rec)
+	checkDescribed(r.t, req, rec)
 	return rec
 }
 

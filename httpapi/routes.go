@@ -29,14 +29,18 @@ func (a *API) table() []route {
 		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.limited(a.endSession)},
 		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.limited(a.endSessions)},
 		{http.MethodPost, "/v1/backchannel-logout", "token", "OpenID Connect Back-Channel Logout 1.0", a.limited(a.backchannelLogout)},
+		{http.MethodPost, "/v1/security-events", "token", "security events, pushed: RFC 8935, Shared Signals, CAEP, RISC", a.limited(a.receiveEvent)},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
+		{http.MethodPost, "/v1/revocations/bulk", "admin", "one revocation a line, one answer a line (NDJSON)", a.adminOnly(a.postBulk)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
+		{http.MethodGet, "/v1/events", "admin", "revocations and members as they change (server-sent events)", a.adminOnly(a.getEvents)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
 		{http.MethodPost, "/oauth2/introspect", "client", "RFC 7662", a.introspect},
 		{http.MethodGet, "/.well-known/jwks.json", "", "verification keys", a.jwks},
 		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
 		{http.MethodGet, "/metrics", "", "Prometheus", a.metrics.serve},
+		{http.MethodGet, "/openapi.json", "", "what programs read of this (OpenAPI 3.1)", a.openapi},
 		{http.MethodGet, "/", "", "this page", a.index},
 	}
 }

@@ -11,22 +11,13 @@ import (
 // realm names the protected area in the challenges of bearer endpoints.
 const realm = "rescind"
 
-// verifyBearer judges the access token of r, as freshly as r asks for.
-func (a *API) verifyBearer(r *http.Request) (*token.Verified, error) {
-	raw, err := token.Bearer(r)
-	if err != nil {
-		return nil, err
-	}
-	return a.verifyFresh(r, raw)
-}
-
 // verifyFresh judges raw as freshly as the headers of r ask for.
 func (a *API) verifyFresh(r *http.Request, raw string) (*token.Verified, error) {
 	fresh := token.Freshness{}.Tighten(r.Header[token.VersionHeader], r.Header[token.MaxStalenessHeader])
 	return a.cfg.Verifier.VerifyFresh(r.Context(), raw, fresh)
 }
 
-// verifyForLogout is verifyBearer by the node's policy alone, save that a stale node still lets its
+// verifyForLogout judges the access token of r by the node's policy alone, save that a stale node still lets its
 // caller log out: that it may have missed another revocation is no reason to
 // refuse this one, and refusing it would leave the user logged in during a
 // partition.

@@ -120,13 +120,13 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	if !a.forAudience(r.audience) {
 		return refuse(ErrAudience, "audience", "the token is meant for another audience")
 	}
-	if err := v.checkLifetime(&a.claims, a.issuer, now); err != nil {
+	if err := v.checkLifetime(&a.claims, a.issuer.AllowNoExp || r.allowNoExp, now); err != nil {
 		return err
 	}
 	leeway := v.config.Leeway
 	switch {
 	case a.Token.ExpiresAt.Add(leeway) <= now && !r.allowExpired:
-		return refuse(ErrExpired, "time", "the token has expired")
+		return errExpired
 	case a.claims.nbf > now.Add(leeway):
 		return refuse(ErrNotYetValid, "time", "the token is not valid yet")
 	case a.claims.iat > now.Add(leeway):
@@ -150,9 +150,9 @@ func (a *authentic) forAudience(expected []string) bool {
 }
 
 // checkLifetime refuses what could outlive its own revocation.
-func (v *Verifier) checkLifetime(c *claims, t *trusted, now rescind.Millis) error {
+func (v *Verifier) checkLifetime(c *claims, allowNoExp bool, now rescind.Millis) error {
 	switch {
-	case c.exp == 0 && !t.AllowNoExp:
+	case c.exp == 0 && !allowNoExp:
 		return refuse(ErrClaims, "claims", "the token has no expiry")
 	case c.exp == 0 && c.iat == 0:
 		return refuse(ErrClaims, "claims", "the token has neither an expiry nor an issue time")

@@ -20,9 +20,10 @@ const (
 // holds them.
 const (
 	TypeJWT     = "jwt"
-	TypeAccess  = "at+jwt"     // RFC 9068
-	TypeRefresh = "rt+jwt"     // refresh tokens of Issuer
-	TypeLogout  = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0
+	TypeAccess  = "at+jwt"       // RFC 9068
+	TypeRefresh = "rt+jwt"       // refresh tokens of Issuer
+	TypeLogout  = "logout+jwt"   // OpenID Connect Back-Channel Logout 1.0
+	TypeEvent   = "secevent+jwt" // security events, RFC 8417
 
 	// typeID is what an ID token that has typ JWT, or none, is taken for. No
 	// Types can name it, so it is never an access token.

@@ -69,6 +69,7 @@ type middleware struct {
 	fresh    Freshness
 	require  Requirement
 	open     func(*http.Request) bool // nil: none
+	watcher  Watcher                  // nil: a request outlives its token
 	onError  func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -99,6 +100,10 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	verified, err := m.admit(r)
 	if err != nil {
 		m.onError(w, r, err)
+		return
+	}
+	if m.watcher != nil {
+		m.serveUntilRevoked(w, r, verified, next)
 		return
 	}
 	next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), verified)))

@@ -95,6 +95,9 @@ type Inspection struct {
 	// AllowExpired accepts a token after its exp.
 	AllowExpired bool
 
+	// AllowNoExp accepts a token without exp, whatever its issuer's settings.
+	AllowNoExp bool
+
 	// Types are accepted besides the access tokens', e.g. TypeRefresh; see
 	// Verified.Type.
 	Types []string
@@ -109,13 +112,14 @@ type Inspection struct {
 // describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
 // answer open a door: the token may have been revoked long ago.
 func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
-	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, types: i.Types, audience: i.Audience})
+	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, types: i.Types, audience: i.Audience})
 }
 
 // rules are the exceptions from Verify's judgement; the zero value has none.
 type rules struct {
 	ignoreRevocation bool
 	allowExpired     bool
+	allowNoExp       bool
 	acceptStale      bool
 	maxStaleness     time.Duration // 0: none besides the node's policy
 	types            []string      // accepted besides the issuer's
@@ -182,7 +186,7 @@ func verdictError(verdict rescind.Verdict, acceptStale bool) error {
 	case verdict == rescind.Valid, verdict == rescind.Stale && acceptStale:
 		return nil
 	case verdict == rescind.Revoked:
-		return refuse(ErrRevoked, "revocation", "the token has been revoked")
+		return errRevoked
 	case verdict == rescind.Stale:
 		return errStale
 	default:

@@ -232,7 +232,7 @@ func readToken(e env, file string) (string, error) {
 
 // runRevoke revokes by key, or the token on standard input.
 func runRevoke(ctx context.Context, e env) error {
-	fs := newFlags(e, "revoke", "revoke --scope SCOPE --id ID [--iss ISSUER] [--ack all] | revoke --token FILE")
+	fs := newFlags(e, "revoke", "revoke --scope SCOPE --id ID [--iss ISSUER] [--ack all] | revoke --token FILE | revoke --file FILE")
 	flags := addClientFlags(fs, adminAddr)
 	body := map[string]any{}
 	for name, help := range map[string]string{
@@ -244,6 +244,7 @@ func runRevoke(ctx context.Context, e env) error {
 	file := fs.String("token", "", "file with the token to revoke, - for standard input")
 	ack := fs.String("ack", "", "local, majority, all or a number of other nodes")
 	timeout := fs.Duration("timeout", 2*time.Second, "how long to wait for other nodes")
+	bulk := fs.String("file", "", "file with one revocation a line, as JSON with the names of these flags; - for standard input")
 	if err := parse(fs, e, 0); err != nil {
 		return err
 	}
@@ -261,6 +262,9 @@ func runRevoke(ctx context.Context, e env) error {
 	query := url.Values{"timeout": {timeout.String()}}
 	if *ack != "" {
 		query.Set("ack", *ack)
+	}
+	if *bulk != "" {
+		return c.revokeFile(ctx, e, *bulk, query)
 	}
 	status, answer, err := c.do(ctx, http.MethodPost, "/v1/revocations?"+query.Encode(), c.admin, body)
 	if err != nil {

@@ -208,10 +208,10 @@ func (d *dev) printGuide(w io.Writer) {
 	fmt.Fprintf(w, "Rescind: %d nodes in one process, with gossip and NATS on loopback. Ctrl-C stops it.\n\n", len(d.faces))
 	ports := ""
 	for i, f := range d.faces {
-		fmt.Fprintf(w, "  node%d  http://%s\n", i+1, f.servers[0].listener.Addr())
-		ports += " " + f.servers[0].listener.Addr().String()
+		fmt.Fprintf(w, "  node%d  http://%s\n", i+1, f.addr)
+		ports += " " + f.addr.String()
 	}
-	first := d.faces[0].servers[0].listener.Addr().String()
+	first := d.faces[0].addr.String()
 	fmt.Fprintf(w, `
 Log in on two devices:
   access() { sed 's/.*"access_token":"\([^"]*\)".*/\1/'; }

@@ -21,21 +21,23 @@ type face struct {
 	node     *cluster.Node
 	verifier *token.Verifier
 	api      *httpapi.API
-	servers  []serving
+	servers  []server
+	addr     net.Addr // of the HTTP face
 	reloads  []reload
 	log      *slog.Logger
 }
 
-// serving is a server on its listener.
-type serving struct {
-	server   *http.Server
-	listener net.Listener
+// server is one on its listener.
+type server interface {
+	run() error                     // until stop; then nil or any error
+	stop(ctx context.Context) error // lets what is under way end, until ctx ends
 }
 
 // faceConfig is what the face of a node needs besides the node.
 type faceConfig struct {
 	listener    net.Listener
 	admin       net.Listener // for the admin endpoints; nil: with the others
+	grpc        net.Listener // for Envoy; nil: none
 	cert        *certificate // nil: no TLS
 	verifier    *token.Verifier
 	api         httpapi.Config // without Node, Verifier, Version and Logger
@@ -50,13 +52,16 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{node: n, verifier: c.verifier, api: api, log: c.log}
+	f := &face{node: n, verifier: c.verifier, api: api, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
 		f.serve(c, c.admin, api.AdminHandler())
 	}
 	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra))
+	if c.grpc != nil {
+		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert))
+	}
 	if c.cert != nil {
 		f.reloads = append(f.reloads, reload{"certificate", []string{c.cert.certFile, c.cert.keyFile}, c.cert.load})
 	}
@@ -68,7 +73,7 @@ func (f *face) serve(c faceConfig, l net.Listener, h http.Handler) {
 	if c.cert != nil {
 		server.TLSConfig = c.cert.config()
 	}
-	f.servers = append(f.servers, serving{server, l})
+	f.servers = append(f.servers, httpServing{server, l})
 }
 
 // beside returns a handler that gives paths with the prefix to extra, if there
@@ -107,26 +112,17 @@ func (f *face) run(ctx context.Context, delay time.Duration) error {
 	case <-f.node.Failed():
 		cause = f.node.Err()
 	case err := <-served:
-		cause = fmt.Errorf("serve HTTP: %w", err)
+		cause = fmt.Errorf("serve: %w", err)
 	}
 	// Not ctx, which has ended: shutting down has time of its own.
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := f.node.Shutdown(stopping)
 	for _, s := range f.servers {
-		if e := s.server.Shutdown(stopping); e != nil {
-			err = errors.Join(err, e, s.server.Close())
-		}
+		err = errors.Join(err, s.stop(stopping))
 	}
 	f.verifier.Close()
 	return errors.Join(cause, err)
-}
-
-func (s serving) run() error {
-	if s.server.TLSConfig != nil {
-		return s.server.ServeTLS(s.listener, "", "")
-	}
-	return s.server.Serve(s.listener)
 }
 
 // wait returns after d, or when early is closed.

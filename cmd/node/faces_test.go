@@ -20,6 +20,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1 with this
@@ -71,7 +76,7 @@ func hashOf(t *testing.T, use, secret string) string {
 // a listener for admins, named admins, clients, signed introspection; and
 // replaces the files while it runs.
 func TestFaces(t *testing.T) {
-	dir, addrs := t.TempDir(), freePorts(t, 2)
+	dir, addrs := t.TempDir(), freePorts(t, 3)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	const alice, bob, secret = "token-of-alice-0123456789", "token-of-bob-0123456789", "secret-of-the-server"
 	writeCertificate(t, dir, 1)
@@ -82,7 +87,7 @@ func TestFaces(t *testing.T) {
 		t.Fatal(out.String())
 	}
 	args := []string{
-		"--http.addr", addrs[0], "--admin.addr", addrs[1], "--data.dir", file("data"), "--tokens.issuers", file("issuers.yaml"),
+		"--http.addr", addrs[0], "--admin.addr", addrs[1], "--grpc.addr", addrs[2], "--data.dir", file("data"), "--tokens.issuers", file("issuers.yaml"),
 		"--http.tls-cert-file", file("cert.pem"), "--http.tls-key-file", file("key.pem"),
 		"--admin.tokens-file", file("admins.yaml"), "--oauth.clients-file", file("clients.yaml"),
 		"--oauth.key-file", file("oauth.jwks"), "--oauth.issuer", "https://rescind.example", "--shutdown.delay", "0s",
@@ -151,6 +156,51 @@ func TestFaces(t *testing.T) {
 		t.Error(out.String())
 	}
 
+	// Envoy's face, with the same certificate.
+	conn, err := grpc.NewClient(addrs[2], grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer, err := auth.NewAuthorizationClient(conn).Check(t.Context(), &auth.CheckRequest{})
+	if err != nil || answer.GetDeniedResponse().GetStatus().GetCode() != 401 {
+		t.Errorf("by gRPC: %v %v", answer, err)
+	}
+	watch, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err != nil { // goes on, and must not keep the node from ending
+		t.Fatal(err)
+	}
+
+	// A file of revocations, one of them wrong.
+	put(t, file("leaked"), "{\"scope\":\"jti\",\"id\":\"a\"}\n{\"scope\":\"x\",\"id\":\"b\"}\n{\"scope\":\"jti\",\"id\":\"c\"}\n")
+	out.Reset()
+	code := run(t.Context(), env{[]string{"revoke", "--file", file("leaked"), "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &out, &out})
+	if code != 1 || !strings.Contains(out.String(), "line 2: ") || !strings.Contains(out.String(), "3 lines, 2 revoked, 1 failed") {
+		t.Errorf("revoke --file exits with %d: %s", code, out.String())
+	}
+
+	// A revocation is seen by who watches.
+	watching, stopWatching := context.WithCancel(t.Context())
+	var seen lockedBuffer
+	watched := make(chan int)
+	go func() {
+		watched <- run(watching, env{[]string{"watch", "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &seen, &seen})
+	}()
+	await(t, "the revocation is seen", func() bool { // until the watch has begun
+		var answer bytes.Buffer
+		if code := run(t.Context(), env{[]string{"revoke", "--scope", "sub", "--id", rand.Text(), "--addr", "https://" + addrs[1], "--ca-file", file("cert.pem"), "--admin-token-file", file("admin")}, nil, &answer, &answer}); code != 0 {
+			t.Fatal(answer.String())
+		}
+		return strings.Contains(seen.String(), "revoked sub") && strings.Contains(seen.String(), "accepted here")
+	})
+	stopWatching()
+	if code := <-watched; code != 0 {
+		t.Errorf("watch exits with %d: %s", code, seen.String())
+	}
+
 	// All of it is replaced, and once by nonsense, which changes nothing.
 	put(t, file("admins.yaml"), "- {name: alice, token: x}\n")
 	await(t, "the nonsense is noticed", func() bool { return strings.Contains(p.out.String(), "stays in force") })
@@ -187,16 +237,26 @@ func TestWatchFiles(t *testing.T) {
 			return err
 		}}}, time.Millisecond, slog.New(slog.DiscardHandler))
 	}()
-	put(t, path, "one")
-	for got := <-applied; got != "one"; got = <-applied {
-	}
-	put(t, path, "longer")
-	for got := <-applied; got != "longer"; got = <-applied {
+	// The first look may come after a change, which it then does not see: so
+	// the file goes on changing until it has been applied twice.
+	change := time.NewTicker(20 * time.Millisecond)
+	defer change.Stop()
+	for content, times := "x", 0; times < 2; {
+		select {
+		case got := <-applied:
+			if got == "" || strings.Trim(got, "x") != "" {
+				t.Errorf("applied %q", got)
+			}
+			times++
+		case <-change.C:
+			content += "x"
+			put(t, path, content)
+		}
 	}
 	stop()
 	for {
 		select {
-		case <-applied: // a change that was seen twice
+		case <-applied: // a change that was seen meanwhile
 			continue
 		case <-ended:
 		}

@@ -47,6 +47,7 @@ func commands() []command {
 		{"revoke", "revoke on a running node", runRevoke},
 		{"status", "show a node and its staleness", runStatus},
 		{"members", "show the other nodes as one node sees them", runMembers},
+		{"watch", "print revocations and members as they change", runWatch},
 		{"keys", "generate the files with the cluster's secrets", runKeys},
 		{"config", "check or print the settings of serve", runConfig},
 		{"healthcheck", "exit with 0 if the node is ready", runHealthcheck},

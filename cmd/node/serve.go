@@ -63,25 +63,29 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// listeners are what the settings open to others; admin may be nil.
-type listeners struct{ http, admin net.Listener }
+// listeners are what the settings open to others; all but http may be nil.
+type listeners struct{ http, admin, grpc net.Listener }
 
 func listen(cfg *config.Config) (l listeners, err error) {
-	if l.http, err = net.Listen("tcp", cfg.HTTP.Addr); err != nil {
-		return l, fmt.Errorf("http.addr: %w", err)
-	}
-	if cfg.Admin.Addr != "" {
-		if l.admin, err = net.Listen("tcp", cfg.Admin.Addr); err != nil {
-			return l, errors.Join(fmt.Errorf("admin.addr: %w", err), l.close())
+	for _, one := range []struct {
+		key, addr string
+		listener  *net.Listener
+	}{{"http.addr", cfg.HTTP.Addr, &l.http}, {"admin.addr", cfg.Admin.Addr, &l.admin}, {"grpc.addr", cfg.GRPC.Addr, &l.grpc}} {
+		if one.addr == "" {
+			continue
+		}
+		if *one.listener, err = net.Listen("tcp", one.addr); err != nil {
+			return l, errors.Join(fmt.Errorf("%s: %w", one.key, err), l.close())
 		}
 	}
 	return l, nil
 }
 
-func (l listeners) close() error {
-	err := l.http.Close()
-	if l.admin != nil {
-		err = errors.Join(err, l.admin.Close())
+func (l listeners) close() (err error) {
+	for _, one := range []net.Listener{l.http, l.admin, l.grpc} {
+		if one != nil {
+			err = errors.Join(err, one.Close())
+		}
 	}
 	return err
 }
@@ -108,7 +112,7 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, cert: cert, verifier: v, api: api, log: log})
+	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, log: log})
 	if err == nil {
 		err = applyPeople(cfg, f.api)
 	}
@@ -130,8 +134,15 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	c := httpapi.Config{
 		Issuer: onlyIssuer(cfg), AdminToken: admin, MaxLifetime: cfg.Tokens.MaxLifetime,
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
+		AdminScope: cfg.Admin.Scope,
 	}
 	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
+	c.EmailIsSubject, c.EventAudience = cfg.Events.Email == "subject", map[string][]string{}
+	for _, i := range cfg.Tokens.Issuers {
+		if len(i.EventsAudience) > 0 {
+			c.EventAudience[i.Issuer] = i.EventsAudience
+		}
+	}
 	if (cfg.OAuth.KeyFile == "") != (cfg.OAuth.Issuer == "") {
 		return c, errors.New("oauth.issuer and oauth.key-file go together; set both or none")
 	}

@@ -14,7 +14,8 @@
 //     session that is logged out, or a token that expires, ends its streams with
 //     the next message. That costs as much as a token that comes again, well
 //     below a microsecond; with [token.VerifierConfig].CacheTokens negative, a
-//     signature check. A stream on which nothing moves is not interrupted.
+//     signature check. A stream on which nothing moves is not interrupted, unless
+//     [EndWithToken] is given.
 //   - No error holds a token or the value of a claim.
 //
 // The token is read from the metadata "authorization" (RFC 6750 section 2.1).
@@ -65,6 +66,13 @@ func Require(q token.Requirement) Option {
 	return func(g *guard) { g.require = g.require.And(q) }
 }
 
+// EndWithToken ends a stream as soon as its token is revoked or expires, also one
+// on which nothing moves: its context is cancelled, and RecvMsg returns
+// codes.Unauthenticated. w is usually the Checker.
+func EndWithToken(w token.Watcher) Option {
+	return func(g *guard) { g.watcher = w }
+}
+
 // Public names methods that need no token, in full as in
 // "/grpc.health.v1.Health/Check". What their callers send is not looked at.
 func Public(methods ...string) Option {
@@ -99,7 +107,14 @@ func StreamServerInterceptor(v *token.Verifier, opts ...Option) grpc.StreamServe
 		if err != nil {
 			return err
 		}
-		return next(srv, &stream{ss, ctx, g, bearer})
+		s := &stream{ServerStream: ss, ctx: ctx, guard: g, bearer: bearer}
+		if g.watcher != nil {
+			verified, _ := token.FromContext(ctx) // admit put it there
+			var stop func()
+			s.ctx, stop = token.UntilRevoked(ctx, g.watcher, verified)
+			defer stop()
+		}
+		return next(srv, s)
 	}
 }
 
@@ -108,6 +123,7 @@ type guard struct {
 	verifier *token.Verifier
 	fresh    token.Freshness
 	require  token.Requirement
+	watcher  token.Watcher // nil: an idle stream outlives its token
 	public   []string
 }
 
@@ -161,10 +177,30 @@ func (s *stream) Context() context.Context { return s.ctx }
 
 // RecvMsg judges after receiving: the wait for a message may be long.
 func (s *stream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
+	if err := s.receive(m); err != nil {
 		return err
 	}
 	return s.judge()
+}
+
+// receive waits for a message, or with EndWithToken until the token ends. The
+// goroutine that then still waits ends with the stream, which ends when the
+// handler returns the error that it got.
+func (s *stream) receive(m any) error {
+	if s.guard.watcher == nil {
+		return s.ServerStream.RecvMsg(m)
+	}
+	received := make(chan error, 1)
+	go func() { received <- s.ServerStream.RecvMsg(m) }()
+	select {
+	case err := <-received:
+		return err
+	case <-s.ctx.Done():
+		if err := context.Cause(s.ctx); !errors.Is(err, context.Canceled) {
+			return statusError(err)
+		}
+		return <-received // the stream has ended, and says why
+	}
 }
 
 func (s *stream) SendMsg(m any) error {

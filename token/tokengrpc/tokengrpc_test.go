@@ -73,6 +73,7 @@ func (h *health) Watch(_ *grpc_health_v1.HealthCheckRequest, s grpc_health_v1.He
 
 type rig struct {
 	node   *node
+	judge  *token.Verifier
 	tokens token.Pair
 	health *health
 	client grpc_health_v1.HealthClient
@@ -98,6 +99,7 @@ func newRig(t *testing.T, opts ...Option) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(v.Close)
+	r.judge = v
 	r.client = grpc_health_v1.NewHealthClient(serve(t, r.health, v, opts))
 	return r
 }

@@ -53,8 +53,11 @@ type Config struct {
 		TokensFile string // empty: no named ones
 		Rate       int    // requests a second of one operator; 0: no limit
 		Addr       string // host:port; empty: that of HTTP
+		Scope      string // empty: access tokens make no operator
 	}
-	OAuth struct {
+	Events struct{ Email string } // "refuse" or "subject"
+	GRPC   struct{ Addr string }  // host:port; empty: none
+	OAuth  struct {
 		ClientsFile string // empty: none
 		Issuer      string // a URL
 		KeyFile     string // empty: answers to introspection are not signed
@@ -101,6 +104,7 @@ type Issuer struct {
 	Issuer          string
 	Audience        []string // empty: any
 	LogoutAudience  []string // of logout tokens; empty: Audience
+	EventsAudience  []string // of security events; empty: none are taken
 	Algorithms      []string // never empty
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string

@@ -98,7 +98,7 @@ func TestIssuersFile(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, jwks-file: y}\n")
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, events-audience: [e], jwks-file: y}\n")
 	const want = `node:
   name: "" # default
 cluster:
@@ -116,6 +116,9 @@ admin:
   token-file: "" # default
   tokens-file: "" # default
   rate: 0 # default
+  addr: "" # default
+  scope: "" # default
+grpc:
   addr: "" # default
 oauth:
   clients-file: "" # default
@@ -139,8 +142,11 @@ tokens:
     - issuer: x
       audience: [a, b]
       logout-audience: [rp]
+      events-audience: [e]
       algorithms: [RS256, PS256, ES256, ES384, EdDSA]
       jwks-file: y
+events:
+  email: refuse # default
 revocations:
   max: 10000000 # default
   ack: local # default

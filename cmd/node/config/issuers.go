@@ -49,7 +49,7 @@ func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
 	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
 }
 
-const issuerFields = "issuer, audience, logout-audience, algorithms, jwks-url, jwks-file, hs256-secret-file"
+const issuerFields = "issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file"
 
 func (l *issuerLoad) list(root *yaml.Node) {
 	if root.Kind != yaml.SequenceNode {
@@ -106,7 +106,7 @@ func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
 	for source, field := range i.sources() {
 		texts[source] = field
 	}
-	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "algorithms": &i.Algorithms}
+	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "events-audience": &i.EventsAudience, "algorithms": &i.Algorithms}
 	switch text, many := texts[name], lists[name]; {
 	case text == nil && many == nil:
 		return false

@@ -64,6 +64,9 @@ func issuerNode(i Issuer) *yaml.Node {
 	if len(i.LogoutAudience) > 0 {
 		add("logout-audience", list(i.LogoutAudience))
 	}
+	if len(i.EventsAudience) > 0 {
+		add("events-audience", list(i.EventsAudience))
+	}
 	add("algorithms", list(i.Algorithms))
 	for name, field := range i.sources() {
 		if *field != "" {

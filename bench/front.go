@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"text/tabwriter"
+	"time"
+)
+
+// runFront compares /v1/check over keep-alive connections with nginx that answers
+// 200 to everything, and with what a user would write instead: golang-jwt and a
+// Redis EXISTS. Each server is a process of its own; they take turns, so that a
+// noisy moment hits all.
+func runFront(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("front", flag.ContinueOnError)
+	connections := fs.Int("connections", 64, "keep-alive connections")
+	rounds := fs.Int("rounds", 5, "rounds; the table shows the median of each figure")
+	duration := fs.Duration("duration", 3*time.Second, "how long to measure, each round")
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *connections < 1 || *rounds < 1 || *duration <= 0 {
+		return errors.New("use at least 1 connection, 1 round and a duration")
+	}
+	tokens, err := newFrontTokens(1000)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "rescind-front-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	servers, err := startFronts(ctx, dir)
+	defer func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	runs := map[string][]frontRun{}
+	for round := range *rounds + 1 { // the first warms up
+		for _, s := range servers {
+			r, err := loadFront(ctx, s.addr, tokens, *connections, *duration)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round > 0 {
+				runs[s.name] = append(runs[s.name], r)
+			}
+		}
+	}
+	figures := printFront(os.Stdout, servers, runs, *connections, *rounds, *duration)
+	if *out == "" {
+		return nil
+	}
+	return writeJSON(*out, map[string]any{"connections": *connections, "rounds": *rounds, "duration": duration.String()}, figures)
+}
+
+// What the servers are called.
+const (
+	frontOurs  = "rescind /v1/check"
+	frontNginx = "nginx, 200 without a look"
+	frontRival = "golang-jwt + Redis EXISTS"
+)
+
+func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, connections, rounds int, d time.Duration) map[string]float64 {
+	fmt.Fprintf(w, "%d keep-alive connections, 1,000 tokens (ES256), %v, medians of %d rounds; load and servers share the processors.\n%s, %s/%s, %d CPUs.\n\n",
+		connections, d, rounds, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	figures := map[string]float64{}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "server\treq/s\tp50 ms\tp99 ms\tof nginx\tof golang-jwt + Redis")
+	rate := func(name string) []float64 { return over(runs[name], func(r frontRun) float64 { return r.perSecond }) }
+	for _, s := range servers {
+		p50 := mid(over(runs[s.name], func(r frontRun) float64 { return r.p50 }))
+		p99 := mid(over(runs[s.name], func(r frontRun) float64 { return r.p99 }))
+		ofNginx, ofRival := mid(ratios(rate(s.name), rate(frontNginx))), mid(ratios(rate(s.name), rate(frontRival)))
+		fmt.Fprintf(t, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\n", s.name, mid(rate(s.name)), p50, p99, ofNginx, ofRival)
+		figures["front."+s.key+".per_second"], figures["front."+s.key+".p99_ms"] = mid(rate(s.name)), p99
+		figures["front."+s.key+".ratio.nginx"], figures["front."+s.key+".ratio.rival"] = ofNginx, ofRival
+	}
+	t.Flush()
+	return figures
+}
+
+func over(runs []frontRun, f func(frontRun) float64) []float64 {
+	values := make([]float64, len(runs))
+	for i, r := range runs {
+		values[i] = f(r)
+	}
+	return values
+}

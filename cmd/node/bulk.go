@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+)
+
+// progressEvery is after how many lines a person is told how far it has got.
+const progressEvery = 10_000
+
+// revokeFile sends the lines of a file, and prints the answers: as JSON all of
+// them, else those of lines that failed, and how many did not.
+func (c *client) revokeFile(ctx context.Context, e env, path string, query url.Values) error {
+	in := e.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return usage("--file: %v", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	c.http.Timeout = 0 // it takes as long as there are lines
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/revocations/bulk?"+query.Encode(), io.NopCloser(in))
+	if err != nil {
+		return usage("%v", err)
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("Authorization", "Bearer "+c.admin)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+		return problemOf(resp.StatusCode, answer)
+	}
+	return c.printResults(e, resp.Body)
+}
+
+// printResults returns an error unless the answer is complete and no line failed.
+func (c *client) printResults(e env, answers io.Reader) error {
+	lines := bufio.NewScanner(answers)
+	for lines.Scan() {
+		var v struct {
+			Line, Status, Lines, Accepted, Failed int
+			Done                                  bool
+			Problem                               struct{ Title, Detail string }
+		}
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			return errors.New("what the node answers can't be read")
+		}
+		if c.json {
+			fmt.Fprintf(e.stdout, "%s\n", lines.Bytes())
+		}
+		switch {
+		case v.Line == 0:
+			fmt.Fprintf(e.stderr, "%d lines, %d revoked, %d failed\n", v.Lines, v.Accepted, v.Failed)
+			if v.Done && v.Failed == 0 {
+				return nil
+			}
+			return fmt.Errorf("%d lines failed", v.Failed)
+		case v.Status >= 300 && !c.json:
+			fmt.Fprintf(e.stdout, "line %d: %s\n", v.Line, cmp.Or(v.Problem.Detail, v.Problem.Title))
+		case v.Line%progressEvery == 0:
+			fmt.Fprintf(e.stderr, "%d lines\n", v.Line)
+		}
+	}
+	return &exitError{exitUnreachable, fmt.Errorf("the answer breaks off; sending the file again is harmless: %w", cmp.Or(lines.Err(), io.ErrUnexpectedEOF))}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// watchedEvent is one event as the node sends it.
+type watchedEvent struct {
+	At     time.Time `json:"at"`
+	Scope  string    `json:"scope"`
+	Digest string    `json:"digest"`
+	Here   bool      `json:"here"`
+	Member string    `json:"member"`
+	State  string    `json:"state"`
+	Lost   int       `json:"lost"`
+}
+
+// runWatch prints what happens on a node until it is stopped or the node ends.
+func runWatch(ctx context.Context, e env) error {
+	fs := newFlags(e, "watch", "watch [--addr HOST:PORT] --admin-token-file FILE [--json]")
+	flags := addClientFlags(fs, adminAddr)
+	if err := parse(fs, e, 0); err != nil {
+		return err
+	}
+	c, err := flags.client()
+	if err != nil {
+		return err
+	}
+	c.http.Timeout = 0 // it goes on until it is stopped
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/events", nil)
+	if err != nil {
+		return usage("%v", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.admin)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+		return problemOf(resp.StatusCode, answer)
+	}
+	err = c.printEvents(e.stdout, resp.Body)
+	if ctx.Err() != nil {
+		return nil // it was stopped
+	}
+	return &exitError{exitUnreachable, fmt.Errorf("the node has ended the stream: %w", cmp.Or(err, io.EOF))}
+}
+
+// printEvents copies the events of a stream: as JSON, one a line, or in words.
+func (c *client) printEvents(w io.Writer, stream io.Reader) error {
+	lines := bufio.NewScanner(stream)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var v watchedEvent
+		if err := json.Unmarshal([]byte(data), &v); err != nil {
+			return errors.New("what it sends is no event")
+		}
+		if c.json {
+			fmt.Fprintln(w, data)
+			continue
+		}
+		if v.Lost > 0 {
+			fmt.Fprintf(w, "%d events were lost\n", v.Lost)
+		}
+		fmt.Fprintln(w, v.At.Local().Format("15:04:05.000"), v.words())
+	}
+	return lines.Err()
+}
+
+func (v watchedEvent) words() string {
+	switch {
+	case v.Member != "":
+		return fmt.Sprintf("member %s is %s", v.Member, v.State)
+	case v.Here:
+		return fmt.Sprintf("revoked %s %s, accepted here", v.Scope, v.Digest)
+	default:
+		return fmt.Sprintf("revoked %s %s", v.Scope, v.Digest)
+	}
+}

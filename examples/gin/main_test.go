@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"rescind/examples/service/servicetest"
+)
+
+func TestHandler(t *testing.T) { servicetest.Try(t, handler) }

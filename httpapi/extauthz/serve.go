@@ -1,0 +1,80 @@
+package extauthz
+
+import (
+	"context"
+	"time"
+
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+)
+
+// Face is what the gRPC server needs of the HTTP face; *httpapi.API is one.
+type Face interface {
+	Judge
+	Ready() bool
+}
+
+// maxMessage bounds a request: headers of at most some 100 KiB, and no body.
+const maxMessage = 256 << 10
+
+// NewGRPCServer returns a server that answers Envoy, with health by readiness and
+// reflection.
+func NewGRPCServer(face Face, options ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append([]grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage)}, options...)...)
+	auth.RegisterAuthorizationServer(server, NewServer(face))
+	grpc_health_v1.RegisterHealthServer(server, &health{face: face})
+	reflection.Register(server)
+	return server
+}
+
+// health is grpc.health.v1: SERVING while /readyz answers 200.
+type health struct {
+	grpc_health_v1.UnimplementedHealthServer
+	face Face
+}
+
+// healthEvery is how soon a watcher is told of a change.
+const healthEvery = 500 * time.Millisecond
+
+func (h *health) now(service string) (*grpc_health_v1.HealthCheckResponse, error) {
+	if service != "" && service != auth.Authorization_ServiceDesc.ServiceName {
+		return nil, status.Error(codes.NotFound, "there is no such service")
+	}
+	answer := &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_NOT_SERVING}
+	if h.face.Ready() {
+		answer.Status = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	return answer, nil
+}
+
+// Check says how it is now.
+func (h *health) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
+	return h.now(r.GetService())
+}
+
+// Watch says how it is now, and whenever that changes.
+func (h *health) Watch(r *grpc_health_v1.HealthCheckRequest, s grpc_health_v1.Health_WatchServer) error {
+	poll := time.NewTicker(healthEvery)
+	defer poll.Stop()
+	for last := grpc_health_v1.HealthCheckResponse_UNKNOWN; ; {
+		answer, err := h.now(r.GetService())
+		if err != nil {
+			answer = &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN}
+		}
+		if answer.Status != last {
+			last = answer.Status
+			if err := s.Send(answer); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-poll.C:
+		case <-s.Context().Done():
+			return s.Context().Err()
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"rescind"
+)
+
+const (
+	receiver       = "https://api.example/events"
+	sessionRevoked = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+	credential     = "https://schemas.openid.net/secevent/caep/event-type/credential-change"
+	disabled       = "https://schemas.openid.net/secevent/risc/event-type/account-disabled"
+	verification   = "https://schemas.openid.net/secevent/ssf/event-type/verification"
+)
+
+func eventRig(t testing.TB) *rig {
+	return newRig(t, func(c *Config) {
+		c.EventAudience, c.EmailIsSubject = map[string][]string{testIssuer: {receiver}}, true
+	})
+}
+
+type object = map[string]any
+
+var (
+	bySub     = object{"format": "iss_sub", "iss": testIssuer, "sub": "alice"}
+	bySession = object{"format": "complex", "user": bySub, "session": object{"format": "opaque", "id": "session-1"}}
+)
+
+// event returns the claims of a good event of this type about subject; pairs change
+// them as in claims.
+func event(kind string, subject any, pairs ...any) jwt.MapClaims {
+	c := jwt.MapClaims{
+		"iss": testIssuer, "aud": receiver, "iat": time.Now().Add(-time.Second).Unix(), "jti": "event-1",
+		"sub_id": subject, "events": object{kind: object{}},
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == nil {
+			delete(c, pairs[i].(string))
+		} else {
+			c[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+	return c
+}
+
+func (r *rig) push(raw string) *httptest.ResponseRecorder {
+	r.t.Helper()
+	return r.do("POST", "/v1/security-events", "", "application/secevent+jwt", raw)
+}
+
+func (r *rig) pushed(c jwt.MapClaims) *httptest.ResponseRecorder {
+	r.t.Helper()
+	return r.push(sign(r.t, "secevent+jwt", c))
+}
+
+func TestSecurityEventsEndSessions(t *testing.T) {
+	at := time.Now().Add(-10 * time.Second)
+	before, after := access(t, "sid", "x", "iat", at.Unix()-1), access(t, "sid", "x", "iat", at.Unix()+1)
+	draft := event(sessionRevoked, nil)
+	draft["events"] = object{sessionRevoked: object{"subject": object{"subject_type": "iss-sub", "iss": testIssuer, "sub": "alice"}, "event_timestamp": at.Unix()}}
+	for name, claims := range map[string]jwt.MapClaims{
+		"session-revoked of a subject": event(sessionRevoked, bySub, "iat", at.Unix()),
+		"credential-change":            event(credential, bySub, "iat", at.Unix()),
+		"account-disabled":             event(disabled, bySub, "iat", at.Unix()),
+		"opaque":                       event(disabled, object{"format": "opaque", "id": "alice"}, "iat", at.Unix()),
+		"complex":                      event(disabled, bySession, "iat", at.Unix()),
+		"a draft's form, and its time": draft,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := eventRig(t)
+			rec := r.pushed(claims)
+			wantStatus(t, rec, http.StatusAccepted)
+			if rec.Body.Len() != 0 || rec.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s %v", rec.Body, rec.Header())
+			}
+			wantStatus(t, r.do("GET", "/v1/check", before, "", ""), http.StatusUnauthorized)
+			wantStatus(t, r.do("GET", "/v1/check", after, "", ""), http.StatusOK) // began afterwards
+			wantStatus(t, r.do("GET", "/v1/check", access(t, "sub", "bob", "iat", at.Unix()-1), "", ""), http.StatusOK)
+			wantStatus(t, r.pushed(claims), http.StatusAccepted) // once more
+			wantStatus(t, r.do("GET", "/v1/check", after, "", ""), http.StatusOK)
+		})
+	}
+}
+
+func TestSecurityEventOfOneSession(t *testing.T) {
+	r := eventRig(t)
+	wantStatus(t, r.pushed(event(sessionRevoked, bySession)), http.StatusAccepted)
+	wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
+	wantStatus(t, r.do("GET", "/v1/check", access(t, "sid", "session-2"), "", ""), http.StatusOK)
+}
+
+func TestSecurityEventByEmail(t *testing.T) {
+	byEmail := event(disabled, object{"format": "email", "email": "alice@example.com"})
+	raw := access(t, "sub", "alice@example.com")
+	r := eventRig(t)
+	wantStatus(t, r.pushed(byEmail), http.StatusAccepted)
+	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
+	off := newRig(t, func(c *Config) { c.EventAudience = map[string][]string{testIssuer: {receiver}} })
+	wantStatus(t, off.pushed(byEmail), http.StatusBadRequest)
+}
+
+func TestSecurityEventsThatEndNothing(t *testing.T) {
+	r := eventRig(t)
+	wantStatus(t, r.pushed(event(verification, nil, "events", object{verification: object{"state": "s"}})), http.StatusAccepted)
+	wantStatus(t, r.pushed(event("https://example.com/other", bySub)), http.StatusAccepted)
+	if len(r.node.all()) != 0 {
+		t.Error("something was revoked")
+	}
+}
+
+func TestSecurityEventsAreValidated(t *testing.T) {
+	good := sign(t, "secevent+jwt", event(disabled, bySub))
+	one := func(pairs ...any) string { return sign(t, "secevent+jwt", event(disabled, bySub, pairs...)) }
+	about := func(subject any) string { return sign(t, "secevent+jwt", event(disabled, subject)) }
+	for name, c := range map[string]struct{ raw, err string }{
+		"bad signature":            {good[:len(good)-6] + "AAAAAA", "invalid_key"},
+		"wrong iss":                {one("iss", "https://other.example"), "invalid_issuer"},
+		"wrong aud":                {one("aud", "other"), "invalid_audience"},
+		"no aud":                   {one("aud", nil), "invalid_audience"},
+		"no iat":                   {one("iat", nil), "invalid_request"},
+		"no jti":                   {one("jti", nil), "invalid_request"},
+		"with exp":                 {one("exp", time.Now().Add(time.Hour).Unix()), "invalid_request"},
+		"from the future":          {one("iat", time.Now().Add(time.Hour).Unix()), "invalid_request"},
+		"no events":                {one("events", nil), "invalid_request"},
+		"events is a list":         {one("events", []string{disabled}), "invalid_request"},
+		"no subject":               {one("sub_id", nil), "invalid_request"},
+		"another issuer's subject": {about(object{"format": "iss_sub", "iss": "https://other.example", "sub": "alice"}), "invalid_request"},
+		"an empty subject":         {about(object{"format": "iss_sub", "iss": testIssuer}), "invalid_request"},
+		"an unknown format":        {about(object{"format": "phone_number", "phone_number": "+1"}), "invalid_request"},
+		"an access token":          {access(t, "aud", receiver), "invalid_request"},
+		"typ of access tokens":     {sign(t, "at+jwt", event(disabled, bySub)), "invalid_request"},
+		"typ JWT":                  {sign(t, "JWT", event(disabled, bySub)), "invalid_request"},
+		"a logout token":           {sign(t, "logout+jwt", logoutClaimsOf("aud", receiver)), "invalid_request"},
+		"nothing like a token":     {"x", "invalid_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := eventRig(t)
+			rec := r.push(c.raw)
+			wantStatus(t, rec, http.StatusBadRequest)
+			if got := decode[eventError](t, rec.Body); got.Err != c.err || got.Description == "" {
+				t.Errorf("%+v, want %s", got, c.err)
+			}
+			if len(r.node.all()) != 0 {
+				t.Error("something was revoked")
+			}
+		})
+	}
+}
+
+func TestSecurityEventsThatCannotBeKept(t *testing.T) {
+	r := eventRig(t)
+	r.node.err = rescind.ErrFull
+	wantProblem(t, r.pushed(event(disabled, bySub)), kindFull, "")
+	wantStatus(t, r.do("POST", "/v1/security-events", "", "application/json", "{}"), http.StatusUnsupportedMediaType)
+	wantStatus(t, newRig(t).pushed(event(disabled, bySub)), http.StatusForbidden)
+	if strings.Contains(r.log.String(), "alice") {
+		t.Error("the log tells the subject")
+	}
+}
+
+// An event token opens nothing.
+func TestSecurityEventsAreNoAccessTokens(t *testing.T) {
+	r := eventRig(t)
+	wantStatus(t, r.do("GET", "/v1/check", sign(t, "secevent+jwt", event(disabled, bySub, "aud", "api", "exp", time.Now().Add(time.Hour).Unix())), "", ""), http.StatusUnauthorized)
+}
