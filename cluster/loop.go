@@ -212,7 +212,7 @@ func (l *loop) work() {
 	for {
 		r := l.core.Ready(steady())
 		for _, rec := range r.Apply {
-			if _, changed := l.set.Merge(rec); changed {
+			if _, changed := l.merge(rec); changed {
 				l.counters.applied.Add(1)
 			}
 		}

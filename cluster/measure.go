@@ -40,6 +40,7 @@ func (h *histogram) snapshot() Histogram {
 type counters struct {
 	revoked, applied, repairs, stateRequests, swept, refused, malformed, dropped, commits atomic.Uint64
 	waits, waitTimeouts, waitsRefused, tooStale                                           atomic.Uint64
+	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 }
 
 func (c *counters) snapshot() Counters {
@@ -48,5 +49,6 @@ func (c *counters) snapshot() Counters {
 		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(),
 		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
 		Waits: c.waits.Load(), WaitTimeouts: c.waitTimeouts.Load(), WaitsRefused: c.waitsRefused.Load(), TooStale: c.tooStale.Load(),
+		Consumed: c.consumed.Load(), ConsumeRefused: c.consumeRefused.Load(), ConsumeUndecided: c.consumeUndecided.Load(), DoubleUses: c.doubleUses.Load(),
 	}
 }

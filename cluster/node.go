@@ -14,6 +14,7 @@ import (
 	"rescind/filter"
 	"rescind/gossip"
 	"rescind/gossip/carrier"
+	"rescind/internal/onetime"
 	"rescind/internal/store"
 )
 
@@ -46,6 +47,10 @@ type Node struct {
 
 	counters counters
 	window   histogram
+
+	onetime *onetime.Store // nil if strict one-time tokens are off
+	uses    uses
+	doubles chan double // for the reporter
 
 	closing  atomic.Bool
 	shutdown sync.Once
@@ -109,6 +114,7 @@ func Start(cfg Config) (*Node, error) {
 		readyCh:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
+		doubles:   make(chan double, 1024),
 		stop:      stop,
 	}
 	secret := cfg.secret()
@@ -129,6 +135,7 @@ func Start(cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
 	}
 	n.running.Go(func() { n.run(ctx) })
+	n.running.Go(func() { n.reportDoubles(ctx) })
 	return n, nil
 }
 

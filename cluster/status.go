@@ -82,6 +82,11 @@ type Counters struct {
 	WaitTimeouts  uint64 // those of them that ended before the version was there
 	WaitsRefused  uint64 // calls of WaitFor that were refused because too many waited
 	TooStale      uint64 // bounds on the staleness, of a route or a request, that could not be met
+
+	Consumed         uint64 // one-time tokens used here
+	ConsumeRefused   uint64 // uses refused here because the token was used or revoked
+	ConsumeUndecided uint64 // strict uses of which nobody could say whether they are the first
+	DoubleUses       uint64 // tokens used here although another node had used them earlier; see DoubleUse
 }
 
 // Histogram is a snapshot of durations in fixed buckets.

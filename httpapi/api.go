@@ -42,6 +42,9 @@ type Node interface {
 	// second, it returns the receipt together with rescind.ErrUnconfirmed.
 	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
 
+	// Consume uses up a one-time token; see cluster.Node.
+	Consume(context.Context, rescind.Token, rescind.Mode) error
+
 	Status() cluster.Status
 }
 

@@ -29,6 +29,7 @@ func (a *API) table() []route {
 		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.endSession},
 		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.endSessions},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
+		{http.MethodPost, "/v1/tokens/consume", "admin or bearer", "use up a one-time token: 200 the first time, 409 ever after", a.consumeToken},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.oauthRevoke},
 		{http.MethodPost, "/oauth2/introspect", "admin", "RFC 7662", a.introspect},

@@ -101,6 +101,12 @@ func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Con
 		VersionWait: cfg.Checks.VersionWait,
 		Logger:      log,
 	}
+	c.RevokeDoubleUsed = cfg.OneTime.OnDoubleUse == "end-session"
+	if cfg.OneTime.Strict {
+		c.OneTime = &cluster.OneTime{
+			Buckets: cfg.OneTime.Buckets, Replicas: cfg.OneTime.Replicas, DangerouslyAssumeSync: cfg.OneTime.DangerouslyAssumeSync,
+		}
+	}
 	if cfg.Gossip.Bind != "" {
 		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join}
 	}

@@ -70,6 +70,7 @@ type Config struct {
 		MaxStaleness time.Duration // positive
 		VersionWait  time.Duration // positive, at most 1m
 	}
+	OneTime  OneTime
 	Shutdown struct{ Delay time.Duration } // 0 or more
 	Log      struct {
 		Level  slog.Level

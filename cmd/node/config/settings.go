@@ -32,7 +32,7 @@ type setting struct {
 
 // table returns the one source of flags, environment, file, help and Print.
 func table() []setting {
-	return []setting{
+	return append([]setting{
 		row("node.name", "", "name of this node, unique in the cluster; empty: the host's name", text(func(c *Config) *string { return &c.Node.Name }, anyText)),
 		row("cluster.name", "rescind", "name that all members share: 1 to 64 letters, digits, - and _", text(func(c *Config) *string { return &c.Cluster.Name }, clusterName)),
 		row("cluster.key-file", "", "file with the cluster's key, 32 bytes in base64; without it only loopback addresses are allowed", text(func(c *Config) *string { return &c.Cluster.KeyFile }, anyText)),
@@ -59,7 +59,7 @@ func table() []setting {
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
-	}
+	}, oneTimeRows()...)
 }
 
 func row(key, standard, doc string, c codec) setting {
