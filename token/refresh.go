@@ -74,7 +74,7 @@ func (i *Issuer) rotate(ctx context.Context, v *Verified) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	next, err := i.mint(s, i.config.Keys.signer())
+	next, err := i.mint(s, i.signer())
 	if err != nil {
 		return Pair{}, err
 	}

@@ -50,7 +50,7 @@ func (i *Issuer) LogoutOthers(ctx context.Context, refreshToken string) (Pair, e
 	if err := i.endSessions(ctx, s.subject, s.valid()); err != nil {
 		return Pair{}, err
 	}
-	key := i.config.Keys.signer()
+	key := i.signer()
 	if s.dated, err = i.issueTime(i.covering(&s, key.kid)); err != nil {
 		return Pair{}, err
 	}
