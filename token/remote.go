@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,20 +45,38 @@ type remote struct {
 	asOf atomic.Int64
 
 	wanted chan struct{} // holds one request to refresh
+
+	ctx     context.Context // of run
+	stop    context.CancelFunc
+	started bool // guarded by Verifier.mu
 }
 
 func newRemote(rawURL string, v *VerifierConfig) (*remote, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, err
 	}
-	return &remote{
+	r := &remote{
 		url:    rawURL,
 		client: fetchClient(v.HTTPClient),
 		leeway: v.Leeway,
 		now:    v.Now,
 		log:    v.Logger.With("jwks-url", redactURL(rawURL)),
 		wanted: make(chan struct{}, 1),
-	}, nil
+	}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// start runs the loop, once, until stop is called.
+func (r *remote) start(running *sync.WaitGroup) {
+	if r.started {
+		return
+	}
+	r.started = true
+	running.Go(func() {
+		r.run(r.ctx)
+		r.client.CloseIdleConnections()
+	})
 }
 
 // outdated reports whether the set may lack the key of a token that claims to

@@ -82,7 +82,7 @@ type Config struct {
 }
 
 // Issuer is one entry of tokens.issuers: whose tokens are accepted, and how
-// they are verified. Exactly one of the last three fields is set.
+// they are verified. Exactly one of the three fields from JWKSURL on is set.
 type Issuer struct {
 	Issuer          string
 	Audience        []string // empty: any
@@ -90,4 +90,6 @@ type Issuer struct {
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string
 	HS256SecretFile string // for the HS* algorithms, whatever its name says
+
+	DecryptionKeysFile string // empty: encrypted tokens are refused
 }

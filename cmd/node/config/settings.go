@@ -49,7 +49,7 @@ func table() []setting {
 		row("data.dir", "./rescind-data", "folder of this node's revocations, for it alone", text(func(c *Config) *string { return &c.Data.Dir }, notEmpty)),
 		row("tokens.leeway", "5s", "clock leeway in checking exp, nbf and iat, at most 60s", duration(func(c *Config) *time.Duration { return &c.Tokens.Leeway }, 0, rescind.MaxLeeway)),
 		row("tokens.max-lifetime", "720h", "longest lifetime of any token, and of revocations that state no expiry", duration(func(c *Config) *time.Duration { return &c.Tokens.MaxLifetime }, time.Minute, rescind.MaxLifetimeLimit)),
-		row("tokens.issuers", "", "list of issuer, audience, algorithms and one of jwks-url, jwks-file, hs256-secret-file; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
+		row("tokens.issuers", "", "list of issuer, audience, algorithms and one of jwks-url, jwks-file, hs256-secret-file, and decryption-keys-file for encrypted tokens; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
 		row("revocations.max", "10000000", "live revocations at which new ones are refused", count(func(c *Config) *int { return &c.Revocations.Max })),
 		row("revocations.ack", "local", "nodes that must hold a revocation on disk before it is acknowledged: local, majority, all, or a number of other nodes", ack()),
 		row("revocations.isolated", "accept", "revocations while no peer is heard for cluster.forget-after: accept or refuse", text(func(c *Config) *string { return &c.Revocations.Isolated }, oneOf("accept", "refuse"))),
