@@ -1,6 +1,7 @@
 // Command bench measures Rescind on the machine that it runs on.
 //
 //	go run ./bench check         the cost of one check, beside what one would use instead
+//	go run ./bench consume       one-time tokens: how often one is used twice, and the price of never
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
@@ -17,6 +18,7 @@ import (
 
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"check":       runCheck,
+	"consume":     runConsume,
 	"memory":      runMemory,
 	"propagation": runPropagation,
 	"verify":      runVerify,

@@ -94,15 +94,16 @@ func (n *Node) useNode() uint32 { return rescind.NodeOf(n.store.Identity().Origi
 // usable refuses what is known here to be used or revoked, and everything where
 // this node can't know.
 func (n *Node) usable(t rescind.Token, d rescind.Digest) error {
-	if held, ok := n.set.Lookup(d); ok {
-		if _, used := held.Use(); used {
-			return rescind.ErrConsumed
-		}
-	}
 	switch n.Check(t) {
 	case rescind.Valid:
 		return nil
 	case rescind.Revoked:
+		// After the check, or a use that arrived in between would look like a
+		// revocation.
+		held, _ := n.set.Lookup(d)
+		if _, used := held.Use(); used {
+			return rescind.ErrConsumed
+		}
 		return rescind.ErrRevoked
 	case rescind.Stale:
 		return rescind.ErrStale

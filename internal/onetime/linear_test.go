@@ -85,8 +85,9 @@ func (h *history) claim(s *Store, client, token int) outcome {
 // off one after the other, and checks the history for linearizability.
 func TestNeverTwoWinners(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes a quarter of a minute")
 	}
+	t.Parallel()
 	seed := *faultSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -182,8 +183,9 @@ func TestTheCheckerFindsTwoWinners(t *testing.T) {
 // Without a majority nobody wins; those who have one go on.
 func TestNoQuorumNoWinner(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes some ten seconds")
+		t.Skip("takes a quarter of a minute")
 	}
+	t.Parallel()
 	c := newTrio(t)
 	all := openStore(t, c.urls(0), 1, 3)
 	alone := openStore(t, all.cfg.URL[:len("nats://127.0.0.1:00000")], 1, 3)
