@@ -73,6 +73,10 @@ type Config struct {
 	// caller says otherwise. 0 means 2 s, and it is at most one minute.
 	AckTimeout time.Duration
 
+	// Issued returns what a local issuer has counted, e.g. token.Issuer.Stats,
+	// for metrics. nil means that there is no issuer here.
+	Issued func() token.Stats
+
 	// Version of the software, as metrics and the index show it. Empty means
 	// "dev".
 	Version string

@@ -42,7 +42,8 @@ type remote struct {
 
 	// asOf is when the fetch of set began, in milliseconds on now. It is stored
 	// after set, so that it never claims too much.
-	asOf atomic.Int64
+	asOf   atomic.Int64
+	failed atomic.Uint64 // fetches without a good set
 
 	wanted chan struct{} // holds one request to refresh
 
@@ -104,6 +105,7 @@ func (r *remote) run(ctx context.Context) {
 			return
 		case err != nil:
 			failures++
+			r.failed.Add(1)
 			r.log.Warn("can't fetch the issuer's keys; the last good set stays in use",
 				"err", err, "failures", failures, "have-keys", r.set.Load() != nil)
 		case failures > 0:

@@ -189,7 +189,7 @@ func (d *dev) newFace(name string, n *cluster.Node, l net.Listener) (*face, erro
 		return nil, fmt.Errorf("start the verifier: %w", err)
 	}
 	return newFace(n, faceConfig{
-		listener: l, verifier: v, issuer: demoIssuer, adminToken: []byte(d.admin), jwks: d.keys.JWKS,
+		listener: l, verifier: v, issuer: demoIssuer, adminToken: []byte(d.admin), jwks: d.keys.JWKS, issued: issuer.Stats,
 		extra: demo{name, issuer}.handler(v), extraPrefix: "/demo/", log: d.log.With("node", name),
 	})
 }

@@ -32,14 +32,15 @@ type faceConfig struct {
 	adminToken  []byte
 	maxLifetime time.Duration
 	jwks        func() ([]byte, error)
-	extra       http.Handler // serves the paths below extraPrefix; may be nil
+	issued      func() token.Stats // of the demo issuer; may be nil
+	extra       http.Handler       // serves the paths below extraPrefix; may be nil
 	extraPrefix string
 	log         *slog.Logger
 }
 
 func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	api, err := httpapi.New(httpapi.Config{
-		Node: n, Verifier: c.verifier, Issuer: c.issuer, AdminToken: c.adminToken, JWKS: c.jwks,
+		Node: n, Verifier: c.verifier, Issuer: c.issuer, AdminToken: c.adminToken, JWKS: c.jwks, Issued: c.issued,
 		MaxLifetime: c.maxLifetime, Version: buildVersion(), Logger: c.log,
 	})
 	if err != nil {
