@@ -35,8 +35,8 @@ var bucketCounts = []int{1, 4, 16}
 type doubleResult struct {
 	gap            time.Duration
 	pairs, doubles int
-	detected       int           // of the doubles, those that the nodes found out
-	gapP50, gapP99 time.Duration // between the calls, as measured
+	detected       int             // of the doubles, those that the nodes found out
+	measured       []time.Duration // gaps between the calls; sorted in the end
 }
 
 // rate is one measurement of throughput.
@@ -94,6 +94,9 @@ func runConsume(ctx context.Context, args []string) error {
 	return nil
 }
 
+// at returns a percentile of the measured gaps.
+func (r doubleResult) at(percent int) time.Duration { return r.measured[len(r.measured)*percent/100] }
+
 func (r doubleResult) perMillion() float64 { return float64(r.doubles) / float64(r.pairs) * 1e6 }
 
 func printConsume(w io.Writer, s consumeSettings, doubles []doubleResult, rates map[int][]rate) {
@@ -102,7 +105,7 @@ func printConsume(w io.Writer, s consumeSettings, doubles []doubleResult, rates 
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "gap\tmeasured gap p50\tp99\tused twice\tper million\tfound out\t")
 	for _, r := range doubles {
-		fmt.Fprintf(t, "%v\t%v\t%v\t%d\t%.0f\t%d\t\n", r.gap, r.gapP50.Round(time.Microsecond), r.gapP99.Round(time.Microsecond), r.doubles, r.perMillion(), r.detected)
+		fmt.Fprintf(t, "%v\t%v\t%v\t%d\t%.0f\t%d\t\n", r.gap, r.at(50).Round(time.Microsecond), r.at(99).Round(time.Microsecond), r.doubles, r.perMillion(), r.detected)
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\nUses per second on one node with %d callers; strict with the embedded server, one replica, each write synced; %v, median of %d rounds.\n\n", s.callers, s.duration, s.rounds)

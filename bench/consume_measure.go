@@ -52,42 +52,48 @@ func measureDoubles(ctx context.Context, dir string, s consumeSettings) (all []d
 			return nil, fmt.Errorf("wait until the nodes know each other: %w", err)
 		}
 	}
-	for _, gap := range gaps {
-		r, err := doublesAt(ctx, nodes, gap, s.pairs)
-		if err != nil {
-			return nil, fmt.Errorf("gap of %v: %w", gap, err)
+	all = make([]doubleResult, len(gaps))
+	for block := range blocks { // interleaved, so that a noisy moment hits all
+		for i, gap := range gaps {
+			all[i].gap = gap
+			if err := all[i].measure(ctx, nodes, block, max(s.pairs/blocks, 1)); err != nil {
+				return nil, fmt.Errorf("gap of %v: %w", gap, err)
+			}
 		}
-		all = append(all, r)
+	}
+	for i := range all {
+		slices.Sort(all[i].measured)
 	}
 	return all, nil
 }
 
-// doublesAt measures one gap, and whether the nodes find out every double use.
-func doublesAt(ctx context.Context, nodes []*cluster.Node, gap time.Duration, pairs int) (doubleResult, error) {
-	r := doubleResult{gap: gap, pairs: pairs}
-	before := foundOut(nodes)
-	var measured []time.Duration
+// blocks is into how many parts the tokens of each gap are split.
+const blocks = 20
+
+// measure uses more tokens with the gap of r, and waits until the nodes have
+// found out every double use.
+func (r *doubleResult) measure(ctx context.Context, nodes []*cluster.Node, block, pairs int) error {
+	before, doubles := foundOut(nodes), 0
 	for i := range pairs {
 		if ctx.Err() != nil {
-			return r, ctx.Err()
+			return ctx.Err()
 		}
-		twice, apart, err := usePair(ctx, nodes[i%2], nodes[1-i%2], fmt.Sprint(gap, " ", i), gap)
+		twice, apart, err := usePair(ctx, nodes[i%2], nodes[1-i%2], fmt.Sprint(r.gap, " ", block, " ", i), r.gap)
 		if err != nil {
-			return r, err
+			return err
 		}
 		if twice {
-			r.doubles++
+			doubles++
 		}
-		measured = append(measured, apart)
+		r.measured = append(r.measured, apart)
 	}
-	slices.Sort(measured)
-	r.gapP50, r.gapP99 = measured[len(measured)/2], measured[len(measured)*99/100]
-	err := until(ctx, func() bool { return foundOut(nodes)-before >= r.doubles })
-	r.detected = foundOut(nodes) - before
+	err := until(ctx, func() bool { return foundOut(nodes)-before >= doubles })
+	detected := foundOut(nodes) - before
+	r.pairs, r.doubles, r.detected = r.pairs+pairs, r.doubles+doubles, r.detected+detected
 	if err != nil {
-		return r, fmt.Errorf("%d double uses, of which only %d were found out: %w", r.doubles, r.detected, err)
+		return fmt.Errorf("%d double uses, of which only %d were found out: %w", doubles, detected, err)
 	}
-	return r, nil
+	return nil
 }
 
 // foundOut counts the double uses that the nodes have found out.
@@ -98,9 +104,12 @@ func foundOut(nodes []*cluster.Node) (count int) {
 	return count
 }
 
+// spin is how long before the second use no timer is trusted any more.
+const spin = 300 * time.Microsecond
+
 // usePair uses one token on both nodes, the second time a gap after the first has
-// begun. It spins, because a timer is not that exact, and yields, because the
-// nodes need the processors.
+// begun. It spins at the end, because a timer is not that exact, and yields,
+// because the nodes need the processors.
 func usePair(ctx context.Context, first, second *cluster.Node, id string, gap time.Duration) (twice bool, apart time.Duration, err error) {
 	token := oneTime(id)
 	var began atomic.Int64
@@ -111,6 +120,9 @@ func usePair(ctx context.Context, first, second *cluster.Node, id string, gap ti
 		began.Store(int64(time.Since(start)))
 		errs[0] = first.Consume(ctx, token, rescind.Available)
 	})
+	if gap > 2*spin {
+		time.Sleep(gap - spin)
+	}
 	for began.Load() == 0 || time.Since(start) < time.Duration(began.Load())+gap {
 		runtime.Gosched()
 	}
