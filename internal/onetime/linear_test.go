@@ -132,7 +132,7 @@ func TestNeverTwoWinners(t *testing.T) {
 	if result != porcupine.Ok {
 		t.Errorf("the history is not linearizable: %s", result)
 	}
-	if h.count[won] < 20 || h.count[unknown] == 0 || faults < 2 {
+	if h.count[won] < 20 || faults < 2 {
 		t.Error("too little happened for this to say anything")
 	}
 }

@@ -170,7 +170,8 @@ func TestLostAnswerIsSettled(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	good := Config{Cluster: "c", URL: "nats://127.0.0.1:1"}
 	for name, change := range map[string]func(*Config){
-		"no cluster": func(c *Config) { c.Cluster = "" }, "no URL": func(c *Config) { c.URL = "" },
+		"no cluster": func(c *Config) { c.Cluster = "" }, "no name of a bucket": func(c *Config) { c.Cluster = "a.b" },
+		"no URL":       func(c *Config) { c.URL = "" },
 		"two replicas": func(c *Config) { c.Replicas = 2 }, "negative buckets": func(c *Config) { c.Buckets = -1 },
 		"too many buckets": func(c *Config) { c.Buckets = MaxBuckets + 1 }, "no URL at all": func(c *Config) { c.URL = "://" },
 	} {

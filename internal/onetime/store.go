@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
@@ -74,11 +75,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+var clusterNames = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
 func (c *Config) validate() error {
 	c.Buckets, c.Replicas = cmp.Or(c.Buckets, DefaultBuckets), cmp.Or(c.Replicas, 1)
 	switch {
-	case c.Cluster == "":
-		return errors.New("no Cluster")
+	case !clusterNames.MatchString(c.Cluster):
+		return fmt.Errorf("the cluster's name %.80q can't be part of a bucket's; use letters, digits, - and _", c.Cluster)
 	case c.URL == "":
 		return errors.New("no URL; strict one-time tokens need a NATS server that all nodes share")
 	case c.Buckets < 1 || c.Buckets > MaxBuckets:
