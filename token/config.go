@@ -22,6 +22,7 @@ const (
 	TypeJWT     = "jwt"
 	TypeAccess  = "at+jwt"     // RFC 9068
 	TypeRefresh = "rt+jwt"     // refresh tokens of Issuer
+	TypeOneTime = "once+jwt"   // one-time tokens of Issuer, for Consume only
 	TypeLogout  = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0
 
 	// typeID is what an ID token that has typ JWT, or none, is taken for. No

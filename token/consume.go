@@ -14,13 +14,13 @@ type Consumer interface {
 }
 
 // Consume verifies raw like Verify, and uses it up at c: for links and tokens
-// that work exactly once. Only where it returns nil may the caller do what the
-// token is for. A token that was used before is ErrConsumed rather than
+// that work exactly once, those of Issuer.OneTime or any access token. Only where
+// it returns nil may the caller do what the token is for. A token that was used before is ErrConsumed rather than
 // ErrRevoked, as long as it has not expired. The error matches ErrUndecided or
 // ErrStrictOff where mode is rescind.Strict and nobody can tell; Status makes it
 // a 503, and a used token a 409. Safe for concurrent use.
 func (v *Verifier) Consume(ctx context.Context, c Consumer, raw string, mode rescind.Mode) (*Verified, error) {
-	verified, err := v.VerifyIgnoringRevocation(raw, Inspection{})
+	verified, err := v.VerifyIgnoringRevocation(raw, Inspection{Types: []string{TypeOneTime}})
 	if err != nil {
 		return nil, err
 	}

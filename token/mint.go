@@ -113,8 +113,11 @@ func (i *Issuer) expiry(s session, lifetime time.Duration) rescind.Millis {
 // must not give a token that looks newer than the log-out.
 func (i *Issuer) sign(key *signingKey, typ string, s session, id string, expires rescind.Millis, aud []string) (string, error) {
 	payload := map[string]any{
-		"iss": i.config.Issuer, "sub": s.subject, "jti": id, "sid": s.id,
+		"iss": i.config.Issuer, "sub": s.subject, "jti": id,
 		"iat": numericDate(s.issued), "auth_time": numericDate(s.began), "exp": int64(expires / 1000),
+	}
+	if s.id != "" { // a one-time token may have no session
+		payload["sid"] = s.id
 	}
 	if len(aud) > 0 {
 		payload["aud"] = aud
