@@ -42,17 +42,13 @@ func (s *KeySet) Follow(ctx context.Context, path string, r Rotation, log *slog.
 	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	var seen os.FileInfo
-	var due time.Time
+	seen, due := fileStamp{}, time.Time{}
 	for {
-		if info, err := os.Stat(path); err != nil || seen == nil || info.ModTime() != seen.ModTime() || info.Size() != seen.Size() {
-			if err == nil {
-				err = s.Reload(path)
-			}
-			if err != nil {
+		if now := stampOf(path); now != seen {
+			seen = now
+			if err := s.Reload(path); err != nil {
 				log.Error("can't read the key file; the keys stay as they were", "error", err)
 			}
-			seen = info
 		}
 		if now := time.Now(); r.Every != 0 && !now.Before(due) {
 			due = now.Add(dueEvery)
@@ -66,6 +62,21 @@ func (s *KeySet) Follow(ctx context.Context, path string, r Rotation, log *slog.
 			return nil
 		}
 	}
+}
+
+// fileStamp tells one version of a file from another; that of a file that can't be
+// found differs from the zero one.
+type fileStamp struct {
+	changed time.Time
+	size    int64
+}
+
+func stampOf(path string) fileStamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileStamp{size: -1}
+	}
+	return fileStamp{info.ModTime(), info.Size()}
 }
 
 // rotateFile asks the keys at hand whether something is due, and the file only
