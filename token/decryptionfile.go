@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
@@ -47,6 +48,9 @@ func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return DecryptionKey{}, errors.New("it is no JWK with an enc")
 	}
+	if err := checkDecrypts(m.JWKMarshal); err != nil {
+		return DecryptionKey{}, err
+	}
 	k := DecryptionKey{KeyID: m.KID, Algorithm: string(m.ALG), Encryption: m.Encryption}
 	if m.KTY == jwkset.KtyOct {
 		secret, ok := decodeSegment(m.K)
@@ -64,4 +68,19 @@ func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
 	}
 	k.Key = jwk.Key()
 	return k, k.validate()
+}
+
+// checkDecrypts refuses keys that are for something else (RFC 7517 sections 4.2
+// and 4.3).
+func checkDecrypts(m jwkset.JWKMarshal) error {
+	decrypts := func(op jwkset.KEYOPS) bool {
+		return slices.Contains([]jwkset.KEYOPS{jwkset.KeyOpsDecrypt, jwkset.KeyOpsUnwrapKey, jwkset.KeyOpsDeriveKey, jwkset.KeyOpsDeriveBits}, op)
+	}
+	switch {
+	case m.USE != "" && m.USE != jwkset.UseEnc:
+		return errors.New("its use is not enc")
+	case len(m.KEYOPS) > 0 && !slices.ContainsFunc(m.KEYOPS, decrypts):
+		return errors.New("its key_ops lack decrypt, unwrapKey, deriveKey and deriveBits")
+	}
+	return nil
 }

@@ -46,6 +46,8 @@ func TestDecryptionKeysFromAFile(t *testing.T) {
 		"short secret": {decryptionJWK(secret[:31], "dir", "A256GCM")},
 		"password":     {decryptionJWK(secret, "PBES2-HS256+A128KW", "A256GCM")},
 		"no enc":       {decryptionJWK(secret, "dir", "")},
+		"to sign":      {strings.Replace(decryptionJWK(secret, "dir", "A256GCM"), "{", `{"use":"sig",`, 1)},
+		"to verify":    {strings.Replace(decryptionJWK(secret, "dir", "A256GCM"), "{", `{"key_ops":["verify"],`, 1)},
 		"none":         {},
 		"padded":       {strings.Replace(decryptionJWK(secret, "dir", "A256GCM"), `"k":"`, `"k":"=`, 1)},
 	} {
