@@ -13,7 +13,7 @@ var mayImport = map[string][]string{
 	"rescind/filter":            {"rescind"},
 	"rescind/gossip":            {"rescind"},
 	"rescind/gossip/carrier":    {},
-	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip"},
+	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip", "rescind/filter"},
 	"rescind/internal/store":    {"rescind"},
 	"rescind/internal/onetime":  {"rescind"},
 	"rescind/token":             {"rescind"},
@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
+	"rescind/deploy/recipes":    {},
 }
 
 // withoutGRPC are the packages that people embed who serve HTTP only.

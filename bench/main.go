@@ -4,6 +4,7 @@
 //	go run ./bench consume       one-time tokens: how often one is used twice, and the price of never
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
+//	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
 package main
 
@@ -21,6 +22,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"consume":     runConsume,
 	"memory":      runMemory,
 	"propagation": runPropagation,
+	"simulate":    runSimulate,
 	"verify":      runVerify,
 }
 

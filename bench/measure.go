@@ -1,18 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"rescind"
 	"rescind/cluster"
@@ -23,104 +21,134 @@ const (
 
 	// pollEvery is how often a node is asked about a token: often enough for
 	// the resolution, seldom enough to leave the machine to the nodes.
-	pollEvery = 50 * time.Microsecond
-
-	// giveUp is when a sample counts as lost. Lost samples are counted at this
-	// value, never dropped.
-	giveUp = 10 * time.Second
+	pollEvery = 20 * time.Microsecond
 )
 
-// result is what one round measured, in microseconds.
-type result struct {
-	each, last *hdrhistogram.Histogram
-	lost       int
+// load is one measurement of the window.
+type load struct {
+	nodes    int
+	rate     int // per second, on one node after the other
+	duration time.Duration
+	warmUp   time.Duration
+	giveUp   time.Duration // when a sample counts as lost
 }
 
-func (r result) hist(to string) *hdrhistogram.Histogram {
-	if to == "last" {
-		return r.last
-	}
-	return r.each
+func (l load) count(d time.Duration) int { return max(1, int(float64(l.rate)*d.Seconds())) }
+
+// measureWindow runs a fresh cluster with one set of carriers and measures from
+// the call of Revoke on one node to the refusal by Check on every other.
+func measureWindow(ctx context.Context, carriers string, l load) (c curve, err error) {
+	err = withCluster(ctx, group{carriers: carriers, nodes: l.nodes}, func(nodes []*cluster.Node) error {
+		p := &probe{nodes: nodes}
+		if _, err := p.run(ctx, l.rate, l.count(l.warmUp), l.giveUp); err != nil {
+			return err
+		}
+		c, err = p.run(ctx, l.rate, l.count(l.duration), l.giveUp)
+		return err
+	})
+	return c, err
 }
 
-// at returns a percentile in milliseconds.
-func (r result) at(to string, percent float64) float64 {
-	return float64(r.hist(to).ValueAtPercentile(percent)) / 1000
+// group describes a cluster in this process.
+type group struct {
+	carriers string // gossip, nats or both
+	nodes    int
+
+	// detour, if not nil, returns what node i is told in place of the NATS
+	// server's URL.
+	detour func(i int, url string) (string, error)
 }
 
-func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, giveUp.Microseconds()+1, 3)
-}
-
-// measure runs a fresh cluster with one set of carriers.
-func measure(ctx context.Context, carriers string, s settings) (r result, err error) {
+// withCluster runs f with a fresh cluster that has formed.
+func withCluster(ctx context.Context, g group, f func([]*cluster.Node) error) (err error) {
 	dir, err := os.MkdirTemp("", "rescind-bench-")
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	nodes, err := startNodes(ctx, dir, carriers, s.nodes)
-	defer func() {
-		for _, n := range slices.Backward(nodes) {
-			err = errors.Join(err, n.Close())
-		}
-	}()
+	nodes, err := g.start(dir)
+	defer func() { err = errors.Join(err, closeNodes(nodes)) }()
 	if err != nil {
-		return r, err
+		return err
 	}
-	p := newProbe(nodes)
-	if _, err := p.run(ctx, s.rate, s.warmUp); err != nil {
-		return r, err
+	if err := awaitCluster(ctx, nodes); err != nil {
+		return err
 	}
-	return p.run(ctx, s.rate, s.duration)
+	return f(nodes)
 }
 
-func startNodes(ctx context.Context, dir, carriers string, n int) ([]*cluster.Node, error) {
-	gossip, nats := carriers == "gossip" || carriers == "both", carriers == "nats" || carriers == "both"
-	if !gossip && !nats {
-		return nil, fmt.Errorf("there is no carrier %q; use gossip, nats or both", carriers)
+// closeNodes closes all at once, but the first, which may run the NATS server,
+// after the others.
+func closeNodes(nodes []*cluster.Node) error {
+	errs := make([]error, len(nodes))
+	var closing sync.WaitGroup
+	for i, n := range nodes[min(1, len(nodes)):] {
+		closing.Go(func() { errs[i] = n.Close() })
 	}
+	closing.Wait()
+	if len(nodes) > 0 {
+		errs = append(errs, nodes[0].Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (g group) start(dir string) ([]*cluster.Node, error) {
 	var nodes []*cluster.Node
-	for i := range n {
-		cfg := cluster.Config{
-			Cluster: "bench", Name: fmt.Sprint("n", i), DataDir: filepath.Join(dir, fmt.Sprint(i)), Logger: slog.New(slog.DiscardHandler),
+	for i := range g.nodes {
+		cfg, err := g.config(i, nodes)
+		if err != nil {
+			return nodes, err
 		}
-		if gossip {
-			cfg.Gossip = &cluster.Gossip{Bind: "127.0.0.1:0"}
-			if i > 0 {
-				cfg.Gossip.Join = []string{nodes[0].GossipAddr()}
-			}
-		}
-		if nats {
-			cfg.NATS = &cluster.NATS{Embed: "127.0.0.1:0"}
-			if i > 0 {
-				cfg.NATS = &cluster.NATS{URL: nodes[0].NATSURL()}
-			}
-		}
+		cfg.DataDir = filepath.Join(dir, cfg.Name)
 		node, err := cluster.Start(cfg)
 		if err != nil {
 			return nodes, err
 		}
 		nodes = append(nodes, node)
 	}
-	for _, node := range nodes {
-		if err := awaitMembers(ctx, node, n-1); err != nil {
-			return nodes, err
-		}
-	}
 	return nodes, nil
 }
 
-// awaitMembers waits until a node is ready and has measured its staleness
+// config returns that of node i, which joins those that run already.
+func (g group) config(i int, nodes []*cluster.Node) (cluster.Config, error) {
+	cfg := cluster.Config{Cluster: "bench", Name: fmt.Sprint("n", i), Logger: slog.New(slog.DiscardHandler)}
+	gossip, nats := g.carriers == "gossip" || g.carriers == "both", g.carriers == "nats" || g.carriers == "both"
+	if !gossip && !nats {
+		return cfg, fmt.Errorf("there is no carrier %q; use gossip, nats or both", g.carriers)
+	}
+	if gossip {
+		cfg.Gossip = &cluster.Gossip{Bind: "127.0.0.1:0"}
+		if i > 0 {
+			cfg.Gossip.Join = []string{nodes[0].GossipAddr()}
+		}
+	}
+	if nats && i == 0 {
+		cfg.NATS = &cluster.NATS{Embed: "127.0.0.1:0"}
+	} else if nats {
+		url := nodes[0].NATSURL()
+		if g.detour != nil {
+			var err error
+			if url, err = g.detour(i, url); err != nil {
+				return cfg, err
+			}
+		}
+		cfg.NATS = &cluster.NATS{URL: url}
+	}
+	return cfg, nil
+}
+
+// awaitCluster waits until every node is ready and has measured its staleness
 // against all others.
-func awaitMembers(ctx context.Context, n *cluster.Node, others int) error {
+func awaitCluster(ctx context.Context, nodes []*cluster.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	for len(n.Status().Members) < others || !n.Status().Ready || !n.Staleness().Known {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the cluster did not form: %w", ctx.Err())
-		case <-time.After(10 * time.Millisecond):
+	for _, n := range nodes {
+		for len(n.Status().Members) < len(nodes)-1 || !n.Status().Ready || !n.Staleness().Known {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the cluster did not form: %w", ctx.Err())
+			case <-time.After(10 * time.Millisecond):
+			}
 		}
 	}
 	return nil
@@ -132,145 +160,100 @@ type probe struct {
 	next  int // number of the next token
 }
 
-// sample is one revocation.
-type sample struct {
-	token  rescind.Token
-	origin int
-	called time.Time
-	worst  time.Duration
-}
-
-func newProbe(nodes []*cluster.Node) *probe { return &probe{nodes: nodes} }
-
-// run revokes at a fixed rate, whatever the answers take (open loop).
-func (p *probe) run(ctx context.Context, rate int, d time.Duration) (result, error) {
-	r := result{each: newHistogram(), last: newHistogram()}
-	n := max(1, int(float64(rate)*d.Seconds()))
-	samples := make([]*sample, n)
-	feeds := make([]chan *sample, len(p.nodes))
-	var mu sync.Mutex // guards r
-	var watchers, callers sync.WaitGroup
-	for i := range p.nodes {
-		feeds[i] = make(chan *sample, n)
-		watchers.Go(func() {
-			p.watch(i, feeds[i], func(s *sample, took time.Duration, seen bool) {
-				mu.Lock()
-				defer mu.Unlock()
-				_ = r.each.RecordValue(took.Microseconds()) // at most giveUp, which fits
-				if !seen {
-					r.lost++
-				}
-				s.worst = max(s.worst, took)
-			})
-		})
+// run revokes n tokens at a fixed rate, whatever the answers take.
+func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (curve, error) {
+	tokens := make([]rescind.Token, n)
+	for i := range tokens {
+		tokens[i] = rescind.Token{Issuer: issuer, ID: fmt.Sprint("token-", p.next)}
+		p.next++
 	}
+	rec := newRecorder(n, len(p.nodes)-1, giveUp)
+	w := &watcher{rec: rec, feed: make(chan pending, n*len(p.nodes))} // feeding never blocks
+	var watching sync.WaitGroup
+	watching.Go(w.run)
+	var mu sync.Mutex // guards errs
 	var errs error
-	start := time.Now()
-	for i := range samples {
-		due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		select {
-		case <-ctx.Done():
-			errs = ctx.Err()
-		case <-time.After(time.Until(due)):
-		}
-		if errs != nil {
-			samples = samples[:i]
-			break
-		}
-		samples[i] = p.sample(i)
-		callers.Go(func() {
-			if err := p.revoke(ctx, samples[i], feeds); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = errors.Join(errs, err)
+	started := pace(ctx, rate, n, func(i int, _ time.Time) {
+		origin := i % len(p.nodes)
+		called := time.Now()
+		for k, node := range p.nodes {
+			if k != origin {
+				w.feed <- pending{sample: i, called: called, node: node, token: &tokens[i]}
 			}
-		})
-	}
-	callers.Wait()
-	for _, f := range feeds {
-		close(f)
-	}
-	watchers.Wait()
-	for _, s := range samples {
-		_ = r.last.RecordValue(s.worst.Microseconds())
-	}
-	return r, errs
-}
-
-func (p *probe) sample(i int) *sample {
-	p.next++
-	return &sample{token: rescind.Token{Issuer: issuer, ID: fmt.Sprint("token-", p.next)}, origin: i % len(p.nodes)}
-}
-
-func (p *probe) revoke(ctx context.Context, s *sample, feeds []chan *sample) error {
-	s.called = time.Now()
-	for i, f := range feeds {
-		if i != s.origin {
-			f <- s
 		}
-	}
-	key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: s.token.Issuer, ID: s.token.ID}
-	_, err := p.nodes[s.origin].Revoke(ctx, rescind.Revocation{Key: key}, rescind.AckLocal)
+		if err := revoke(ctx, p.nodes[origin], tokens[i]); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			errs = errors.Join(errs, err)
+		}
+	})
+	close(w.feed)
+	watching.Wait()
+	return rec.curve(started), errors.Join(errs, ctx.Err())
+}
+
+func revoke(ctx context.Context, n *cluster.Node, t rescind.Token) error {
+	key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: t.Issuer, ID: t.ID}
+	_, err := n.Revoke(ctx, rescind.Revocation{Key: key}, rescind.AckLocal)
 	return err
 }
 
-// watch asks node i about the tokens of its feed until each is refused.
-func (p *probe) watch(i int, feed <-chan *sample, seen func(*sample, time.Duration, bool)) {
-	var open []*sample
-	for more := true; more || len(open) > 0; {
-		if len(open) == 0 {
-			s, ok := <-feed
-			if !ok {
-				return
-			}
-			open = append(open, s)
+// pending is a token that a node does not refuse yet.
+type pending struct {
+	sample int
+	called time.Time
+	node   *cluster.Node
+	token  *rescind.Token
+}
+
+// watcher asks nodes about tokens until each is refused.
+type watcher struct {
+	rec  *recorder
+	feed chan pending // closed after the last
+	open []pending
+}
+
+// run returns when the feed has ended and nothing is open.
+func (w *watcher) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	sharpen()
+	for more := true; more || len(w.open) > 0; {
+		if more = w.take(more); len(w.open) == 0 {
+			continue
 		}
-		for drained := false; more && !drained; {
-			select {
-			case s, ok := <-feed:
-				if more = ok; ok {
-					open = append(open, s)
-				}
-			default:
-				drained = true
-			}
-		}
-		open = slices.DeleteFunc(open, func(s *sample) bool {
-			took := time.Since(s.called)
-			refused := p.nodes[i].Check(s.token) == rescind.Revoked
-			if refused || took > giveUp {
-				seen(s, min(took, giveUp), refused)
+		w.open = slices.DeleteFunc(w.open, func(p pending) bool {
+			if p.node.Check(*p.token) == rescind.Revoked {
+				w.rec.arrived(p.sample, time.Since(p.called))
 				return true
 			}
-			return false
+			return time.Since(p.called) > w.rec.giveUp
 		})
-		time.Sleep(pollEvery)
+		nap(pollEvery)
 	}
 }
 
-func values(rs []result, f func(result) float64) []float64 {
-	v := make([]float64, len(rs))
-	for i, r := range rs {
-		v[i] = f(r)
+// take opens what has been fed, and waits for it only if nothing is open. It
+// reports whether there may be more.
+func (w *watcher) take(more bool) bool {
+	for more {
+		if len(w.open) == 0 {
+			p, ok := <-w.feed
+			if !ok {
+				return false
+			}
+			w.open = append(w.open, p)
+			continue
+		}
+		select {
+		case p, ok := <-w.feed:
+			if !ok {
+				return false
+			}
+			w.open = append(w.open, p)
+		default:
+			return true
+		}
 	}
-	slices.SortFunc(v, cmp.Compare[float64])
-	return v
-}
-
-func median(rs []result, f func(result) float64) float64 {
-	v := values(rs, f)
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-func spread(rs []result, f func(result) float64) (low, high float64) {
-	v := values(rs, f)
-	return v[0], v[len(v)-1]
-}
-
-func sum(rs []result, f func(result) int) int {
-	n := 0
-	for _, r := range rs {
-		n += f(r)
-	}
-	return n
+	return false
 }

@@ -5,94 +5,123 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
-// settings of one measurement.
-type settings struct {
-	nodes    int
-	rate     int // revocations per second, on one node after the other
-	duration time.Duration
-	warmUp   time.Duration
+// The cluster without a broker that the goals speak of.
+const (
+	largeNodes = 20
+	largeRate  = 1000
+	// plainRate is what the rival gets: at 1,000 a second its queues only grow.
+	plainRate = 20
+)
+
+// propagation is one run of bench propagation.
+type propagation struct {
+	load
 	rounds   int
+	carriers []string
+	rivals   bool
+	burst    time.Duration // of 20,000 revocations a second
+	drops    int           // messages lost on purpose
+
+	order  []string // of subjects, as in the table
+	curves map[string][]curve
 }
 
-// runPropagation measures each carrier and prints a table.
+// runPropagation measures each carrier beside what one would use instead, and
+// prints tables.
 func runPropagation(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("propagation", flag.ContinueOnError)
-	var s settings
-	fs.IntVar(&s.nodes, "nodes", 5, "nodes in this process")
-	fs.IntVar(&s.rate, "rate", 200, "revocations per second in all")
-	fs.DurationVar(&s.duration, "duration", 5*time.Second, "how long to measure, each round")
-	fs.DurationVar(&s.warmUp, "warm-up", time.Second, "how long to revoke before measuring")
-	fs.IntVar(&s.rounds, "rounds", 3, "rounds; the table shows the median of each figure")
+	p := &propagation{load: load{giveUp: 10 * time.Second}, curves: map[string][]curve{}}
+	fs.IntVar(&p.nodes, "nodes", 5, "nodes in this process")
+	fs.IntVar(&p.rate, "rate", 200, "revocations per second in all")
+	fs.DurationVar(&p.duration, "duration", 5*time.Second, "how long to measure, each round")
+	fs.DurationVar(&p.warmUp, "warm-up", time.Second, "how long to revoke before measuring")
+	fs.IntVar(&p.rounds, "rounds", 5, "rounds; the tables show the median of each figure")
+	fs.BoolVar(&p.rivals, "rivals", true, "also raw NATS, 20 nodes with and without Rescind, a burst and messages lost on purpose")
 	carriers := fs.String("carriers", "gossip,nats,both", "which carriers to measure")
-	quick := fs.Bool("quick", false, "one round of two seconds")
+	quick := fs.Bool("quick", false, "three short rounds")
 	out := fs.String("json", "", "write the figures to this file")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
+	p.carriers, p.burst, p.drops = strings.Split(*carriers, ","), 10*time.Second, 40
 	if *quick {
-		s.rounds, s.duration = 1, 2*time.Second
+		p.rounds, p.duration, p.warmUp, p.giveUp, p.burst, p.drops = 3, 1500*time.Millisecond, 500*time.Millisecond, 3*time.Second, 4*time.Second, 15
 	}
-	if s.nodes < 2 || s.rate < 1 || s.rounds < 1 || s.duration <= 0 {
+	if p.nodes < 2 || p.rate < 1 || p.rounds < 1 || p.duration <= 0 {
 		return errors.New("use at least 2 nodes, 1 revocation per second, 1 round and a duration")
 	}
-	all := map[string][]result{}
-	names := strings.Split(*carriers, ",")
-	for round := range s.rounds {
-		for _, name := range names { // interleaved, so that a noisy moment hits all
-			r, err := measure(ctx, name, s)
-			if err != nil {
-				return fmt.Errorf("%s, round %d: %w", name, round+1, err)
-			}
-			all[name] = append(all[name], r)
-		}
+	// The threads that pace and watch hold a processor of Go's each while they
+	// nap, for want of a better clock. They get their own.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	figures, err := p.all(ctx)
+	if err != nil {
+		return err
 	}
-	printTable(os.Stdout, s, names, all)
 	if *out != "" {
-		return writeFigures(*out, s, names, all)
+		return writeJSON(*out, map[string]any{"nodes": p.nodes, "rate": p.rate, "duration": p.duration.String(), "rounds": p.rounds}, figures)
 	}
 	return nil
 }
 
-func printTable(w io.Writer, s settings, names []string, all map[string][]result) {
-	fmt.Fprintf(w, "Window from Revoke called to refused by Check, in milliseconds: %d nodes in one process, %d/s, %v, median of %d rounds.\n",
-		s.nodes, s.rate, s.duration, s.rounds)
-	fmt.Fprintf(w, "%s, %s/%s, %d CPUs. Resolution about 0.1 ms. \"last\" is the slowest of the other nodes, the security answer.\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "carrier\tto\tp50\tp90\tp99\tmax\tspread of p50\tsamples\tlost\t")
-	for _, name := range names {
-		for _, to := range []string{"each", "last"} {
-			h := func(q float64) float64 { return median(all[name], func(r result) float64 { return r.at(to, q) }) }
-			low, high := spread(all[name], func(r result) float64 { return r.at(to, 50) })
-			fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f-%.2f\t%d\t%d\t\n", name, to, h(50), h(90), h(99), h(100), low, high,
-				sum(all[name], func(r result) int { return int(r.hist(to).TotalCount()) }), sum(all[name], func(r result) int { return r.lost }))
+// all measures everything and prints it.
+func (p *propagation) all(ctx context.Context) (map[string]float64, error) {
+	for round := range p.rounds {
+		if err := p.round(ctx); err != nil {
+			return nil, fmt.Errorf("round %d: %w", round+1, err)
 		}
 	}
-	t.Flush()
+	figures := map[string]float64{}
+	p.windows(os.Stdout, figures)
+	if p.rivals {
+		p.ratios(os.Stdout, figures)
+		if err := p.repaired(ctx, os.Stdout, figures); err != nil {
+			return nil, err
+		}
+		if err := p.sustained(ctx, os.Stdout, figures); err != nil {
+			return nil, err
+		}
+	}
+	return figures, nil
 }
 
-// writeFigures writes what the table shows, and more, for programs.
-func writeFigures(path string, s settings, names []string, all map[string][]result) error {
-	figures := map[string]float64{}
-	lost := 0
-	for _, name := range names {
-		prefix := fmt.Sprintf("window.%s.n%d.", name, s.nodes)
-		for suffix, q := range map[string]float64{"p50_ms": 50, "p90_ms": 90, "p99_ms": 99, "max_ms": 100} {
-			figures[prefix+suffix] = median(all[name], func(r result) float64 { return r.at("each", q) })
-			figures[prefix+"last."+suffix] = median(all[name], func(r result) float64 { return r.at("last", q) })
+// round measures every subject once. Rounds are repeated, so that a noisy moment
+// hits all.
+func (p *propagation) round(ctx context.Context) error {
+	large := p.load
+	large.nodes, large.rate = largeNodes, largeRate
+	plain := large
+	plain.rate = plainRate
+	small := fmt.Sprint(".n", p.nodes)
+	for _, c := range p.carriers {
+		if err := p.subject(c+small, func() (curve, error) { return measureWindow(ctx, c, p.load) }); err != nil {
+			return err
 		}
-		lost += sum(all[name], func(r result) int { return r.lost })
 	}
-	figures["window.lost"] = float64(lost)
-	return writeJSON(path, map[string]any{"nodes": s.nodes, "rate": s.rate, "duration": s.duration.String(), "rounds": s.rounds}, figures)
+	if !p.rivals {
+		return nil
+	}
+	return errors.Join(
+		p.subject("raw_nats"+small, func() (curve, error) { return measureRawNATS(ctx, p.load) }),
+		p.subject(fmt.Sprint("gossip.n", largeNodes), func() (curve, error) { return measureWindow(ctx, "gossip", large) }),
+		p.subject(fmt.Sprint("plain_memberlist.n", largeNodes), func() (curve, error) { return measurePlainMemberlist(ctx, plain) }))
+}
+
+func (p *propagation) subject(name string, measure func() (curve, error)) error {
+	c, err := measure()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if p.curves[name] == nil {
+		p.order = append(p.order, name)
+	}
+	p.curves[name] = append(p.curves[name], c)
+	return nil
 }

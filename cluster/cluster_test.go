@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rescind"
+	"rescind/gossip"
 	"rescind/gossip/carrier"
 )
 
@@ -234,6 +236,21 @@ func TestAbsentNodeCatchesUp(t *testing.T) {
 	}
 }
 
+// TestComparisonHealsWhatNumbersMiss: a record that one node holds and of which
+// no stream tells reaches the other, counted as healed.
+func TestComparisonHealsWhatNumbersMiss(t *testing.T) {
+	r := newRig(t, 2, true, false)
+	holder := r.nodes[0]
+	digest := holder.set.Digest(rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "skipped"})
+	holder.set.Merge(rescind.Record{Digest: digest, IssuedBefore: rescind.Ever, ExpiresAt: rescind.MillisOf(time.Now().Add(time.Hour))})
+	r.stop(1)
+	back := r.start(1) // its first comparison begins at once
+	await(t, "healed", func() bool { return back.Check(tokenOf("skipped")) == rescind.Revoked })
+	if s := back.Status(); s.Counters.Healed != 1 || s.Counters.StateRequests != 0 || s.Comparisons.Different == 0 {
+		t.Errorf("healed %d by %+v, %d requests for the state", s.Counters.Healed, s.Comparisons, s.Counters.StateRequests)
+	}
+}
+
 // TestNATSDiesInTheMiddle: with memberlist beside it nothing is lost, and its
 // return is noticed.
 func TestNATSDiesInTheMiddle(t *testing.T) {
@@ -404,6 +421,15 @@ func TestForeignMessagesAreIgnored(t *testing.T) {
 		}
 	}
 	n.receive("test", n.sealer.Seal([]byte{1, 99, 0}))
+	if got := n.Status().Counters.OtherVersion; got != 1 {
+		t.Errorf("%d of another version, want 1", got)
+	}
+	await(t, "an operator is told of another version", func() bool {
+		return strings.Contains(strings.Join(n.Status().Reasons, "\n"), "another version")
+	})
+	unknown := gossip.Message{From: 1, Epoch: 1, Body: &gossip.Leave{}}.Append(nil)
+	unknown[1] = 99
+	n.receive("test", n.sealer.Seal(unknown))
 	if got := n.Status().Counters.Malformed; got != 1 {
 		t.Errorf("%d malformed, want 1", got)
 	}

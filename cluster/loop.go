@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	// in about ten seconds.
 	sweepEvery = 40 * time.Millisecond
 	dropEvery  = time.Minute
+	// auditEvery is the pace of the audit, likewise: the whole set in some six
+	// minutes.
+	auditEvery = 1500 * time.Millisecond
 	// drain bounds how many messages or proposals are taken in one turn.
 	drain = 256
 	// scanPart is how many records one answer to a request for the state
@@ -33,18 +37,22 @@ type proposal struct {
 
 // run loads the disk and then owns the core until ctx ends.
 func (n *Node) run(ctx context.Context) {
-	frontiers, err := n.store.Load(n.clock.retention(), func(r rescind.Record) { n.set.Merge(r) })
+	// Whether this machine's clock is right is not known yet, so everything is
+	// loaded; the sweep forgets what has lapsed once the clock is trusted.
+	frontiers, err := n.store.Load(0, func(r rescind.Record) { n.set.Merge(r) })
 	if err != nil {
 		n.fail(fmt.Errorf("load the revocations: %w", err))
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers), started: steady()}
+	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady()}
 	l.publish()
 	n.log.Info("loaded", "revocations", n.set.Len(), "origin", gossip.Origin(n.store.Identity().Origin), "epoch", n.store.Identity().Epoch)
 
 	var workers sync.WaitGroup
 	workers.Go(n.writeCommits)
 	workers.Go(func() { n.sweep(ctx) })
+	workers.Go(func() { n.readers.read(ctx, n.readers.scans, 0) })
+	workers.Go(func() { n.readers.read(ctx, n.readers.compares, comparePause) })
 	l.run(ctx)
 	close(n.commits)
 	workers.Wait()
@@ -60,7 +68,7 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
 		Previous: gossip.Position(id.Previous), Frontiers: known, ForgetAfter: n.cfg.ForgetAfter,
-	}, steady())
+	}, steady(), rescind.MillisOf(time.Now()))
 }
 
 // writeCommits makes commits durable, one at a time. What arrives meanwhile
@@ -103,20 +111,34 @@ func (n *Node) batch(c *gossip.Commit) store.Batch {
 }
 
 // sweep forgets what has lapsed, in memory a little at a time, on disk by
-// whole ranges.
+// whole ranges, unless the clock that says so is in doubt. Now and then it looks
+// whether memory still holds what its sums say.
 func (n *Node) sweep(ctx context.Context) {
-	memory, disk := time.NewTicker(sweepEvery), time.NewTicker(dropEvery)
+	memory, disk, audit := time.NewTicker(sweepEvery), time.NewTicker(dropEvery), time.NewTicker(auditEvery)
 	defer memory.Stop()
 	defer disk.Stop()
-	for turn := uint64(0); ; {
+	defer audit.Stop()
+	for turn, audited := uint64(0), uint64(0); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-memory.C:
-			n.counters.swept.Add(uint64(n.set.Sweep(turn, n.clock.retention())))
-			turn++
+			if now, trusted := n.lapsing(); trusted {
+				n.counters.swept.Add(uint64(n.set.Sweep(turn, now)))
+				turn++
+			}
+		case <-audit.C:
+			if !n.set.Audit(audited) {
+				n.counters.unsound.Add(1)
+				n.log.Error("a part of the set in memory is not what was put there; it is compared with the peers'")
+			}
+			audited++
 		case <-disk.C:
-			if err := n.store.Drop(n.clock.retention()); err != nil {
+			now, trusted := n.lapsing()
+			if !trusted {
+				continue
+			}
+			if err := n.store.Drop(now); err != nil {
 				n.fail(fmt.Errorf("drop lapsed revocations from disk: %w", err))
 				return
 			}
@@ -128,7 +150,7 @@ func (n *Node) sweep(ctx context.Context) {
 type loop struct {
 	*Node
 	core      *gossip.Core
-	started   time.Duration
+	loaded    time.Duration // when the disk was loaded
 	lastHeard time.Duration // of any peer
 	warned    bool          // that it serves without having met a peer
 }
@@ -137,15 +159,21 @@ func (l *loop) run(ctx context.Context) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
+		proposals := l.proposals
+		if l.core.Full() {
+			proposals = nil // their callers wait for the disk
+		}
 		select {
 		case <-ctx.Done():
 			l.core.Leave()
 			l.work()
 			return
-		case p := <-l.proposals:
+		case p := <-proposals:
 			l.propose(p)
-		case m := <-l.inbox:
+		case m := <-l.inbox.messages:
 			l.step(m)
+		case o := <-l.readers.done:
+			o.deliver()
 		case err := <-l.committed:
 			if err != nil {
 				l.fail(fmt.Errorf("write revocations to disk: %w", err))
@@ -156,7 +184,7 @@ func (l *loop) run(ctx context.Context) {
 			l.core.Advance()
 			l.acks.durable(l.core.Durable())
 		case <-tick.C:
-			l.core.Tick(steady())
+			l.core.Tick(steady(), rescind.MillisOf(time.Now()))
 			l.publish()
 			if l.core.Superseded() {
 				l.fail(errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, or it was restored while the clock was behind; give each node a folder of its own, or an empty one"))
@@ -192,15 +220,16 @@ func (l *loop) propose(p *proposal) {
 }
 
 // step takes m and whatever else has arrived.
-func (l *loop) step(m gossip.Message) {
+func (l *loop) step(m arrival) {
 	now := steady()
 	for i := 0; ; i++ {
-		l.core.Step(now, m)
+		l.inbox.taken(m)
+		l.core.Step(now, m.Message)
 		if i == drain {
 			return
 		}
 		select {
-		case m = <-l.inbox:
+		case m = <-l.inbox.messages:
 		default:
 			return
 		}
@@ -209,38 +238,45 @@ func (l *loop) step(m gossip.Message) {
 
 // work does what the core orders, in the order that gossip states.
 func (l *loop) work() {
-	for {
-		r := l.core.Ready(steady())
-		for _, rec := range r.Apply {
-			if _, changed := l.merge(rec); changed {
-				l.counters.applied.Add(1)
-			}
-		}
-		for _, a := range r.Acks {
-			l.acks.acked(a, &l.window)
-		}
-		for _, out := range r.Send {
-			l.count(out.Message.Body)
-			l.move(out)
-		}
-		if r.Commit != nil {
-			l.commits <- r.Commit // never blocks: one is under way at most
-		}
-		for _, s := range r.Scans {
-			records, next, done := l.set.Scan(s.Cursor, scanPart)
-			l.core.Scanned(s, records, next, done)
-		}
-		if len(r.Scans) == 0 {
-			return
+	r := l.core.Ready(steady())
+	l.apply(r.Apply)
+	l.heal(r.Heal)
+	for _, a := range r.Acks {
+		l.acks.acked(a, &l.window)
+	}
+	for _, out := range r.Send {
+		l.move(out)
+	}
+	if r.Commit != nil {
+		// What was just handed to the carriers goes first: it takes
+		// microseconds until it is on the wire, and the disk keeps this
+		// processor for longer.
+		runtime.Gosched()
+		l.commits <- r.Commit // never blocks: one is under way at most
+	}
+	l.orderReads(r)
+}
+
+// apply puts records of others in force.
+func (n *Node) apply(records []rescind.Record) {
+	for _, r := range records {
+		if _, changed := n.merge(r); changed {
+			n.counters.applied.Add(1)
 		}
 	}
 }
 
-func (l *loop) count(b gossip.Body) {
-	switch b.(type) {
-	case *gossip.RangeRequest:
-		l.counters.repairs.Add(1)
-	case *gossip.StateRequest:
-		l.counters.stateRequests.Add(1)
+// heal merges what comparisons have found to be missing, but not what this
+// node has forgotten because its time is over: a member whose clock is behind
+// may still hold that.
+func (l *loop) heal(records []rescind.Record) {
+	now, trusted := l.lapsing()
+	for _, rec := range records {
+		if trusted && rec.Lapsed(now) {
+			continue
+		}
+		if _, changed := l.merge(rec); changed {
+			l.counters.healed.Add(1)
+		}
 	}
 }

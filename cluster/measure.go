@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"rescind/gossip"
 )
 
 // windowBounds are the buckets of the propagation window: from well below a
@@ -41,6 +43,19 @@ type counters struct {
 	revoked, applied, repairs, stateRequests, swept, refused, malformed, dropped, commits atomic.Uint64
 	waits, waitTimeouts, waitsRefused, tooStale                                           atomic.Uint64
 	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
+	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
+}
+
+// sent counts a message of ours by what it is.
+func (c *counters) sent(b gossip.Body, bytes int) {
+	switch b.(type) {
+	case *gossip.RangeRequest:
+		c.repairs.Add(1)
+	case *gossip.StateRequest:
+		c.stateRequests.Add(1)
+	case *gossip.Compare, *gossip.Supply:
+		c.compareBytes.Add(uint64(bytes))
+	}
 }
 
 func (c *counters) snapshot() Counters {
@@ -50,5 +65,7 @@ func (c *counters) snapshot() Counters {
 		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
 		Waits: c.waits.Load(), WaitTimeouts: c.waitTimeouts.Load(), WaitsRefused: c.waitsRefused.Load(), TooStale: c.tooStale.Load(),
 		Consumed: c.consumed.Load(), ConsumeRefused: c.consumeRefused.Load(), ConsumeUndecided: c.consumeUndecided.Load(), DoubleUses: c.doubleUses.Load(),
+		Healed: c.healed.Load(), Unsound: c.unsound.Load(), OtherVersion: c.otherVersion.Load(),
+		ReadsDropped: c.readsDropped.Load(), CompareBytes: c.compareBytes.Load(),
 	}
 }

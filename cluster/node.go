@@ -21,22 +21,23 @@ import (
 // Node is one member of the cluster. All its methods are safe for concurrent
 // use.
 type Node struct {
-	cfg    Config
-	log    *slog.Logger
-	clock  clock
-	set    *filter.Set
-	store  *store.Store
-	sealer *carrier.Sealer
+	cfg     Config
+	log     *slog.Logger
+	started time.Duration // on the steady clock
+	set     *filter.Set
+	store   *store.Store
+	sealer  *carrier.Sealer
 
 	embedded *carrier.Embedded   // nil if there is none
 	gossip   *carrier.Memberlist // nil if it is off
 	carriers []mover
 	turn     atomic.Uint64 // which carrier takes the next large message
 
-	inbox     chan gossip.Message
+	inbox     inbox
 	proposals chan *proposal
 	commits   chan *gossip.Commit
 	committed chan error
+	readers   readers
 
 	ready   atomic.Bool
 	readyCh chan struct{}
@@ -45,8 +46,9 @@ type Node struct {
 	waiting atomic.Int64          // callers of WaitFor that wait
 	acks    ackTracker
 
-	counters counters
-	window   histogram
+	counters  counters
+	window    histogram
+	lastOther atomic.Int64 // when a message of another version came, on the steady clock; 0: never
 
 	onetime *onetime.Store // nil if strict one-time tokens are off
 	uses    uses
@@ -106,11 +108,12 @@ func Start(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg:       cfg,
 		log:       cfg.Logger.With("node", cfg.Name),
-		clock:     newClock(),
-		inbox:     make(chan gossip.Message, 4096),
+		started:   steady(),
+		inbox:     newInbox(),
 		proposals: make(chan *proposal, 1024),
 		commits:   make(chan *gossip.Commit, 1),
 		committed: make(chan error, 1),
+		readers:   newReaders(),
 		readyCh:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,8 @@ const ackTimeout = 5 * time.Second
 // spreading. With any other error it was not accepted, or, if ctx ended before
 // the local disk answered, its fate is unknown; revoking again is harmless.
 // Errors: *rescind.InvalidError, rescind.ErrFull, ErrNotReady (the disk is not
-// loaded yet), ErrIsolated, ErrClosed, or the disk's failure.
+// loaded yet, or the clock is off), ErrIsolated, ErrClosed, or the disk's
+// failure.
 func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
 	start := time.Now()
 	if err := n.accepting(); err != nil {
@@ -74,13 +76,16 @@ func (n *Node) propose(ctx context.Context, record rescind.Record, w *waiter) er
 }
 
 func (n *Node) accepting() error {
+	v := n.view.Load()
 	switch {
 	case n.closing.Load():
 		return rescind.ErrClosed
 	case n.Err() != nil:
 		return n.failure
-	case n.view.Load() == nil:
+	case v == nil:
 		return rescind.ErrNotReady
+	case v.clockOff: // "now" would be wrong
+		return fmt.Errorf("%w: its clock is more than %v off most of its peers'", rescind.ErrNotReady, rescind.MaxClockSkew)
 	case n.isolated():
 		return rescind.ErrIsolated
 	}
@@ -101,15 +106,8 @@ func (n *Node) listed() map[gossip.Origin]string {
 
 // await waits first for this node's disk, then for the others.
 func (n *Node) await(ctx context.Context, w *waiter) error {
-	select {
-	case <-w.stored:
-	case <-n.failed:
-		return n.failure
-	case <-n.stopped:
-		return rescind.ErrClosed
-	case <-ctx.Done():
-		n.acks.leave(w)
-		return fmt.Errorf("wait for the disk: %w", context.Cause(ctx))
+	if err := n.awaitDisk(ctx, w); err != nil {
+		return err
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
@@ -123,4 +121,42 @@ func (n *Node) await(ctx context.Context, w *waiter) error {
 		n.acks.leave(w)
 		return rescind.ErrUnconfirmed
 	}
+}
+
+// awaitDisk waits for this node's disk. A deadline is for the others: one that
+// ends before the disk has answered is overrun a little, since "not accepted"
+// would be wrong and "accepted" not yet true.
+func (n *Node) awaitDisk(ctx context.Context, w *waiter) error {
+	done, cancel := ctx, context.CancelFunc(func() {})
+	if _, bounded := ctx.Deadline(); bounded {
+		done, cancel = afterDeadline(ctx, diskGrace)
+	}
+	defer cancel()
+	select {
+	case <-w.stored:
+		return nil
+	case <-n.failed:
+		return n.failure
+	case <-n.stopped:
+		return rescind.ErrClosed
+	case <-done.Done():
+		n.acks.leave(w)
+		return fmt.Errorf("wait for the disk: %w", context.Cause(done))
+	}
+}
+
+// diskGrace is how long a deadline is overrun for the local disk.
+const diskGrace = time.Second
+
+// afterDeadline returns a context that is cancelled with ctx, and whose deadline
+// is later.
+func afterDeadline(ctx context.Context, later time.Duration) (context.Context, context.CancelFunc) {
+	deadline, _ := ctx.Deadline()
+	extended, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(later))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return extended, func() { stop(); cancel() }
 }

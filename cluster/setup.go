@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"rescind/gossip"
 	"rescind/gossip/carrier"
 )
 
@@ -138,62 +137,3 @@ func (n *Node) closeCarriers(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
-
-// receive takes a message from a carrier. It never blocks: what does not fit
-// is dropped, and repaired later.
-func (n *Node) receive(_ string, sealed []byte) {
-	plain, err := n.sealer.Open(sealed)
-	if err != nil {
-		n.refuse("a message that is not sealed with this cluster's key", err)
-		return
-	}
-	m, err := gossip.Decode(plain)
-	if err != nil {
-		n.counters.malformed.Add(1)
-		n.log.Debug("ignored a message that could not be understood", "error", err)
-		return
-	}
-	select {
-	case n.inbox <- m:
-	default:
-		n.counters.dropped.Add(1)
-	}
-}
-
-func (n *Node) refuse(what string, err error) {
-	if c := n.counters.refused.Add(1); c&(c-1) == 0 { // 1, 2, 4, 8, ...: a bounded rate
-		n.log.Warn("ignored "+what, "error", err, "so_far", c)
-	}
-}
-
-// move gives a message to the carriers. Small ones go by all of them, and the
-// first to arrive wins. Large ones, which are answers to a request, go by one,
-// a different one each time, so that a retry tries another way.
-func (n *Node) move(out gossip.Outgoing) {
-	if len(n.carriers) == 0 {
-		return
-	}
-	sealed := n.sealer.Seal(out.Message.Append(nil))
-	if out.To == 0 {
-		for _, c := range n.carriers {
-			c.Broadcast(sealed)
-		}
-		return
-	}
-	to := carrier.Node(out.To)
-	if len(sealed) <= smallMessage {
-		for _, c := range n.carriers {
-			c.Send(to, sealed)
-		}
-		return
-	}
-	turn := int(n.turn.Add(1))
-	for i := range n.carriers {
-		if n.carriers[(turn+i)%len(n.carriers)].Send(to, sealed) {
-			return
-		}
-	}
-}
-
-// smallMessage is what fits one datagram.
-const smallMessage = 1200

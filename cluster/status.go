@@ -5,6 +5,7 @@ import (
 
 	"rescind"
 	"rescind/filter"
+	"rescind/gossip"
 	"rescind/gossip/carrier"
 )
 
@@ -26,6 +27,8 @@ type Status struct {
 	Total       int                   // their sum
 	Max         int                   // the configured limit
 	Filter      filter.Stats          // memory, and what the Bloom filter measures of itself
+
+	Comparisons gossip.CompareStats // rounds of anti-entropy that this node has begun
 
 	Carriers []carrier.Status
 	Counters Counters
@@ -53,6 +56,10 @@ type Member struct {
 	// measured once.
 	Staleness time.Duration
 	Known     bool
+
+	// ClockSkew is by how much its wall clock is ahead of this node's, give or
+	// take ClockSkewError; both are 0 until they are measured.
+	ClockSkew, ClockSkewError time.Duration
 
 	LastHeard time.Duration // since its last beat
 	Behind    uint64        // revocations of its stream announced but not yet known here
@@ -82,6 +89,11 @@ type Counters struct {
 	WaitTimeouts  uint64 // those of them that ended before the version was there
 	WaitsRefused  uint64 // calls of WaitFor that were refused because too many waited
 	TooStale      uint64 // bounds on the staleness, of a route or a request, that could not be met
+	Healed        uint64 // records that were missing here and that only a comparison found
+	Unsound       uint64 // parts of the set in memory that were not what had been put there
+	OtherVersion  uint64 // messages of nodes that speak another version
+	ReadsDropped  uint64 // requests of others to read the set that found no room
+	CompareBytes  uint64 // sent for comparisons, before the seal
 
 	Consumed         uint64 // one-time tokens used here
 	ConsumeRefused   uint64 // uses refused here because the token was used or revoked

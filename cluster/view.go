@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"time"
 
 	"rescind"
@@ -16,44 +17,76 @@ type view struct {
 	heard   time.Duration // when a peer was last heard
 	durable uint64        // own records on disk
 	reasons []string
+
+	compared gossip.CompareStats
+	synced   bool // or alone
+	clockOff bool // this node's wall clock differs too much from most others'
+	lapsing  rescind.Millis
+	trusted  bool // that lapsing may decide that a record's time is over
 }
 
 // publish makes a new view and draws the conclusion whether the node is ready.
 func (l *loop) publish() {
 	now := steady()
-	v := &view{at: now, members: l.core.Members(now), durable: l.core.Durable()}
+	v := &view{
+		at: now, members: l.core.Members(now), durable: l.core.Durable(),
+		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
+	}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
 			l.lastHeard = max(l.lastHeard, now-m.Staleness) // the last echo: that we hear it does not mean that it hears us
 		}
 	}
-	v.heard = max(l.lastHeard, l.started)
+	v.heard = max(l.lastHeard, l.loaded)
 	l.acks.meet(v.members)
 	v.asOf, v.known = l.core.Staleness(now)
-	if !l.cfg.alone() && !l.core.Synced() {
-		v.known = false
-	}
+	v.known = v.known && v.synced
+	v.lapsing, v.trusted = l.core.Lapsing(now)
+	v.trusted = v.trusted || l.cfg.alone()
 	l.publishReach(l.core.Held()) // work has applied all that this counts
 	reasons, ready := l.decideReady(v)
-	v.reasons = reasons
+	v.reasons = append(reasons, l.warnings(v)...)
 	l.view.Store(v)
 	if ready {
 		l.becomeReady() // after the view is there: who waits for ready may revoke
 	}
 }
 
+// warnings says what else an operator should know, and notes whether the clock
+// is off.
+func (l *loop) warnings(v *view) (reasons []string) {
+	behind, off := l.core.ClockOff(v.at)
+	if v.clockOff = off; off {
+		reasons = append(reasons, fmt.Sprintf("this machine's clock is %v off most of its peers'; at most %v are allowed: set it right", behind.Abs().Round(time.Second), rescind.MaxClockSkew))
+	}
+	if other := time.Duration(l.lastOther.Load()); other > 0 && v.at-other < time.Minute {
+		reasons = append(reasons, "a node that speaks another version of the protocol is being heard; the two ignore each other until the older one is upgraded")
+	}
+	return reasons
+}
+
+// lapsing returns the time by which records lapse, and whether it may decide
+// that one's time is over: alone, or where most members agree with this clock.
+func (n *Node) lapsing() (at rescind.Millis, trusted bool) {
+	v := n.view.Load()
+	if v == nil {
+		return 0, false
+	}
+	return v.lapsing, v.trusted
+}
+
 // decideReady returns what an operator should know, and whether the node may be
 // ready.
 func (l *loop) decideReady(v *view) (reasons []string, ready bool) {
 	switch {
-	case l.cfg.alone() || l.core.Synced():
+	case v.synced:
 		return nil, true
 	case v.meetsPeer():
 		if !l.ready.Load() {
 			return []string{"synchronising with a peer"}, false
 		}
 		return []string{"synchronising with a peer that was met after the join timeout"}, false
-	case v.at-l.started < l.cfg.JoinTimeout:
+	case v.at-l.loaded < l.cfg.JoinTimeout:
 		return []string{"looking for a peer"}, false
 	case l.cfg.RejectStale:
 		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}, false
@@ -166,7 +199,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		Cluster: n.cfg.Cluster, Name: n.cfg.Name,
 		Origin: gossip.Origin(id.Origin).String(), Epoch: id.Epoch,
-		Uptime:      steady() - n.clock.started,
+		Uptime:      steady() - n.started,
 		Ready:       n.ready.Load(),
 		Staleness:   n.Staleness(),
 		Revocations: n.held(), Total: n.set.Len(), Max: n.cfg.MaxRevocations, Filter: n.set.Stats(),
@@ -180,7 +213,7 @@ func (n *Node) Status() Status {
 		s.Reasons = []string{"loading revocations from disk"}
 		return s
 	}
-	s.Reasons = v.reasons
+	s.Reasons, s.Comparisons = v.reasons, v.compared
 	if err := n.Err(); err != nil {
 		s.Reasons = []string{err.Error()}
 	}
@@ -202,6 +235,7 @@ func memberOf(m gossip.Member, elapsed time.Duration, durable uint64) Member {
 	return Member{
 		Name: m.Name, Origin: m.Origin.String(), Epoch: m.Epoch, State: state,
 		Staleness: m.Staleness + elapsed, Known: m.Known,
+		ClockSkew: m.Skew, ClockSkewError: m.SkewError,
 		LastHeard: m.Heard + elapsed, Behind: m.Behind, Unacked: durable - min(durable, m.Acked),
 	}
 }

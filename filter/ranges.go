@@ -1,64 +1,22 @@
 package filter
 
 import (
-	"cmp"
 	"encoding/binary"
 	"iter"
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"rescind"
 )
-
-// Bound is a place in the order of expiry buckets and, within one, of digests:
-// right before the records of Bucket with digests from Digest on.
-type Bound struct {
-	Bucket Bucket
-	Digest rescind.Digest
-}
-
-// End is the Bound behind every record.
-var End = Bound{Bucket: math.MaxInt64}
-
-// Less reports whether b lies before o.
-func (b Bound) Less(o Bound) bool {
-	return b.Bucket < o.Bucket || b.Bucket == o.Bucket && b.Digest.Less(o.Digest)
-}
-
-// Range is what lies from From on and before To. It is empty unless From is
-// less than To.
-type Range struct{ From, To Bound }
-
-// holds reports whether r lies in the range.
-func (g Range) holds(r rescind.Record) bool {
-	at := placeOf(r)
-	return !at.Less(g.From) && at.Less(g.To)
-}
-
-// Part is a range and the sum of what a set holds of it.
-type Part struct {
-	Range Range
-	Sum   Sum
-}
-
-// FirstUnswept returns the first bucket of which no node sweeps a record before
-// the given time from now has passed, if the clocks of nodes differ by at most
-// rescind.MaxClockSkew. Sets that hold the same agree on the range from there
-// to End.
-func FirstUnswept(now rescind.Millis, within time.Duration) Bucket {
-	lapsing := now.Add(rescind.MaxClockSkew + within - rescind.RetentionMargin) // what expires before may be gone
-	return BucketOf(lapsing) + 1
-}
 
 // SumRange returns the sum of the records in g. It costs a look at each shard's
 // sums of the buckets in between; at most two shards, those in which g begins
 // and ends, are read record by record, as far as they lie in g. Each shard is
 // locked on its own, so records that come or go meanwhile may be counted or not.
-func (s *Set) SumRange(g Range) (total Sum) {
+func (s *Set) SumRange(g rescind.Range) (total rescind.Sum) {
 	for shard := range uint64(numShards) {
-		s.sumShard(shard, g, func(_ Bucket, sum Sum) { total = total.Plus(sum) })
+		s.sumShard(shard, g, func(_ rescind.Bucket, sum rescind.Sum) { total = total.Plus(sum) })
 	}
 	return total
 }
@@ -71,15 +29,15 @@ func (s *Set) SumRange(g Range) (total Sum) {
 //
 // It reads what SumRange reads, and if all records of g lie in one shard, it
 // copies them: 32 bytes each, 1/256 of the set at most if digests are random.
-func (s *Set) Split(g Range, n int) []Part {
+func (s *Set) Split(g rescind.Range, n int) []rescind.Part {
 	buckets := sums{}
 	for shard := range uint64(numShards) {
-		s.sumShard(shard, g, func(b Bucket, sum Sum) { buckets[b] = buckets[b].Plus(sum) })
+		s.sumShard(shard, g, func(b rescind.Bucket, sum rescind.Sum) { buckets[b] = buckets[b].Plus(sum) })
 	}
 	if len(buckets) != 1 {
 		cells := make([]cell, 0, len(buckets))
 		for _, b := range slices.Sorted(maps.Keys(buckets)) {
-			cells = append(cells, cell{Bound{Bucket: b}, buckets[b]})
+			cells = append(cells, cell{rescind.Bound{Bucket: b}, buckets[b]})
 		}
 		return group(g, cells, n)
 	}
@@ -90,17 +48,17 @@ func (s *Set) Split(g Range, n int) []Part {
 }
 
 // splitBucket is Split where one bucket alone holds records.
-func (s *Set) splitBucket(g Range, b Bucket, n int) []Part {
+func (s *Set) splitBucket(g rescind.Range, b rescind.Bucket, n int) []rescind.Part {
 	var cells []cell
 	for shard := range uint64(numShards) {
-		var sum Sum
-		s.sumShard(shard, g, func(at Bucket, part Sum) {
+		var sum rescind.Sum
+		s.sumShard(shard, g, func(at rescind.Bucket, part rescind.Sum) {
 			if at == b {
 				sum = sum.Plus(part)
 			}
 		})
 		if sum.Count > 0 {
-			cells = append(cells, cell{Bound{b, rescind.Digest{Hi: shard << shardShift}}, sum})
+			cells = append(cells, cell{rescind.Bound{Bucket: b, Digest: rescind.Digest{Hi: shard << shardShift}}, sum})
 		}
 	}
 	if len(cells) != 1 {
@@ -113,19 +71,19 @@ func (s *Set) splitBucket(g Range, b Bucket, n int) []Part {
 
 // cell is a stretch that group does not divide. It reaches to the next cell.
 type cell struct {
-	from Bound
-	sum  Sum
+	from rescind.Bound
+	sum  rescind.Sum
 }
 
 // group joins neighbouring cells, none of which is empty, into at most n parts.
 // A part ends before the cell that would make it larger than what is its due of
 // the rest.
-func group(g Range, cells []cell, n int) []Part {
+func group(g rescind.Range, cells []cell, n int) []rescind.Part {
 	var rest uint64
 	for _, c := range cells {
 		rest += c.sum.Count
 	}
-	parts := make([]Part, 1, n)
+	parts := make([]rescind.Part, 1, n)
 	parts[0].Range = g
 	for _, c := range cells {
 		last := &parts[len(parts)-1]
@@ -133,7 +91,7 @@ func group(g Range, cells []cell, n int) []Part {
 		if last.Sum.Count > 0 && last.Sum.Count+c.sum.Count > due && len(parts) < n {
 			rest -= last.Sum.Count
 			last.Range.To = c.from
-			parts = append(parts, Part{Range: Range{c.from, g.To}})
+			parts = append(parts, rescind.Part{Range: rescind.Range{From: c.from, To: g.To}})
 			last = &parts[len(parts)-1]
 		}
 		last.Sum = last.Sum.Plus(c.sum)
@@ -142,15 +100,15 @@ func group(g Range, cells []cell, n int) []Part {
 }
 
 // chunk divides records, which are in order, into at most n parts.
-func (s *Set) chunk(g Range, records []rescind.Record, n int) []Part {
-	parts := make([]Part, 0, n)
+func (s *Set) chunk(g rescind.Range, records []rescind.Record, n int) []rescind.Part {
+	parts := make([]rescind.Part, 0, n)
 	from := g.From
 	size := max(1, (len(records)+n-1)/n)
 	for first := 0; first == 0 || first < len(records); first += size {
 		last := min(first+size, len(records))
-		p := Part{Range: Range{from, g.To}}
+		p := rescind.Part{Range: rescind.Range{From: from, To: g.To}}
 		if last < len(records) {
-			p.Range.To = between(placeOf(records[last-1]), placeOf(records[last]))
+			p.Range.To = between(rescind.PlaceOf(records[last-1]), rescind.PlaceOf(records[last]))
 		}
 		for _, r := range records[first:last] {
 			p.Sum = p.Sum.Plus(s.summing.sumOf(r))
@@ -162,9 +120,9 @@ func (s *Set) chunk(g Range, records []rescind.Record, n int) []Part {
 
 // between returns a bound behind low and not behind high, which is greater, with
 // as many zero bytes at the end as possible: such bounds are short on the wire.
-func between(low, high Bound) Bound {
+func between(low, high rescind.Bound) rescind.Bound {
 	if low.Bucket != high.Bucket {
-		return Bound{Bucket: high.Bucket}
+		return rescind.Bound{Bucket: high.Bucket}
 	}
 	var l, h [16]byte
 	binary.BigEndian.PutUint64(l[:8], low.Digest.Hi)
@@ -177,13 +135,13 @@ func between(low, high Bound) Bound {
 			break
 		}
 	}
-	return Bound{high.Bucket, rescind.DigestOf(h[:])}
+	return rescind.Bound{Bucket: high.Bucket, Digest: rescind.DigestOf(h[:])}
 }
 
 // RecordsIn returns the records in g in order, or ok false if there are more
 // than limit. It reads each shard that holds some of them record by record, as
 // far as it lies in g.
-func (s *Set) RecordsIn(g Range, limit int) (records []rescind.Record, ok bool) {
+func (s *Set) RecordsIn(g rescind.Range, limit int) (records []rescind.Record, ok bool) {
 	if s.SumRange(g).Count > uint64(limit) {
 		return nil, false
 	}
@@ -197,27 +155,23 @@ func (s *Set) RecordsIn(g Range, limit int) (records []rescind.Record, ok bool) 
 	return records, true
 }
 
-func placeOf(r rescind.Record) Bound { return Bound{BucketOf(r.ExpiresAt), r.Digest} }
-
-func byPlace(a, b rescind.Record) int {
-	return cmp.Or(cmp.Compare(BucketOf(a.ExpiresAt), BucketOf(b.ExpiresAt)), byDigest(a, b))
-}
+func byPlace(a, b rescind.Record) int { return rescind.PlaceOf(a).Compare(rescind.PlaceOf(b)) }
 
 // sumShard calls yield with the sums of what one shard holds of g, by bucket, in
 // any order and perhaps in more than one piece for a bucket. It holds the lock
 // of the shard meanwhile.
-func (s *Set) sumShard(shard uint64, g Range, yield func(Bucket, Sum)) {
+func (s *Set) sumShard(shard uint64, g rescind.Range, yield func(rescind.Bucket, rescind.Sum)) {
 	w := &s.writers[shard]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for b, sum := range w.sums.within(g) {
-		whole, some := g.covers(shard, b)
+		whole, some := covers(g, shard, b)
 		switch {
 		case whole:
 			yield(b, sum)
 		case some:
-			var part Sum
-			for r := range s.views[shard].Load().within(shard, g.only(b)) {
+			var part rescind.Sum
+			for r := range s.views[shard].Load().within(shard, only(g, b)) {
 				part = part.Plus(s.summing.sumOf(r))
 			}
 			if part.Count > 0 {
@@ -228,12 +182,12 @@ func (s *Set) sumShard(shard uint64, g Range, yield func(Bucket, Sum)) {
 }
 
 // recordsOfShard appends the records of one shard that lie in g, in any order.
-func (s *Set) recordsOfShard(shard uint64, g Range, records []rescind.Record) []rescind.Record {
+func (s *Set) recordsOfShard(shard uint64, g rescind.Range, records []rescind.Record) []rescind.Record {
 	w := &s.writers[shard]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for b := range w.sums.within(g) {
-		if _, some := g.covers(shard, b); some {
+		if _, some := covers(g, shard, b); some {
 			return slices.AppendSeq(records, s.views[shard].Load().within(shard, g))
 		}
 	}
@@ -241,8 +195,8 @@ func (s *Set) recordsOfShard(shard uint64, g Range, records []rescind.Record) []
 }
 
 // within yields the buckets of one shard that g reaches, in any order.
-func (s sums) within(g Range) iter.Seq2[Bucket, Sum] {
-	return func(yield func(Bucket, Sum) bool) {
+func (s sums) within(g rescind.Range) iter.Seq2[rescind.Bucket, rescind.Sum] {
+	return func(yield func(rescind.Bucket, rescind.Sum) bool) {
 		if !g.From.Less(g.To) {
 			return
 		}
@@ -264,27 +218,27 @@ func (s sums) within(g Range) iter.Seq2[Bucket, Sum] {
 
 // covers reports whether g holds all that a shard may hold of bucket b, and
 // whether it may hold some.
-func (g Range) covers(shard uint64, b Bucket) (whole, some bool) {
+func covers(g rescind.Range, shard uint64, b rescind.Bucket) (whole, some bool) {
 	first, last := rescind.Digest{Hi: shard << shardShift}, rescind.Digest{Hi: shard<<shardShift | (1<<shardShift - 1), Lo: math.MaxUint64}
-	from, to := Bound{b, first}, Bound{b, last}
+	from, to := rescind.Bound{Bucket: b, Digest: first}, rescind.Bound{Bucket: b, Digest: last}
 	whole = !from.Less(g.From) && to.Less(g.To)
 	return whole, !to.Less(g.From) && from.Less(g.To)
 }
 
 // only returns what of g lies in bucket b.
-func (g Range) only(b Bucket) Range {
+func only(g rescind.Range, b rescind.Bucket) rescind.Range {
 	if g.From.Bucket < b {
-		g.From = Bound{Bucket: b}
+		g.From = rescind.Bound{Bucket: b}
 	}
 	if b < g.To.Bucket {
-		g.To = Bound{Bucket: b + 1}
+		g.To = rescind.Bound{Bucket: b + 1}
 	}
 	return g
 }
 
 // within yields the records of v that lie in g, in any order. Only the writer
 // may call it.
-func (v *view) within(shard uint64, g Range) iter.Seq[rescind.Record] {
+func (v *view) within(shard uint64, g rescind.Range) iter.Seq[rescind.Record] {
 	return func(yield func(rescind.Record) bool) {
 		for r := range v.narrow.within(shard, g) {
 			if !yield(r) {
@@ -297,13 +251,13 @@ func (v *view) within(shard uint64, g Range) iter.Seq[rescind.Record] {
 
 // within yields the records of t that lie in g. If g lies in one bucket, it
 // reads no further than the digests of g can be.
-func (t *table) within(shard uint64, g Range) iter.Seq[rescind.Record] {
+func (t *table) within(shard uint64, g rescind.Range) iter.Seq[rescind.Record] {
 	return func(yield func(rescind.Record) bool) {
 		if len(t.keys) == 0 {
 			return
 		}
 		first, last := 0, len(t.keys)
-		oneBucket := g == g.only(g.From.Bucket)
+		oneBucket := g == only(g, g.From.Bucket)
 		if oneBucket && g.From.Digest.Hi>>shardShift == shard {
 			first = t.home(g.From.Digest.Hi) // a record lies at home or behind
 		}
@@ -314,7 +268,7 @@ func (t *table) within(shard uint64, g Range) iter.Seq[rescind.Record] {
 			if t.keys[i].low == 0 {
 				continue
 			}
-			if r := t.record(shard, i); g.holds(r) && !yield(r) {
+			if r := t.record(shard, i); g.Holds(r) && !yield(r) {
 				return
 			}
 		}

@@ -3,7 +3,6 @@ package filter
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -19,13 +18,13 @@ var smallDigests = rapid.Custom(func(t *rapid.T) rescind.Digest {
 	return rescind.MakeDigest(rescind.ScopeJTI, shard<<shardShift|rest, lo|rapid.Uint64Range(0, 40).Draw(t, "id")<<20)
 })
 
-var smallBuckets = rapid.SampledFrom([]Bucket{3_000_000, 3_000_001, 3_000_007, 3_100_000})
+var smallBuckets = rapid.SampledFrom([]rescind.Bucket{3_000_000, 3_000_001, 3_000_007, 3_100_000})
 
-var smallBounds = rapid.Custom(func(t *rapid.T) Bound {
+var smallBounds = rapid.Custom(func(t *rapid.T) rescind.Bound {
 	if rapid.IntRange(0, 9).Draw(t, "end") == 0 {
-		return End
+		return rescind.End
 	}
-	b := Bound{Bucket: smallBuckets.Draw(t, "bucket") + rapid.SampledFrom([]Bucket{-1, 0, 0, 0, 1}).Draw(t, "beside")}
+	b := rescind.Bound{Bucket: smallBuckets.Draw(t, "bucket") + rapid.SampledFrom([]rescind.Bucket{-1, 0, 0, 0, 1}).Draw(t, "beside")}
 	if rapid.Bool().Draw(t, "within") {
 		b.Digest = smallDigests.Draw(t, "digest")
 	}
@@ -39,9 +38,9 @@ func TestRangesModel(t *testing.T) {
 		s := newSet(0)
 		model := map[rescind.Digest]rescind.Record{}
 		now := smallBucketsStart - 1e9
-		inModel := func(g Range) (records []rescind.Record, sum Sum) {
+		inModel := func(g rescind.Range) (records []rescind.Record, sum rescind.Sum) {
 			for _, r := range model {
-				if at := (Bound{BucketOf(r.ExpiresAt), r.Digest}); !at.Less(g.From) && at.Less(g.To) {
+				if at := rescind.PlaceOf(r); !at.Less(g.From) && at.Less(g.To) {
 					records = append(records, r)
 					sum = sum.Plus(s.summing.sumOf(r))
 				}
@@ -55,7 +54,7 @@ func TestRangesModel(t *testing.T) {
 					r := rescind.Record{
 						Digest:       smallDigests.Draw(t, "digest"),
 						IssuedBefore: rapid.SampledFrom([]rescind.Millis{5, rescind.Ever}).Draw(t, "before"),
-						ExpiresAt:    smallBuckets.Draw(t, "bucket").Start() + rescind.Millis(rapid.Int64Range(0, 2).Draw(t, "ms")),
+						ExpiresAt:    startOf(smallBuckets.Draw(t, "bucket")) + rescind.Millis(rapid.Int64Range(0, 2).Draw(t, "ms")),
 					}
 					model[r.Digest], _ = s.Merge(r)
 				}
@@ -72,7 +71,7 @@ func TestRangesModel(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
-				g := Range{smallBounds.Draw(t, "from"), smallBounds.Draw(t, "to")}
+				g := rescind.Range{From: smallBounds.Draw(t, "from"), To: smallBounds.Draw(t, "to")}
 				records, sum := inModel(g)
 				if got := s.SumRange(g); got != sum {
 					t.Fatalf("SumRange(%v) = %v, want %v", g, got, sum)
@@ -112,11 +111,11 @@ func TestRangesModel(t *testing.T) {
 	})
 }
 
-var smallBucketsStart = Bucket(3_000_000).Start()
+var smallBucketsStart = startOf(3_000_000)
 
 // TestSplitIsEven: what can be divided evenly is.
 func TestSplitIsEven(t *testing.T) {
-	all := Range{To: End}
+	all := rescind.Range{To: rescind.End}
 	for name, place := range map[string]func(i uint64) rescind.Record{
 		"buckets": func(i uint64) rescind.Record { return placed(i%1000, i<<40) },
 		"shards":  func(i uint64) rescind.Record { return placed(0, i<<50) },
@@ -139,23 +138,11 @@ func placed(bucket, hi uint64) rescind.Record {
 	return rescind.Record{
 		Digest:       rescind.MakeDigest(rescind.ScopeJTI, hi, hi<<8),
 		IssuedBefore: rescind.Ever,
-		ExpiresAt:    (3_000_000 + Bucket(bucket)).Start(),
+		ExpiresAt:    startOf(3_000_000 + rescind.Bucket(bucket)),
 	}
 }
 
-// TestFirstUnswept: of the first bucket that is compared no node has swept any
-// record even at the end of a comparison; one bucket lower, some may have.
-func TestFirstUnswept(t *testing.T) {
-	const within = 30 * time.Second
-	for offset := rescind.Millis(0); offset < rescind.Millis(BucketWidth.Milliseconds()); offset += 777 {
-		now := smallBucketsStart + offset
-		fast := now.Add(within + rescind.MaxClockSkew)
-		first := FirstUnswept(now, within)
-		if (rescind.Record{ExpiresAt: first.Start()}).Lapsed(fast) {
-			t.Errorf("at %d a node with a fast clock sweeps the first bucket", now)
-		}
-		if !(rescind.Record{ExpiresAt: (first - 1).Start()}).Lapsed(fast + 1) {
-			t.Errorf("at %d a bucket is left out of which nobody sweeps", now)
-		}
-	}
+// startOf returns the earliest expiry in a bucket.
+func startOf(b rescind.Bucket) rescind.Millis {
+	return rescind.Millis(b) * rescind.Millis(rescind.BucketWidth.Milliseconds())
 }

@@ -125,31 +125,23 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// checkSums compares the sums with those of the records of a model.
+// checkSums compares the sum of each bucket with that of the records of a model.
 func checkSums(t *rapid.T, s *Set, model map[rescind.Digest]rescind.Record) {
-	total, prefixes := sums{}, map[Bucket]*[numShards]Sum{}
+	want := sums{}
 	for _, r := range model {
-		total.add(s.summing, r)
-		b := BucketOf(r.ExpiresAt)
-		if prefixes[b] == nil {
-			prefixes[b] = new([numShards]Sum)
-		}
-		p := &prefixes[b][r.Digest.Hi>>shardShift]
-		*p = p.Plus(s.summing.sumOf(r))
+		want.add(s.summing, r)
 	}
-	list := s.Sums(0)
-	if len(list) != len(total) {
-		t.Fatalf("Sums yields %d buckets of %d", len(list), len(total))
+	for b, sum := range want {
+		if got := s.SumRange(rescind.Range{From: rescind.Bound{Bucket: b}, To: rescind.Bound{Bucket: b + 1}}); got != sum {
+			t.Fatalf("bucket %d has the sum %v, want %v", b, got, sum)
+		}
 	}
-	for i, b := range list {
-		if b.Sum != total[b.Bucket] || i > 0 && list[i-1].Bucket >= b.Bucket {
-			t.Fatalf("Sums yields %v after %v; want %v", b, list[max(0, i-1)], total[b.Bucket])
-		}
-		if *s.Prefixes(b.Bucket) != *prefixes[b.Bucket] {
-			t.Fatalf("Prefixes(%v) differ", b.Bucket)
-		}
+	if got := s.SumRange(everything); got.Count != uint64(len(model)) {
+		t.Fatalf("the sum counts %d records of %d", got.Count, len(model))
 	}
 }
+
+var everything = rescind.Range{To: rescind.End}
 
 // TestNoFalseNegative checks tokens that have been revoked while one goroutine
 // adds and another sweeps at full speed, all in one shard. It fails at once
@@ -393,18 +385,18 @@ func TestSumsTellSetsApart(t *testing.T) {
 	later.IssuedBefore = 6
 	longer.IssuedBefore = 5
 	longer.ExpiresAt++
-	seen := map[Sum][]rescind.Record{{}: nil}
+	seen := map[rescind.Sum][]rescind.Record{{}: nil}
 	for _, list := range [][]rescind.Record{{r}, {later}, {longer}, {other}, {r, other}, {other, later}} {
-		var sum Sum
+		var sum rescind.Sum
 		for range 5 {
 			s := newSet(0)
 			for _, i := range append(rand.Perm(len(list)), 0) { // in any order, one of them twice
 				s.Merge(list[i])
 			}
-			if sum != (Sum{}) && s.Sums(0)[0].Sum != sum {
+			if sum != (rescind.Sum{}) && s.SumRange(everything) != sum {
 				t.Errorf("%v has two sums", list)
 			}
-			sum = s.Sums(0)[0].Sum
+			sum = s.SumRange(everything)
 		}
 		if same, ok := seen[sum]; ok {
 			t.Errorf("%v has the sum of %v", list, same)

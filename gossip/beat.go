@@ -1,6 +1,9 @@
 package gossip
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -8,28 +11,60 @@ import (
 func (c *Core) beat(now time.Duration, to Origin) {
 	c.beats++
 	c.sentAt[c.beats%uint64(len(c.sentAt))] = now
-	c.sendTo(to, &Beat{
+	b := &Beat{
 		N:        c.beats,
 		Name:     c.cfg.Name,
 		Head:     c.own.head,
 		Synced:   c.synced,
 		Previous: c.previous,
-		Views:    c.views(now),
-	})
+		Clock:    c.wallAt(now),
+	}
+	if to == 0 {
+		b.After, b.UpTo, b.Views = c.nextViews(now)
+	} else {
+		b.Views = c.views(now) // a newcomer need not wait for its turn
+	}
+	c.sendTo(to, b)
 }
 
-// views states what this node holds of every stream, its own included.
+// views states what this node holds of every stream, its own first.
 func (c *Core) views(now time.Duration) []View {
-	views := make([]View, 1, len(c.peers)+1)
-	views[0] = View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
+	views := append(make([]View, 0, len(c.list)+1), c.ownView())
 	for _, p := range c.list {
-		v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
-		if p.fromDisk {
-			v.Age = ageUnknown
-		}
-		views = append(views, v)
+		views = append(views, p.view(now))
 	}
 	return views
+}
+
+// nextViews states what this node holds of its own stream and of those with
+// origins after one and up to another, of all if both are 0. In a large cluster
+// they take turns, so that a beat fits a datagram and what a node sends grows
+// with the number of members and not with its square.
+func (c *Core) nextViews(now time.Duration) (after, upTo Origin, views []View) {
+	if len(c.list) <= c.cfg.BeatViews {
+		return 0, 0, c.views(now)
+	}
+	views = append(make([]View, 0, c.cfg.BeatViews+1), c.ownView())
+	first, _ := slices.BinarySearchFunc(c.list, c.told+1, func(p *peer, o Origin) int { return cmp.Compare(p.origin, o) })
+	after = c.told
+	for i := range c.cfg.BeatViews {
+		p := c.list[(first+i)%len(c.list)]
+		views = append(views, p.view(now))
+		c.told = p.origin
+	}
+	return after, c.told, views
+}
+
+func (c *Core) ownView() View {
+	return View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
+}
+
+func (p *peer) view(now time.Duration) View {
+	v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+	if p.fromDisk {
+		v.Age = ageUnknown
+	}
+	return v
 }
 
 // stepBeat takes p's beat in its current epoch.
@@ -44,22 +79,48 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	}
 	p.previous, p.known = b.Previous, true
 	p.settle()
-	p.views = make(map[Origin]View, len(b.Views))
+	p.forgetViews(b)
 	for _, v := range b.Views {
 		if v.Origin == c.cfg.Origin {
-			c.stepEcho(p, v, b.Head)
+			c.stepEcho(now, p, v, b)
 			continue
 		}
-		if c.peers[v.Origin] != nil || !c.ignores(now, v) {
+		if (c.peers[v.Origin] != nil || !c.ignores(now, v)) && len(p.views) < maxViews {
 			p.views[v.Origin] = v
 		}
 		c.hearsay(now, v)
 	}
+	p.countViews(b)
+}
+
+// forgetViews makes room for those of a beat.
+func (p *peer) forgetViews(b *Beat) {
+	width := uint64(b.UpTo - b.After)
+	if width == 0 || p.views == nil {
+		p.views = map[Origin]View{}
+		return
+	}
+	maps.DeleteFunc(p.views, func(o Origin, _ View) bool { return uint64(o-b.After-1) < width })
+}
+
+// countViews notes how much of the circle of origins p has spoken of since it
+// heard us, and so with our start before. Until it is the whole, p may hold
+// streams that we have not been told of.
+func (p *peer) countViews(b *Beat) {
+	width := uint64(b.UpTo - b.After) // 0 stands for the whole circle
+	if !p.echoes || b.After != p.toldUpTo {
+		p.told = 0
+	}
+	if p.echoes {
+		p.toldAll = p.toldAll || width == 0 || p.told+width < p.told
+		p.told += width
+	}
+	p.toldUpTo = b.UpTo
 }
 
 // stepEcho takes what p says of this node: how many of our records it has
 // committed, and which of our beats it had received when it sent its own.
-func (c *Core) stepEcho(p *peer, v View, head uint64) {
+func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch
 	p.ofUs = v.Past
 	if v.Based && v.At.Epoch < c.cfg.Epoch && p.ofUs.Before(v.At) {
@@ -70,7 +131,8 @@ func (c *Core) stepEcho(p *peer, v View, head uint64) {
 	}
 	p.echoes = true
 	c.stepAck(p, v.At)
-	e := echo{head: head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
+	e := echo{head: b.Head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
+	c.measureSkew(now, p, e.sent, b.Clock)
 	if len(p.pending) == maxPending {
 		p.pending = p.pending[:maxPending-1] // keep the oldest, or a busy stream would never prove anything
 	}
@@ -139,6 +201,9 @@ func (c *Core) progress(now time.Duration) {
 // that has itself caught up; or, where no member has, as after a cold start,
 // all that any member says that is being heard.
 func (c *Core) caughtUp(now time.Duration) bool {
+	if _, off := c.ClockOff(now); off || c.comparing.verify {
+		return false
+	}
 	heard, all := 0, true
 	for _, p := range c.list {
 		if p.left || !p.alive(now) || p.epoch == 0 {
@@ -168,10 +233,10 @@ func (p *peer) prove() {
 	p.pending = kept
 }
 
-// holdsAllOf reports whether p has answered a beat of this epoch, and all that
-// it then said it holds is held here.
+// holdsAllOf reports whether p has answered a beat of this epoch, has told what
+// it holds of every stream, and all that is held here.
 func (c *Core) holdsAllOf(p *peer) bool {
-	if !p.proven || p.views == nil || c.previous.Before(p.ofUs) {
+	if !p.proven || !p.toldAll || c.previous.Before(p.ofUs) {
 		return false
 	}
 	for _, v := range p.views {

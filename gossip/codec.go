@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every message. A node drops and counts messages
 // of a version that it does not know.
-const version = 2
+const version = 3
 
 // Bounds of what one message may hold.
 const (
@@ -34,6 +34,8 @@ const (
 	kindStateRequest
 	kindStateReply
 	kindLeave
+	kindCompare
+	kindSupply
 )
 
 func newBody(kind byte) Body {
@@ -54,6 +56,10 @@ func newBody(kind byte) Body {
 		return new(StateReply)
 	case kindLeave:
 		return new(Leave)
+	case kindCompare:
+		return new(Compare)
+	case kindSupply:
+		return new(Supply)
 	default:
 		return nil
 	}
@@ -194,6 +200,9 @@ const (
 	ageUnknown = maxAge
 )
 
+// maxClock bounds Beat.Clock, so that no arithmetic on it can overflow.
+const maxClock = rescind.Millis(maxAge / time.Millisecond)
+
 func appendPosition(b []byte, p Position) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, p.Epoch), p.Seq)
 }
@@ -241,13 +250,19 @@ func (m *Beat) append(b []byte) []byte {
 	name := m.Name[:min(len(m.Name), maxName)]
 	b = append(append(b, byte(len(name))), name...)
 	b = appendBool(binary.AppendUvarint(b, m.Head), m.Synced)
-	return appendViews(appendPosition(b, m.Previous), m.Views)
+	b = binary.AppendUvarint(appendPosition(b, m.Previous), uint64(m.Clock))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.After))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.UpTo))
+	return appendViews(b, m.Views)
 }
 
 func (m *Beat) read(r *reader) {
 	m.N = r.uvarint()
 	m.Name = string(r.take(int(r.byte())))
-	m.Head, m.Synced, m.Previous, m.Views = r.uvarint(), r.bool(), r.position(), r.views()
+	m.Head, m.Synced, m.Previous = r.uvarint(), r.bool(), r.position()
+	m.Clock = rescind.Millis(r.uvarint())
+	r.failed = r.failed || m.Clock < 0 || m.Clock > maxClock
+	m.After, m.UpTo, m.Views = Origin(r.uint64()), Origin(r.uint64()), r.views()
 }
 
 func (*Ack) kind() byte { return kindAck }

@@ -22,9 +22,11 @@ func examples() []Message {
 		{Origin: 6, Left: true},
 	}
 	d := records[0].Digest
+	from, middle, to := rescind.Bound{Bucket: 2_980_000}, rescind.Bound{Bucket: 2_980_000, Digest: rescind.Digest{Hi: 0x1200 << 48}}, rescind.PlaceOf(records[0])
+	to.Bucket = 2_980_001
 	return []Message{
 		{1, 2, &Batch{First: 3, Head: 4, Records: records}},
-		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Views: views}},
+		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
 		{1, 2, &Ack{At: Position{3, 4}}},
 		{1, 2, &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
 		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
@@ -32,6 +34,13 @@ func examples() []Message {
 		{1, 2, &StateRequest{Cursor: d}},
 		{1, 2, &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
 		{1, 2, &Leave{Head: 5}},
+		{1, 2, &Compare{Round: 3, Hop: 4, Cut: true}},
+		{1, 2, &Compare{Round: 3, Parts: []Part{
+			{Part: rescind.Part{Range: rescind.Range{From: from, To: middle}, Sum: rescind.Sum{Hi: 1, Lo: 2, Count: 300}}},
+			{Part: rescind.Part{Range: rescind.Range{From: middle, To: to}}, Listed: true, Records: records},
+			{Part: rescind.Part{Range: rescind.Range{From: from, To: rescind.End}}, Listed: true, Records: records[:0]},
+		}}},
+		{1, 2, &Supply{Records: records}},
 	}
 }
 

@@ -24,8 +24,12 @@ const (
 	// that beats still fit a datagram where every restart makes a new folder.
 	maxForgotten = 16
 	maxPeers     = 1000
-	// maxUncommitted pauses a transfer of the state while the disk is behind.
+	beatViews    = 30
+	// maxUncommitted is how many records may wait for the disk. Beyond it they are
+	// applied and not remembered, so that they are asked for again, and transfers
+	// of the state and proposals pause.
 	maxUncommitted = 1 << 17
+	maxScans       = 4 // requests for the state that wait for the caller
 	// maxBatch bounds a batch; the carriers decide how it travels.
 	maxBatch = 4096
 )
@@ -44,6 +48,14 @@ type Config struct {
 	// Frontiers are those of the last commit, by other origins.
 	Frontiers map[Origin]Position
 
+	// CompareEvery is how long after a comparison that found nothing the next
+	// one begins. 0 means 30 s.
+	CompareEvery time.Duration
+
+	// BeatViews is how many streams a beat tells of; if there are more, they take
+	// turns. 0 means 30, which fit a datagram.
+	BeatViews int
+
 	// ForgetAfter is how long a member that is not heard is still listed. What
 	// is held of its stream is remembered far longer, for those who come late.
 	ForgetAfter time.Duration
@@ -61,7 +73,12 @@ type Core struct {
 	peers    map[Origin]*peer
 	list     []*peer // peers by origin: the order of a map would make runs differ
 
+	// wall is the wall clock, since the Unix epoch, less the clock of now, and
+	// confirmed what it was when a member's clock was last found to agree.
+	wall, confirmed time.Duration
+
 	beats  uint64 // beats sent
+	told   Origin // up to which origin the last beat to all spoke
 	nextAt time.Duration
 	sentAt [256]time.Duration // of beat n, at n modulo the length
 
@@ -69,11 +86,15 @@ type Core struct {
 	pull       *pull
 	superseded bool
 
-	apply  []rescind.Record
-	send   []Outgoing
-	scans  []Scan
-	acks   []PeerAck
-	forget []Origin
+	comparing comparing
+
+	apply    []rescind.Record
+	heal     []rescind.Record
+	send     []Outgoing
+	scans    []Scan
+	compares []Comparison
+	acks     []PeerAck
+	forget   []Origin
 
 	uncommitted []rescind.Record
 	committing  *Commit
@@ -89,11 +110,13 @@ type Outgoing struct {
 // Ready is what the caller has to do, in the order that the package comment
 // states.
 type Ready struct {
-	Apply  []rescind.Record
-	Send   []Outgoing
-	Commit *Commit
-	Scans  []Scan
-	Acks   []PeerAck
+	Apply    []rescind.Record
+	Heal     []rescind.Record // to merge as well: what comparisons have found to be missing
+	Send     []Outgoing
+	Commit   *Commit
+	Scans    []Scan
+	Compares []Comparison
+	Acks     []PeerAck
 }
 
 // Commit is what must become durable, atomically. Records of the same digest
@@ -120,8 +143,14 @@ type Scan struct {
 	views []View // taken before the scan, see StateReply
 }
 
-// New returns a Core at the given clock reading.
-func New(cfg Config, now time.Duration) *Core {
+// New returns a Core at the given readings of the clock and the wall clock.
+func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
+	if cfg.CompareEvery == 0 {
+		cfg.CompareEvery = compareEvery
+	}
+	if cfg.BeatViews == 0 {
+		cfg.BeatViews = beatViews
+	}
 	c := &Core{
 		cfg:      cfg,
 		previous: cfg.Previous,
@@ -130,6 +159,8 @@ func New(cfg Config, now time.Duration) *Core {
 		peers:    make(map[Origin]*peer),
 		nextAt:   now,
 	}
+	c.setWall(now, wall)
+	c.confirmed = c.wall
 	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
 		at := cfg.Frontiers[o]
 		p := c.peer(o, now)
@@ -179,9 +210,17 @@ func (c *Core) Step(now time.Duration, m Message) {
 	case *RangeReply:
 		c.stepRangeReply(now, b)
 	case *StateRequest:
-		c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
+		if len(c.scans) < maxScans { // the others ask again
+			c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
+		}
 	case *StateReply:
 		c.stepStateReply(now, p, b)
+	case *Compare:
+		c.stepCompare(now, p, b)
+	case *Supply:
+		if !c.Full() {
+			c.mend(b.Records...)
+		}
 	case *Leave:
 		if current {
 			p.left, p.head = true, max(p.head, b.Head)
@@ -195,14 +234,16 @@ func (c *Core) Step(now time.Duration, m Message) {
 }
 
 // Tick does what is due: a beat, repairs, time-outs. Call it every few
-// milliseconds.
-func (c *Core) Tick(now time.Duration) {
+// milliseconds, with the wall clock's reading beside the other.
+func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
+	c.setWall(now, wall)
 	if now >= c.nextAt {
 		c.nextAt = now + BeatEvery
 		c.beat(now, 0)
 	}
 	c.repair(now)
 	c.pullState(now)
+	c.compare(now)
 	c.forgetSilent(now)
 	c.progress(now)
 }
@@ -210,8 +251,11 @@ func (c *Core) Tick(now time.Duration) {
 // Ready returns what there is to do and forgets all but the commit, of which
 // it yields no second one before Advance.
 func (c *Core) Ready(now time.Duration) Ready {
-	r := Ready{Apply: c.apply, Send: c.send, Scans: c.scans, Acks: c.acks, Commit: c.commit(now)}
-	c.apply, c.send, c.scans, c.acks = nil, nil, nil, nil
+	r := Ready{
+		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: c.commit(now),
+		Scans: c.scans, Compares: c.compares, Acks: c.acks,
+	}
+	c.apply, c.heal, c.send, c.scans, c.compares, c.acks = nil, nil, nil, nil, nil, nil
 	return r
 }
 
@@ -283,13 +327,23 @@ func (c *Core) sendTo(to Origin, b Body) {
 // stepRecords takes records of p's stream. Those of an earlier epoch are still
 // applied, which can only help.
 func (c *Core) stepRecords(p *peer, epoch, first, head uint64, records []rescind.Record) {
-	if epoch != p.epoch {
+	current := epoch == p.epoch
+	if c.Full() {
+		c.apply = append(c.apply, records...)
+	} else {
+		if current {
+			records = p.add(first, records)
+		}
 		c.take(records)
-		return
 	}
-	c.take(p.add(first, records))
-	p.head = max(p.head, head)
+	if current {
+		p.head = max(p.head, head)
+	}
 }
+
+// Full reports whether as many records wait for the disk as may. The caller
+// then proposes no more until Advance.
+func (c *Core) Full() bool { return len(c.uncommitted) >= maxUncommitted }
 
 func (c *Core) take(records []rescind.Record) {
 	c.apply = append(c.apply, records...)

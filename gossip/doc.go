@@ -30,17 +30,25 @@
 // A donor states its frontiers before it scans its records; the receiver of the
 // whole scan may therefore take these frontiers over.
 //
+// What numbers can't tell shows in sums: every half minute a node compares with
+// another one ([Compare]), and each brings the other what it lacks.
+//
 // # The caller's part
 //
 // The caller owns one Core and calls it from one goroutine. It calls Step for
 // each message, Tick every few milliseconds, Propose for new records, and then
 // takes Ready, and must do, in this order:
 //
-//  1. merge Ready.Apply into the set that checks are answered from;
+//  1. merge Ready.Apply into the set that checks are answered from, and of
+//     Ready.Heal what has not lapsed;
 //  2. send Ready.Send (this may run beside the commit: a revocation that is
 //     known too early harms nobody, an acknowledgement too early does);
 //  3. start Ready.Commit, if any, and call Advance once it is durable. One
 //     commit is under way at a time; if it fails, the Core must not be used
 //     again;
-//  4. scan the set for each of Ready.Scans and return the outcome to Scanned.
+//  4. for each of Ready.Scans scan the set and return the outcome to Scanned,
+//     for each of Ready.Compares call Against and return it to Compared. Both
+//     read the set only and may run beside the rest.
+//
+// It forgets what has lapsed by Core.Lapsing, and only if that is trusted.
 package gossip

@@ -22,6 +22,10 @@ type Member struct {
 	Staleness time.Duration
 	Known     bool
 
+	// Skew is by how much its wall clock is ahead of ours, give or take SkewError.
+	// Both are 0 until they are measured.
+	Skew, SkewError time.Duration
+
 	Behind uint64 // its records announced and not yet received
 	Acked  uint64 // our records that it has committed
 }
@@ -37,6 +41,7 @@ func (c *Core) Members(now time.Duration) []Member {
 			Origin: p.origin, Name: p.name, Epoch: p.epoch,
 			Alive: p.alive(now), Left: p.left, Echoes: p.echoes, Heard: max(0, now-p.heardAt),
 			Staleness: now - p.asOf, Known: p.proven,
+			Skew: p.skew.middle(), SkewError: p.skew.doubt(),
 			Behind: p.head - min(p.head, p.received), Acked: p.acked,
 		})
 	}

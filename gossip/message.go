@@ -31,7 +31,7 @@ type Message struct {
 }
 
 // Body is the content of a message: *Batch, *Beat, *Ack, *RangeRequest,
-// *RangeReply, *StateRequest, *StateReply or *Leave.
+// *RangeReply, *StateRequest, *StateReply, *Leave, *Compare or *Supply.
 type Body interface {
 	kind() byte
 	append(b []byte) []byte
@@ -48,12 +48,18 @@ type Batch struct {
 // Beat says that the sender lives, how long its stream is, and what it holds
 // of other streams.
 type Beat struct {
-	N        uint64   // counts the sender's beats in this epoch
-	Name     string   // the node's name, for people
-	Head     uint64   // the number of its last record
-	Synced   bool     // it has caught up with a member since it was started
-	Previous Position // the end of its previous epoch, on which this one builds; zero: there was none
-	Views    []View
+	N        uint64         // counts the sender's beats in this epoch
+	Name     string         // the node's name, for people
+	Head     uint64         // the number of its last record
+	Synced   bool           // it has caught up with a member since it was started
+	Previous Position       // the end of its previous epoch, on which this one builds; zero: there was none
+	Clock    rescind.Millis // its wall clock when it sent this
+
+	// Views are of the sender's own stream and of all streams it knows with
+	// origins after After and up to UpTo, going on from the largest to the
+	// smallest; of all if the two are equal.
+	After, UpTo Origin
+	Views       []View
 }
 
 // View is what a node holds of another origin's streams.
@@ -103,3 +109,22 @@ type StateReply struct {
 
 // Leave says that the sender goes, and how long its stream has become.
 type Leave struct{ Head uint64 }
+
+// Compare is a step of a comparison. Parts say what the sender holds of ranges
+// on which the two may differ; without any the round is over.
+type Compare struct {
+	Round uint64 // counts the rounds of whoever began it
+	Hop   uint64 // counts the steps; the first is 0
+	Cut   bool   // in this or an earlier step there was no room for all differences
+	Parts []Part
+}
+
+// Part is what a node holds of a range: the sum, or all records.
+type Part struct {
+	rescind.Part
+	Listed  bool // then there is no sum
+	Records []rescind.Record
+}
+
+// Supply brings records that a comparison has found its receiver to lack.
+type Supply struct{ Records []rescind.Record }

@@ -30,10 +30,16 @@ type peer struct {
 	left    bool            // in this epoch
 	greet   bool            // owed a beat, so that each proves itself to the other in one round trip
 	acked   uint64          // our records that it has committed
-	views   map[Origin]View // what it holds of others
-	ofUs    Position        // the furthest that it holds of our earlier epochs
-	synced  bool            // it has caught up with somebody
-	echoes  bool            // it has answered a beat of ours
+	views   map[Origin]View // what it holds of others, as far as it has told
+
+	// told is how much of the circle of origins its latest beats have spoken of
+	// without a gap, up to toldUpTo; toldAll, whether it was once the whole.
+	told     uint64
+	toldUpTo Origin
+	toldAll  bool
+	ofUs     Position // the furthest that it holds of our earlier epochs
+	synced   bool     // it has caught up with somebody
+	echoes   bool     // it has answered a beat of ours
 
 	fromDisk bool // known from an earlier life only: nobody has said when it was heard
 
@@ -42,6 +48,8 @@ type peer struct {
 	asOf    time.Duration
 	proven  bool   // asOf has a meaning
 	pending []echo // echoes that wait for the frontier to reach their head
+
+	skew skew // of its wall clock
 
 	attempts int // repairs asked for since the frontier last moved
 	askAgain time.Duration
@@ -83,6 +91,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	p.stream = stream{epoch: epoch}
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
+	p.told, p.toldUpTo, p.toldAll = 0, 0, false
 	p.attempts, p.askAgain = 0, now+repairAfter
 	return true
 }

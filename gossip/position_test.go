@@ -20,7 +20,7 @@ func heldOf(t *testing.T, c *Core, o Origin) Held {
 }
 
 func TestHeldFollowsAStream(t *testing.T) {
-	c := New(Config{Origin: 2, Epoch: 20, Previous: Position{10, 7}, ForgetAfter: time.Hour}, 0)
+	c := New(Config{Origin: 2, Epoch: 20, Previous: Position{10, 7}, ForgetAfter: time.Hour}, 0, 0)
 	for p, want := range map[Position]bool{{20, 0}: true, {20, 1}: false, {21, 0}: false, {10, 7}: true, {10, 8}: false, {9, 1000}: true, {11, 0}: false} {
 		if got := heldOf(t, c, 2).Covers(p); got != want {
 			t.Errorf("own stream, %v: %v", p, got)
@@ -64,7 +64,7 @@ func TestHeldFollowsAStream(t *testing.T) {
 // TestHeldFromDisk: what was stored covers its epoch up to there, and all
 // before.
 func TestHeldFromDisk(t *testing.T) {
-	c := New(Config{Origin: 2, Epoch: 20, Frontiers: map[Origin]Position{1: {5, 4}, 3: {6, 1}}, ForgetAfter: time.Hour}, 0)
+	c := New(Config{Origin: 2, Epoch: 20, Frontiers: map[Origin]Position{1: {5, 4}, 3: {6, 1}}, ForgetAfter: time.Hour}, 0, 0)
 	if h := heldOf(t, c, 1); !h.Covers(Position{5, 4}) || !h.Covers(Position{4, 99}) || h.Covers(Position{5, 5}) {
 		t.Errorf("%+v", h)
 	}

@@ -16,7 +16,7 @@ func (c *Core) repair(now time.Duration) {
 		if p.received != p.askedAt {
 			p.attempts = 0
 		}
-		if now < p.askAgain {
+		if now < p.askAgain || c.Full() {
 			continue
 		}
 		p.askedAt = p.received
@@ -72,7 +72,7 @@ func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {
 		p.lost = true
 		return
 	}
-	c.take(p.add(r.From, r.Records))
+	c.stepRecords(p, r.Epoch, r.From, 0, r.Records)
 	if p.received > p.askedAt {
 		p.askAgain = now // the next part at once
 	}

@@ -24,7 +24,7 @@ type pull struct {
 // moves one that is stuck to another donor.
 func (c *Core) pullState(now time.Duration) {
 	if c.pull != nil && c.pull.paused {
-		if len(c.uncommitted) < maxUncommitted {
+		if !c.Full() {
 			c.pull.paused = false
 			c.askState(now)
 		}
@@ -38,7 +38,14 @@ func (c *Core) pullState(now time.Duration) {
 		return
 	}
 	if donor := c.donor(now, nil); donor != 0 {
-		c.pull = &pull{donor: donor, ofUs: c.peers[donor].ofUs, tried: map[Origin]bool{}}
+		c.transfer(now, donor)
+	}
+}
+
+// transfer begins a transfer of the state, unless one is under way.
+func (c *Core) transfer(now time.Duration, donor Origin) {
+	if p := c.peers[donor]; p != nil && c.pull == nil {
+		c.pull = &pull{donor: donor, ofUs: p.ofUs, tried: map[Origin]bool{}}
 		c.askState(now)
 	}
 }
@@ -128,7 +135,7 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 		}
 		c.pull.cursor = r.Next
 		clear(c.pull.tried)
-		if c.pull.paused = len(c.uncommitted) >= maxUncommitted; !c.pull.paused {
+		if c.pull.paused = c.Full(); !c.pull.paused {
 			c.askState(now)
 		}
 		return
@@ -142,6 +149,7 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 		}
 	}
 	c.pull = nil
+	c.comparing.verify = true
 }
 
 // lower takes the minimum of the frontiers noted so far and those of another

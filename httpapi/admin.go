@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,23 +16,42 @@ import (
 	"rescind/token"
 )
 
+// Admin is somebody who may use the admin endpoints.
+type Admin struct {
+	// Name is for the audit log, and unique.
+	Name string `yaml:"name"`
+
+	// SHA256 is the SHA-256 digest of the token in hexadecimal. A token is
+	// random and not chosen by people, so nothing slower is needed.
+	SHA256 string `yaml:"sha256"`
+}
+
 // minAdminToken is the shortest admin token in bytes: 16 random ones in
 // base64 have 22, and in hex 32.
 const minAdminToken = 16
 
-// admin tells the operator's token from any other. The zero value admits
+// admins tell the tokens of operators from any other. The zero value admits
 // nobody.
-type admin struct {
-	on     bool
-	digest [sha256.Size]byte
+type admins struct {
+	fixed   []knownAdmin                 // from Config.AdminToken
+	named   atomic.Pointer[[]knownAdmin] // from SetAdmins; nil: none
+	enabled atomic.Bool                  // there was a token once
 
 	// logged is the second of the last log line about a refusal: guessing must
 	// be visible, yet not fill the disk.
 	logged atomic.Int64
 }
 
-// set takes the token, or turns the admin endpoints off if it is nil.
-func (ad *admin) set(secret []byte) error {
+type knownAdmin struct {
+	name   string
+	digest [sha256.Size]byte
+}
+
+// operator is the name of whoever has Config.AdminToken.
+const operator = "admin"
+
+// set takes Config.AdminToken, if there is one.
+func (ad *admins) set(secret []byte) error {
 	if secret == nil {
 		return nil
 	}
@@ -40,15 +61,54 @@ func (ad *admin) set(secret []byte) error {
 	if !isToken68(string(secret)) {
 		return errors.New("httpapi: Config.AdminToken can't be sent as a bearer token; use letters, digits and -._~+/ without blanks or a line end")
 	}
-	ad.on, ad.digest = true, sha256.Sum256(secret)
+	ad.fixed = []knownAdmin{{operator, sha256.Sum256(secret)}}
+	ad.enabled.Store(true)
 	return nil
 }
 
-// is reports whether raw is the operator's token. Both are hashed first, so that
-// neither the length nor the place of the first difference shows in the time.
-func (ad *admin) is(raw string) bool {
+// SetAdmins replaces those who may use the admin endpoints besides the holder of
+// Config.AdminToken. It may be called while the API serves: so tokens are
+// rotated. On an error nothing has changed.
+func (a *API) SetAdmins(list []Admin) error {
+	known := make([]knownAdmin, len(list))
+	seen := map[string]bool{operator: true}
+	for i, admin := range list {
+		digest, err := hex.DecodeString(admin.SHA256)
+		switch {
+		case admin.Name == "" || seen[admin.Name]:
+			return fmt.Errorf("httpapi: admin %d is called %.80q; give each a name of its own, and none %q", i+1, admin.Name, operator)
+		case err != nil || len(digest) != sha256.Size:
+			return fmt.Errorf("httpapi: admin %.80q has no SHA-256 digest of 64 hexadecimal digits; make one with 'rescind keys hash'", admin.Name)
+		}
+		seen[admin.Name] = true
+		known[i] = knownAdmin{admin.Name, [sha256.Size]byte(digest)}
+	}
+	a.admin.named.Store(&known)
+	if len(known) > 0 {
+		a.admin.enabled.Store(true)
+	}
+	return nil
+}
+
+// on reports whether the admin endpoints are open to anybody. Once they are,
+// they answer 401 and no longer 403, also when the last token has been removed.
+func (ad *admins) on() bool { return ad.enabled.Load() }
+
+// who returns the name of the operator whose token raw is. It is hashed first,
+// and all are compared, so that neither its length nor the place of the first
+// difference shows in the time.
+func (ad *admins) who(raw string) (name string, ok bool) {
 	digest := sha256.Sum256([]byte(raw))
-	return ad.on && subtle.ConstantTimeCompare(digest[:], ad.digest[:]) == 1
+	all := ad.fixed
+	if named := ad.named.Load(); named != nil {
+		all = append(all[:len(all):len(all)], *named...)
+	}
+	for _, known := range all {
+		if subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1 {
+			name, ok = known.name, true
+		}
+	}
+	return name, ok
 }
 
 // isToken68 reports whether s has the syntax that RFC 6750 gives a bearer
@@ -59,39 +119,55 @@ func isToken68(s string) bool {
 	return s != "" && strings.Trim(s, chars) == ""
 }
 
-// adminOnly admits the operator alone. The token counts only in the
-// Authorization header, which a browser never adds by itself: there is no
-// cookie, so a foreign page can't forge a request.
+// adminOnly admits operators alone. The token counts only in the Authorization
+// header, which a browser never adds by itself: there is no cookie, so a foreign
+// page can't forge a request.
 func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !a.admin.on {
+		if !a.admin.on() {
 			kindAdminOff.write(w, "this node was started without an admin token, so that nobody may use this endpoint")
 			return
 		}
-		if challenge, ok := a.admitted(r); !ok {
+		name, challenge, ok := a.admitted(r)
+		if !ok {
 			w.Header().Set("WWW-Authenticate", challenge)
 			kindAdmin.write(w, "the admin token is needed, once, as Authorization: Bearer")
 			return
 		}
-		next(w, r)
+		if !a.adminLimit.allow(name) {
+			a.tooMany(w)
+			return
+		}
+		next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, name)))
 	}
+}
+
+type callerKey struct{}
+
+// callerOf returns the name of the operator or client that makes request r, or
+// "" where a token is all that is known of it.
+func callerOf(r *http.Request) string {
+	name, _ := r.Context().Value(callerKey{}).(string)
+	return name
 }
 
 const adminChallenge = `Bearer realm="rescind-admin"`
 
-// admitted reports whether r carries the operator's token; if not, challenge
+// admitted returns which operator's token r carries; if it is none's, challenge
 // is the WWW-Authenticate to answer with.
-func (a *API) admitted(r *http.Request) (challenge string, ok bool) {
+func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
 	raw, err := token.Bearer(r)
-	if err == nil && a.admin.is(raw) {
-		return "", true
+	if err == nil {
+		if name, ok = a.admin.who(raw); ok {
+			return name, "", true
+		}
 	}
 	a.metrics.adminRefused.Inc()
 	if now := time.Now().Unix(); a.admin.logged.Swap(now) != now {
-		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", r.RemoteAddr))
+		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", a.remote(r)))
 	}
 	if errors.Is(err, token.ErrNoToken) {
-		return adminChallenge, false // without credentials no error code is given
+		return "", adminChallenge, false // without credentials no error code is given
 	}
-	return adminChallenge + `, error="invalid_token"`, false
+	return "", adminChallenge + `, error="invalid_token"`, false
 }

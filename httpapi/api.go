@@ -23,6 +23,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +50,11 @@ type Node interface {
 	Status() cluster.Status
 }
 
+// Signer signs statements of this service; *token.KeySet is one.
+type Signer interface {
+	SignJWT(typ string, claims any) (string, error)
+}
+
 // Config says what an API serves. Node and Verifier are required.
 type Config struct {
 	Node     Node
@@ -60,6 +67,32 @@ type Config struct {
 	// AdminToken opens the admin endpoints and introspection to whoever sends
 	// it as a bearer token. nil means that they are off.
 	AdminToken []byte
+
+	// TrustedProxies are the networks whose X-Forwarded-For tells the client's
+	// address for the audit log. Empty believes none.
+	TrustedProxies []netip.Prefix
+
+	// AdminRate is how many requests a second one operator may make to the
+	// admin endpoints, and ClientRate how many log-outs and revocations may come
+	// from one address; beyond that they are answered by 429. 0 means no limit.
+	AdminRate, ClientRate float64
+
+	// Clients may call the OAuth endpoints under their own name. Empty means
+	// that possession of a token is enough to revoke it.
+	Clients []Client
+
+	// LogoutAudience says by issuer what aud its logout tokens must contain: the
+	// client_id under which its relying parties are registered there. Logout
+	// tokens of other issuers are refused.
+	LogoutAudience map[string][]string
+
+	// Signer signs answers to introspection for callers that accept only such
+	// (RFC 9701), as Name. nil means that there are none.
+	Signer Signer
+
+	// Name is the URL under which clients know this service: the issuer of what
+	// Signer signs. Required with Signer.
+	Name string
 
 	// JWKS returns the public keys of a local issuer as a JWK Set, e.g.
 	// token.KeySet.JWKS. nil means that there are none to show.
@@ -93,6 +126,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Verifier == nil {
 		return c, errors.New("httpapi: Config.Verifier is nil")
 	}
+	if c.Signer != nil && c.Name == "" {
+		return c, errors.New("httpapi: Config.Signer is set, but not Config.Name: whose statements would they be?")
+	}
 	if c.MaxLifetime == 0 {
 		c.MaxLifetime = 30 * 24 * time.Hour
 	}
@@ -116,11 +152,18 @@ func (c Config) withDefaults() (Config, error) {
 
 // API serves one node. It starts no goroutine and needs no closing.
 type API struct {
-	cfg      Config
-	log      *slog.Logger
-	admin    admin
+	cfg     Config
+	log     *slog.Logger
+	admin   admins
+	clients atomic.Pointer[clients] // holds nil: none
+
+	adminLimit, clientLimit *limit // nil: none
+
+	logoutAudiences []string // of all issuers
+
+	logouts sync.Map // the jti of logout tokens that are being processed
+
 	metrics  *metrics
-	routes   map[string]route
 	draining atomic.Bool
 }
 
@@ -130,17 +173,34 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, log: cfg.Logger, routes: make(map[string]route)}
+	a := &API{
+		cfg: cfg, log: cfg.Logger,
+		adminLimit: newLimit(cfg.AdminRate), clientLimit: newLimit(cfg.ClientRate),
+	}
 	if err := a.admin.set(cfg.AdminToken); err != nil {
 		return nil, err
 	}
 	a.cfg.AdminToken = nil // the digest is enough
-	a.metrics = newMetrics(cfg, a.draining.Load)
-	for _, rt := range a.table() {
-		a.routes[rt.path] = rt
+	if err := a.SetClients(cfg.Clients); err != nil {
+		return nil, err
 	}
+	for _, audiences := range cfg.LogoutAudience {
+		a.logoutAudiences = append(a.logoutAudiences, audiences...)
+	}
+	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil
 }
 
 // Handler returns the handler of every endpoint.
-func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serveHTTP) }
+func (a *API) Handler() http.Handler { return a.handler(func(route) bool { return true }) }
+
+// PublicHandler is Handler without the admin endpoints, and AdminHandler has
+// those, health, metrics and the index alone: for listeners of their own.
+func (a *API) PublicHandler() http.Handler {
+	return a.handler(func(rt route) bool { return rt.who != "admin" })
+}
+
+// AdminHandler is described at PublicHandler.
+func (a *API) AdminHandler() http.Handler {
+	return a.handler(func(rt route) bool { return rt.who == "admin" || rt.who == "" })
+}

@@ -22,6 +22,9 @@ const (
 // the body, which may be the client's upload.
 func (a *API) check(w http.ResponseWriter, r *http.Request) {
 	verified, err := a.verifyBearer(r)
+	if err == nil {
+		err = meets(verified, r)
+	}
 	if err != nil {
 		a.metrics.count(resultOf(err))
 		a.refuseCheck(w, r, err)
@@ -32,10 +35,19 @@ func (a *API) check(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// meets returns nil if the token is what the proxy requires for this route.
+func meets(verified *token.Verified, r *http.Request) error {
+	required, err := requirementOf(r.URL)
+	if err != nil {
+		return err
+	}
+	return required.Check(verified)
+}
+
 // refuseCheck answers as everywhere, but not 400 for an odd token: nginx knows
 // 401 and 403 for "no" and takes everything else for a failure of this node.
-// A Rescind header that can't be read is no fault of the token, and does get
-// 400.
+// A Rescind header or a parameter that can't be read is no fault of the token,
+// and does get 400.
 func (a *API) refuseCheck(w http.ResponseWriter, r *http.Request, err error) {
 	if _, invalid := errors.AsType[*rescind.InvalidError](err); invalid {
 		a.refuse(w, r, err)

@@ -33,7 +33,7 @@ func (a *API) readyLine() string {
 // offNote says what this node's configuration leaves out.
 func (a *API) offNote(rt route) string {
 	switch {
-	case rt.who == "admin" && !a.admin.on:
+	case rt.who == "admin" && !a.admin.on():
 		return " (off: no admin token)"
 	case rt.path == "/.well-known/jwks.json" && a.cfg.JWKS == nil:
 		return " (off: no keys to show)"

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,44 +35,92 @@ type inactive struct {
 	Active bool `json:"active"`
 }
 
-// introspect is RFC 7662. It is for the operator's services only, so that
-// nobody can scan for live tokens. Where the node can't know whether a token
+// introspect is RFC 7662. It is for the operator and for clients with the right,
+// so that nobody can scan for live tokens. Where the node can't know whether a token
 // is revoked it answers 503: both other answers might be wrong. Its caller may
 // ask for freshness by the same headers as at /v1/check.
 func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
-	if !a.admin.on {
-		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off: this node was started without an admin token")
+	if !a.admin.on() && a.clients.Load() == nil {
+		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off: this node was started without an admin token and without clients")
 		return
 	}
-	if challenge, ok := a.admitted(r); !ok {
-		w.Header().Set("WWW-Authenticate", challenge)
-		writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the admin token is needed, once, as Authorization: Bearer")
+	form, caller, ok := a.introspector(w, r)
+	if !ok {
 		return
 	}
-	form, err := oauthForm(w, r)
+	answer, err := a.answerFormat(r)
 	if err != nil {
-		a.refuseOAuth(w, err)
+		kindAccept.write(w, err.Error())
 		return
 	}
 	verified, err := a.verifyFresh(r, form.Get("token"))
-	if err != nil {
-		a.answerInactive(w, err)
-		return
+	switch {
+	case err == nil:
+		answer(w, r, caller, introspectionOf(verified))
+	case saysNothing(err):
+		a.refuseIntrospection(w, err)
+	default:
+		answer(w, r, caller, inactive{})
 	}
-	writeJSON(w, http.StatusOK, introspectionOf(verified))
 }
 
-func (a *API) answerInactive(w http.ResponseWriter, err error) {
+// introspector returns the form and the name of who asks, if it may; otherwise it
+// has answered. An operator is known by a header, and of any other the body is
+// not read.
+func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Values, name string, ok bool) {
+	_, _, basic := r.BasicAuth()
+	headers := len(r.Header["Authorization"])
+	asClient := a.clients.Load() != nil && (headers == 0 || headers == 1 && basic)
+	if !asClient {
+		var challenge string
+		if name, challenge, ok = a.admitted(r); !ok {
+			w.Header().Set("WWW-Authenticate", challenge)
+			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the admin token is needed, once, as Authorization: Bearer")
+			return nil, "", false
+		}
+	}
+	form, err := oauthForm(w, r, "token")
+	if err == nil && asClient {
+		name, err = a.introspectingClient(r, form)
+	}
+	switch {
+	case errors.Is(err, errMayNot):
+		writeOAuthError(w, http.StatusForbidden, "access_denied", "this client may not introspect")
+	case err != nil:
+		a.refuseOAuth(w, err)
+	}
+	return form, name, err == nil
+}
+
+var errMayNot = errors.New("httpapi: the client may not introspect")
+
+func (a *API) introspectingClient(r *http.Request, form url.Values) (string, error) {
+	client, err := a.clients.Load().authenticate(r, form)
+	switch {
+	case err != nil:
+		return "", err
+	case client == nil:
+		return "", errInvalidClient
+	case !client.Introspect:
+		return "", errMayNot
+	}
+	return client.ID, nil
+}
+
+// saysNothing reports whether err is about the node or the request, so that
+// "inactive" would be a guess.
+func saysNothing(err error) bool {
+	_, invalid := errors.AsType[*rescind.InvalidError](err)
+	return invalid || cannotKnow(err)
+}
+
+func (a *API) refuseIntrospection(w http.ResponseWriter, err error) {
 	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
 		a.refuseOAuth(w, &badRequest{kind: kindInvalid, field: invalid.Field, detail: invalid.Error()})
 		return
 	}
-	if cannotKnow(err) {
-		a.refuseOAuth(w, rescind.ErrNotReady)
-		return
-	}
-	writeJSON(w, http.StatusOK, inactive{})
+	a.refuseOAuth(w, rescind.ErrNotReady)
 }
 
 // extraClaims are those that a check does not need. They are decoded without a

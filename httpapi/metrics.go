@@ -26,15 +26,16 @@ const (
 	resultRevoked          // 401
 	resultExpired          // 401
 	resultInvalid          // 401: forged, malformed, of another issuer or audience
+	resultScope            // 403: it lacks a scope that the route requires
 	resultMissing          // 401: no bearer token, or more than one
 	resultStale            // 503 by the operator's policy, or the request's own bound
 	resultBehind           // 503: the version that the request presents is not here
-	resultMalformed        // 400: a Rescind header of the request can't be read
+	resultMalformed        // 400: a Rescind header or a parameter of the request can't be read
 	resultUnknown          // 503: the node or its keys are not there yet
 	numResults
 )
 
-var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "missing", "stale", "behind", "malformed", "unknown"}
+var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "scope", "missing", "stale", "behind", "malformed", "unknown"}
 
 // newMetrics registers everything that /metrics shows.
 func newMetrics(cfg Config, draining func() bool) *metrics {

@@ -66,6 +66,7 @@ func TestMetrics(t *testing.T) {
 	r := newRig(t)
 	r.node.status = fullStatus()
 	r.do("GET", "/v1/check", access(t), "", "")
+	r.do("GET", "/v1/check?require_scope=admin", access(t), "", "")
 	r.do("GET", "/v1/check", "", "", "")
 	r.do("GET", "/v1/check", "x", "", "")
 	r.do("GET", "/v1/check", access(t, "exp", time.Now().Add(-time.Hour).Unix()), "", "")

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"rescind/cluster"
 )
@@ -42,4 +43,39 @@ func TestOnARealNode(t *testing.T) {
 	wantLines(t, scrape(t, r), `rescind_tokens_consumed_total 1`, `rescind_tokens_consume_refused_total 1`)
 	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 3`, `rescind_staleness_bound_seconds 0`)
 	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
+}
+
+// TestBackchannelLogoutOnceInTheCluster: a logout token that one node has taken is
+// refused by another.
+func TestBackchannelLogoutOnceInTheCluster(t *testing.T) {
+	rigs := make([]*rig, 2)
+	nodes := make([]*cluster.Node, 2)
+	for i := range nodes {
+		g := &cluster.Gossip{Bind: "127.0.0.1:0"}
+		if i > 0 {
+			g.Join = []string{nodes[0].GossipAddr()}
+		}
+		n, err := cluster.Start(cluster.Config{Name: string(rune('a' + i)), DataDir: t.TempDir(), Gossip: g, JoinTimeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.Close() })
+		nodes[i] = n
+		rigs[i] = newRig(t, func(c *Config) {
+			c.Node, c.Verifier, c.LogoutAudience = n, newVerifier(t, n), map[string][]string{testIssuer: {relyingParty}}
+		})
+	}
+	for _, n := range nodes {
+		<-n.Ready()
+	}
+	raw := sign(t, "logout+jwt", logoutClaimsOf())
+	if got := rigs[0].logout(raw); got != http.StatusOK {
+		t.Fatalf("the first node answers %d", got)
+	}
+	// Another revocation that all have says that this one has arrived, too.
+	wantStatus(t, rigs[0].post("/v1/revocations?ack=1&timeout=10s", `{"scope":"jti","id":"later"}`), http.StatusCreated)
+	if got := rigs[1].logout(raw); got != http.StatusBadRequest {
+		t.Errorf("the second node answers %d", got)
+	}
+	wantStatus(t, rigs[1].do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
 }

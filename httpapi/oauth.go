@@ -28,15 +28,21 @@ func (a *API) refuseOAuth(w http.ResponseWriter, err error) {
 		writeOAuthError(w, bad.kind.status, "invalid_request", bad.detail)
 		return
 	}
+	if errors.Is(err, errInvalidClient) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="rescind-client"`)
+		writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the client must authenticate, by HTTP Basic or in the form")
+		return
+	}
 	k := kindOf(err)
 	k.retry = max(k.retry, kindNotReady.retry)
 	k.setRetry(w.Header())
 	writeOAuthError(w, http.StatusServiceUnavailable, "temporarily_unavailable", "the node can not do this right now, try again later")
 }
 
-// oauthForm reads the form of a request. Parameters in the URL do not count:
+// oauthForm reads the form of a request, which must have the parameter named.
+// Parameters in the URL do not count:
 // URLs end up in logs. Errors are of type *badRequest.
-func oauthForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+func oauthForm(w http.ResponseWriter, r *http.Request, required string) (url.Values, error) {
 	body, err := readBody(w, r, "application/x-www-form-urlencoded")
 	if err != nil {
 		return nil, err
@@ -51,9 +57,9 @@ func oauthForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 			return nil, &badRequest{kind: kindMalformed, detail: "a parameter is there twice"}
 		}
 	}
-	token := form.Get("token")
+	token := form.Get(required)
 	if token == "" || !utf8.ValidString(token) {
-		return nil, &badRequest{kind: kindMalformed, detail: "the parameter token is missing"}
+		return nil, &badRequest{kind: kindMalformed, detail: "the parameter " + required + " is missing"}
 	}
 	return form, nil
 }

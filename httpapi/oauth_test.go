@@ -11,7 +11,7 @@ import (
 	"rescind"
 )
 
-func wantOAuthError(t *testing.T, rec *httptest.ResponseRecorder, status int, code string) {
+func wantOAuthError(t testing.TB, rec *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	wantStatus(t, rec, status)
 	got := decode[oauthError](t, rec.Body)

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -8,17 +10,27 @@ import (
 	"rescind/token"
 )
 
-// oauthRevoke is RFC 7009. Possession of the token is enough. A refresh token
+// oauthRevoke is RFC 7009. A client that has a secret must authenticate, and can
+// revoke only what was issued to it; for others possession of the token is
+// enough. A refresh token
 // takes its whole session with it, so that the access tokens of the same grant
 // end, too (section 2.1); an access token only itself. The answer is 200 also
 // for tokens that are unknown, forged or expired: there is nothing left for
 // the client to do about them, and nothing for a stranger to learn.
 func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
-	form, err := oauthForm(w, r)
+	form, err := oauthForm(w, r, "token")
 	if err != nil {
 		a.refuseOAuth(w, err)
 		return
+	}
+	client, err := a.clients.Load().authenticate(r, form)
+	if err != nil {
+		a.refuseOAuth(w, err)
+		return
+	}
+	if client != nil {
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, client.ID))
 	}
 	// token_type_hint is ignored: the token says what it is, and a wrong hint
 	// must change nothing.
@@ -31,7 +43,11 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	if id := form.Get("client_id"); id != "" && verified.Token.ClientID != "" && id != verified.Token.ClientID {
+	switch err := a.owns(client, form.Get("client_id"), verified.Token.ClientID); {
+	case errors.Is(err, errInvalidClient):
+		a.refuseOAuth(w, err)
+		return
+	case err != nil:
 		writeOAuthError(w, http.StatusBadRequest, "invalid_grant", "the token was issued to another client")
 		return
 	}
@@ -41,6 +57,23 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+var errOtherClient = errors.New("httpapi: the token was issued to another client")
+
+// owns returns nil if client, or whoever calls itself claimed, may revoke a token
+// that was issued to owner, which is "" where the token does not say.
+func (a *API) owns(client *Client, claimed, owner string) error {
+	switch {
+	case client != nil:
+		claimed = client.ID
+	case a.clients.Load().mustProve(owner):
+		return errInvalidClient
+	}
+	if claimed != "" && owner != "" && claimed != owner {
+		return errOtherClient
+	}
+	return nil
 }
 
 // pragma keeps HTTP/1.0 caches out, as RFC 6749 asks of token endpoints.
@@ -53,12 +86,17 @@ func ofKind(v *token.Verified) rescind.Revocation {
 	return v.This()
 }
 
-// answerUnverified answers 200 for a token that is not accepted, and 503 where
+// answerUnverified answers 200 for a token that is not accepted, 400 for a genuine
+// one of another type (section 2.2.1), and 503 where
 // the node can't tell yet or the token has yet to become valid: a 200 would
 // promise that it never does.
 func (a *API) answerUnverified(w http.ResponseWriter, err error) {
-	if cannotKnow(err) || tooEarly(err) {
+	switch {
+	case cannotKnow(err) || tooEarly(err):
 		a.refuseOAuth(w, rescind.ErrNotReady)
+		return
+	case errors.Is(err, token.ErrType): // genuine, but an ID token, say
+		writeOAuthError(w, http.StatusBadRequest, "unsupported_token_type", "tokens of this type can not be revoked; send an access or refresh token")
 		return
 	}
 	w.WriteHeader(http.StatusOK)

@@ -24,11 +24,13 @@ var (
 	kindTooLarge  = kind{"body-too-large", "Body too large", http.StatusRequestEntityTooLarge, 0}
 	kindMediaType = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType, 0}
 	kindSlowBody  = kind{"body-timeout", "The body did not arrive in time", http.StatusRequestTimeout, 0}
+	kindAccept    = kind{"not-acceptable", "Not acceptable", http.StatusNotAcceptable, 0}
 	kindNotFound  = kind{"not-found", "Not found", http.StatusNotFound, 0}
 	kindMethod    = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, 0}
 	kindToken     = kind{"invalid-token", "Unauthorized", http.StatusUnauthorized, 0} // as package token writes it
 	kindAdmin     = kind{"admin-token-needed", "Unauthorized", http.StatusUnauthorized, 0}
 	kindAdminOff  = kind{"admin-disabled", "Admin endpoints are off", http.StatusForbidden, 0}
+	kindTooMany   = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests, time.Second}
 	kindFull      = kind{"full", "Revocation limit reached", http.StatusServiceUnavailable, time.Minute}
 	kindNotReady  = kind{"not-ready", "Node not ready", http.StatusServiceUnavailable, time.Second}
 	kindClosing   = kind{"closing", "Node is shutting down", http.StatusServiceUnavailable, time.Second}

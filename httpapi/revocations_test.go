@@ -49,7 +49,7 @@ func TestRevocationTakesEffectAndIsAudited(t *testing.T) {
 	got := decode[receiptJSON](t, rec.Body)
 	wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
 	log := r.log.String()
-	for _, want := range []string{`"msg":"revoked"`, `"scope":"sub"`, got.Digest, "stolen phone", "192.0.2.1:1234", `"acknowledged":2`, `"endpoint":"/v1/revocations"`} {
+	for _, want := range []string{`"msg":"revoked"`, `"scope":"sub"`, got.Digest, "stolen phone", `"remote":"192.0.2.1"`, `"acknowledged":2`, `"endpoint":"/v1/revocations"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the audit line lacks %s: %s", want, log)
 		}

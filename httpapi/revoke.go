@@ -39,7 +39,8 @@ func (a *API) revoke(h http.Header, r *http.Request, rev rescind.Revocation, c c
 func (a *API) audit(r *http.Request, rev rescind.Revocation, reason string, receipt rescind.Receipt, confirmed bool, err error) {
 	attrs := []slog.Attr{
 		slog.String("endpoint", r.Pattern),
-		slog.String("remote", r.RemoteAddr),
+		slog.String("caller", callerOf(r)),
+		slog.String("remote", a.remote(r)),
 		slog.String("scope", rev.Scope.String()),
 		slog.String("reason", reason),
 	}

@@ -194,3 +194,10 @@ func claims(pairs ...any) jwt.MapClaims {
 	}
 	return c
 }
+
+func newReq(t testing.TB, method, target, body, contentType string) *http.Request {
+	t.Helper()
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req.Header.Set("Content-Type", contentType)
+	return req
+}

@@ -26,13 +26,14 @@ const (
 func (a *API) table() []route {
 	return []route{
 		{anyMethod, checkPath, "bearer", "is this token acceptable right now? (forward-auth; the path may go on)", a.check},
-		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.endSession},
-		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.endSessions},
+		{http.MethodDelete, "/v1/session", "bearer", "log out this device", a.limited(a.endSession)},
+		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.limited(a.endSessions)},
+		{http.MethodPost, "/v1/backchannel-logout", "token", "OpenID Connect Back-Channel Logout 1.0", a.limited(a.backchannelLogout)},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodPost, "/v1/tokens/consume", "admin or bearer", "use up a one-time token: 200 the first time, 409 ever after", a.consumeToken},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
-		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.oauthRevoke},
-		{http.MethodPost, "/oauth2/introspect", "admin", "RFC 7662", a.introspect},
+		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
+		{http.MethodPost, "/oauth2/introspect", "client", "RFC 7662", a.introspect},
 		{http.MethodGet, "/.well-known/jwks.json", "", "verification keys", a.jwks},
 		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
@@ -41,10 +42,20 @@ func (a *API) table() []route {
 	}
 }
 
-// serveHTTP dispatches. It is not a [http.ServeMux], because that answers a
+// handler returns a handler of the routes of which has is true. It is not a [http.ServeMux], because that answers a
 // path with // or .. in it by a redirect: an Envoy that appends the original
 // path to /v1/check would take the redirect for the verdict.
-func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *API) handler(has func(route) bool) http.Handler {
+	routes := make(map[string]route)
+	for _, rt := range a.table() {
+		if has(rt) {
+			routes[rt.path] = rt
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.dispatch(w, r, routes) })
+}
+
+func (a *API) dispatch(w http.ResponseWriter, r *http.Request, routes map[string]route) {
 	header := w.Header()
 	header["X-Content-Type-Options"] = nosniff
 	header["Cache-Control"] = noStore
@@ -53,7 +64,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(path, checkPath+"/") {
 		path = checkPath
 	}
-	rt, ok := a.routes[path]
+	rt, ok := routes[path]
 	switch {
 	case !ok:
 		kindNotFound.write(w, "there is nothing at this path; GET / lists what there is")

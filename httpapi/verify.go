@@ -67,6 +67,8 @@ func resultOf(err error) result {
 		return resultUnknown
 	case errors.Is(err, token.ErrExpired):
 		return resultExpired
+	case errors.Is(err, token.ErrScope):
+		return resultScope
 	default:
 		return resultInvalid
 	}

@@ -118,7 +118,7 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	if !slices.Contains(a.issuer.types, a.Type) && !slices.Contains(r.types, a.Type) {
 		return refuse(ErrType, "type", "the token is of another type than is accepted here")
 	}
-	if !a.forAudience() {
+	if !a.forAudience(r.audience) {
 		return refuse(ErrAudience, "audience", "the token is meant for another audience")
 	}
 	if err := v.checkLifetime(&a.claims, a.issuer, now); err != nil {
@@ -136,14 +136,17 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	return nil
 }
 
-// forAudience reports whether one of the audiences is expected. A refresh token
-// is meant for its issuer.
-func (a *authentic) forAudience() bool {
-	if len(a.issuer.Audience) == 0 {
+// forAudience reports whether one of the audiences is expected: of those given,
+// or else the issuer's. A refresh token is meant for its issuer.
+func (a *authentic) forAudience(expected []string) bool {
+	if len(expected) == 0 {
+		expected = a.issuer.Audience
+	}
+	if len(expected) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(a.Audience, func(aud string) bool {
-		return slices.Contains(a.issuer.Audience, aud) || a.Type == TypeRefresh && aud == a.Token.Issuer
+		return slices.Contains(expected, aud) || a.Type == TypeRefresh && aud == a.Token.Issuer
 	})
 }
 

@@ -27,6 +27,7 @@ var (
 	ErrNotYetValid    = errors.New("token not yet valid")
 	ErrIssuedInFuture = errors.New("token issued in the future")
 	ErrLifetime       = errors.New("token lives too long")
+	ErrScope          = errors.New("insufficient scope")
 
 	ErrRevoked = rescind.ErrRevoked
 	ErrReused  = errors.New("refresh token used twice")
@@ -53,6 +54,7 @@ type Error struct {
 	Check  string // what was checked: "size", "form", "header", "key", "signature", "claims", "time", "revocation" ...
 	Reason string // printable ASCII without quotes, as RFC 6750 section 3 wants it
 	Err    error  // one of the sentinels above
+	Scope  string // with ErrScope: the scopes that are required, parted by blanks
 }
 
 func (e *Error) Error() string { return "token refused: " + e.Check + ": " + e.Reason }

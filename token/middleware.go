@@ -38,21 +38,48 @@ func ErrorHandler(h func(http.ResponseWriter, *http.Request, error)) Option {
 	return func(m *middleware) { m.onError = h }
 }
 
+// TokenFrom says where tokens may be, in the order in which they are looked for.
+// The default is [Bearer] alone.
+func TokenFrom(extractors ...Extractor) Option {
+	return func(m *middleware) { m.extract = firstOf(extractors) }
+}
+
+// RequireAudience refuses tokens whose aud lacks one of these, with ErrAudience,
+// a 401.
+func RequireAudience(audience ...string) Option {
+	return func(m *middleware) { m.require = m.require.And(Requirement{Audience: audience}) }
+}
+
+// RequireScope refuses tokens that lack one of these scopes, with ErrScope, a
+// 403.
+func RequireScope(scope ...string) Option {
+	return func(m *middleware) { m.require = m.require.And(Requirement{Scope: scope}) }
+}
+
+// DangerouslySkip lets the requests that open reports pass without a token. Such
+// a request has no token in its context, also where it sent one.
+func DangerouslySkip(open func(*http.Request) bool) Option {
+	return func(m *middleware) { m.open = open }
+}
+
 type middleware struct {
 	verifier *Verifier
 	realm    string
+	extract  Extractor
 	fresh    Freshness
+	require  Requirement
+	open     func(*http.Request) bool // nil: none
 	onError  func(http.ResponseWriter, *http.Request, error)
 }
 
-// Middleware lets a request through to the handler only with a bearer token
+// Middleware lets a request through to the handler only with a token
 // that v accepts, which the handler finds with FromContext. Other requests get
-// the answer of WriteError: 401 without a good token, 503 while this node can't
-// know. A request may ask for more than the route does with VersionHeader and
+// the answer of WriteError: 401 without a good token, 403 without a required
+// scope, 503 while this node can't know. A request may ask for more than the route does with VersionHeader and
 // MaxStalenessHeader, and is then held up for as long as the Checker's WaitFor
 // does.
 func Middleware(v *Verifier, opts ...Option) func(http.Handler) http.Handler {
-	m := &middleware{verifier: v, realm: "rescind"}
+	m := &middleware{verifier: v, realm: "rescind", extract: Bearer}
 	for _, o := range opts {
 		o(m)
 	}
@@ -65,18 +92,30 @@ func Middleware(v *Verifier, opts ...Option) func(http.Handler) http.Handler {
 }
 
 func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	raw, err := Bearer(r)
-	if err != nil {
-		m.onError(w, r, err)
+	if m.open != nil && m.open(r) {
+		next.ServeHTTP(w, r)
 		return
 	}
-	fresh := m.fresh.Tighten(r.Header[VersionHeader], r.Header[MaxStalenessHeader])
-	verified, err := m.verifier.VerifyFresh(r.Context(), raw, fresh)
+	verified, err := m.admit(r)
 	if err != nil {
 		m.onError(w, r, err)
 		return
 	}
 	next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), verified)))
+}
+
+// admit judges the token of r and what the route requires of it.
+func (m *middleware) admit(r *http.Request) (*Verified, error) {
+	raw, err := m.extract(r)
+	if err != nil {
+		return nil, err
+	}
+	fresh := m.fresh.Tighten(r.Header[VersionHeader], r.Header[MaxStalenessHeader])
+	verified, err := m.verifier.VerifyFresh(r.Context(), raw, fresh)
+	if err != nil {
+		return nil, err
+	}
+	return verified, m.require.Check(verified)
 }
 
 // Bearer returns the token of the Authorization header (RFC 6750 section 2.1).

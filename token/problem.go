@@ -17,9 +17,9 @@ import (
 const retryAfter = 1
 
 // Status returns the HTTP status for an error of this package: 401 for a token
-// that may not be used, 409 for a one-time token that was used before, 503 where
-// this node can't know, 400 for a malformed request, 500 for what is neither. It
-// is 200 for nil.
+// that may not be used, 403 for one that lacks a scope, 409 for a one-time token
+// that was used before, 503 where this node can't know, 400 for a malformed
+// request, 500 for what is neither. It is 200 for nil.
 func Status(err error) int {
 	_, refused := errors.AsType[*Error](err)
 	_, invalid := errors.AsType[*rescind.InvalidError](err)
@@ -34,6 +34,8 @@ func Status(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, ErrRequest), errors.Is(err, ErrStrictOff), invalid:
 		return http.StatusBadRequest
+	case errors.Is(err, ErrScope):
+		return http.StatusForbidden
 	case refused:
 		return http.StatusUnauthorized
 	default:
@@ -60,7 +62,7 @@ func unavailable(err error) bool {
 // backslashes and what is not printable ASCII are dropped from it.
 func Challenge(err error, realm string) string {
 	status := Status(err)
-	if status != http.StatusUnauthorized && !errors.Is(err, ErrRequest) {
+	if status != http.StatusUnauthorized && status != http.StatusForbidden && !errors.Is(err, ErrRequest) {
 		return ""
 	}
 	c := "Bearer"
@@ -75,15 +77,21 @@ func Challenge(err error, realm string) string {
 	if errors.Is(err, ErrNoToken) {
 		return c // without credentials no error code is given
 	}
-	code := "invalid_token"
-	if status == http.StatusBadRequest {
-		code = "invalid_request"
-	}
-	add("error", code)
+	add("error", challengeCodes[status])
 	if e, ok := errors.AsType[*Error](err); ok {
 		add("error_description", e.Reason)
+		if scope := strings.Map(quotable, e.Scope); scope != "" {
+			add("scope", scope)
+		}
 	}
 	return c
+}
+
+// challengeCodes are those of RFC 6750 section 3.1.
+var challengeCodes = map[int]string{
+	http.StatusBadRequest:   "invalid_request",
+	http.StatusUnauthorized: "invalid_token",
+	http.StatusForbidden:    "insufficient_scope",
 }
 
 // quotable drops what would end or break a quoted string in a header.
@@ -107,6 +115,7 @@ var titles = map[int][2]string{
 	http.StatusBadRequest:          {"invalid-request", "Invalid request"},
 	http.StatusUnauthorized:        {"invalid-token", "Unauthorized"},
 	http.StatusConflict:            {"consumed", "Token used before"},
+	http.StatusForbidden:           {"insufficient-scope", "Forbidden"},
 	http.StatusServiceUnavailable:  {"cannot-know", "Node cannot know right now"},
 	http.StatusInternalServerError: {"internal", "Internal error"},
 }

@@ -144,6 +144,10 @@ type Inspection struct {
 	// Types are accepted besides the access tokens', e.g. TypeRefresh; see
 	// Verified.Type.
 	Types []string
+
+	// Audience is expected instead of the issuer's: aud must contain one of
+	// these. Empty means the issuer's.
+	Audience []string
 }
 
 // VerifyIgnoringRevocation is Verify without the question whether the token is
@@ -151,7 +155,7 @@ type Inspection struct {
 // describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
 // answer open a door: the token may have been revoked long ago.
 func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
-	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, types: i.Types})
+	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, types: i.Types, audience: i.Audience})
 }
 
 // rules are the exceptions from Verify's judgement; the zero value has none.
@@ -161,6 +165,7 @@ type rules struct {
 	acceptStale      bool
 	maxStaleness     time.Duration // 0: none besides the node's policy
 	types            []string      // accepted besides the issuer's
+	audience         []string      // expected instead of the issuer's
 }
 
 func (v *Verifier) verify(raw string, r rules) (*Verified, error) {

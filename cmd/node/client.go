@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -27,26 +29,42 @@ type client struct {
 
 // clientFlags adds the flags that every client command has.
 type clientFlags struct {
-	addr, adminFile *string
-	json            *bool
+	addr, adminFile, caFile *string
+	json                    *bool
 }
 
-func addClientFlags(fs *flag.FlagSet) clientFlags {
+// addClientFlags adds them for a command that talks to the first of the named
+// environment variables that is set, by default http.addr.
+func addClientFlags(fs *flag.FlagSet, first ...string) clientFlags {
 	return clientFlags{
-		addr:      fs.String("addr", localAddr(), "address of the node: host:port or a URL"),
+		addr:      fs.String("addr", localAddr(first...), "address of the node: host:port or a URL"),
 		adminFile: fs.String("admin-token-file", os.Getenv("RESCIND_ADMIN_TOKEN_FILE"), "file with the admin token"),
+		caFile:    fs.String("ca-file", os.Getenv("RESCIND_HTTP_TLS_CERT_FILE"), "file with the certificates to trust besides the system's, in PEM"),
 		json:      fs.Bool("json", false, "print JSON"),
 	}
 }
 
+// adminAddr is where the admin endpoints are if not at http.addr.
+const adminAddr = "RESCIND_ADMIN_ADDR"
+
 // localAddr is the node that the environment configures, reached from here.
-func localAddr() string {
-	host, port, err := net.SplitHostPort(cmp.Or(os.Getenv("RESCIND_HTTP_ADDR"), "127.0.0.1:8080"))
+func localAddr(first ...string) string {
+	addr := "127.0.0.1:8080"
+	for _, name := range append(first, "RESCIND_HTTP_ADDR") {
+		if set := os.Getenv(name); set != "" {
+			addr = set
+			break
+		}
+	}
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "127.0.0.1:8080"
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
+	}
+	if os.Getenv("RESCIND_HTTP_TLS_CERT_FILE") != "" {
+		return "https://" + net.JoinHostPort(host, port)
 	}
 	return net.JoinHostPort(host, port)
 }
@@ -60,6 +78,13 @@ func (f clientFlags) client() (*client, error) {
 		return nil, usage("--addr is %q; use host:port or a URL", *f.addr)
 	}
 	c := &client{base: strings.TrimSuffix(base, "/"), json: *f.json, http: http.Client{Timeout: 70 * time.Second}}
+	if *f.caFile != "" {
+		roots, err := trust(*f.caFile)
+		if err != nil {
+			return nil, usage("--ca-file: %v", err)
+		}
+		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+	}
 	if *f.adminFile != "" {
 		b, err := os.ReadFile(*f.adminFile)
 		if err != nil {
@@ -68,6 +93,21 @@ func (f clientFlags) client() (*client, error) {
 		c.admin = strings.TrimSpace(string(b))
 	}
 	return c, nil
+}
+
+func trust(caFile string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", caFile)
+	}
+	return roots, nil
 }
 
 // do sends a request with a bearer token and returns the status and the body.
@@ -119,6 +159,11 @@ func runHealthcheck(ctx context.Context, e env) error {
 	c, err := flags.client()
 	if err != nil {
 		return err
+	}
+	// It sends nothing that is secret, and the certificate is for the name by
+	// which others know this node.
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		t.TLSClientConfig.InsecureSkipVerify = true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -188,7 +233,7 @@ func readToken(e env, file string) (string, error) {
 // runRevoke revokes by key, or the token on standard input.
 func runRevoke(ctx context.Context, e env) error {
 	fs := newFlags(e, "revoke", "revoke --scope SCOPE --id ID [--iss ISSUER] [--ack all] | revoke --token FILE")
-	flags := addClientFlags(fs)
+	flags := addClientFlags(fs, adminAddr)
 	body := map[string]any{}
 	for name, help := range map[string]string{
 		"scope": "jti, sid, sub, client_id, kid or iss", "id": "identifier in that scope", "iss": "issuer; may be left out if the node has one",
@@ -272,7 +317,7 @@ func millis(ms *float64) string {
 
 func showCluster(ctx context.Context, e env, name string, table func(io.Writer, clusterView)) error {
 	fs := newFlags(e, name, name+" [--addr HOST:PORT] --admin-token-file FILE [--json]")
-	flags := addClientFlags(fs)
+	flags := addClientFlags(fs, adminAddr)
 	if err := parse(fs, e, 0); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"rescind/cluster"
 	"rescind/gossip/carrier"
+	"rescind/httpapi"
 	"rescind/token"
 )
 
@@ -189,7 +190,8 @@ func (d *dev) newFace(name string, n *cluster.Node, l net.Listener) (*face, erro
 		return nil, fmt.Errorf("start the verifier: %w", err)
 	}
 	return newFace(n, faceConfig{
-		listener: l, verifier: v, issuer: demoIssuer, adminToken: []byte(d.admin), jwks: d.keys.JWKS, issued: issuer.Stats,
+		listener: l, verifier: v,
+		api:   httpapi.Config{Issuer: demoIssuer, AdminToken: []byte(d.admin), JWKS: d.keys.JWKS, Signer: d.keys, Name: demoIssuer, Issued: issuer.Stats},
 		extra: demo{name, issuer}.handler(v), extraPrefix: "/demo/", log: d.log.With("node", name),
 	})
 }
@@ -222,10 +224,10 @@ func (d *dev) printGuide(w io.Writer) {
 	fmt.Fprintf(w, "Rescind: %d nodes in one process, with gossip and NATS on loopback. Ctrl-C stops it.\n\n", len(d.faces))
 	ports := ""
 	for i, f := range d.faces {
-		fmt.Fprintf(w, "  node%d  http://%s\n", i+1, f.listener.Addr())
-		ports += " " + f.listener.Addr().String()
+		fmt.Fprintf(w, "  node%d  http://%s\n", i+1, f.servers[0].listener.Addr())
+		ports += " " + f.servers[0].listener.Addr().String()
 	}
-	first := d.faces[0].listener.Addr().String()
+	first := d.faces[0].servers[0].listener.Addr().String()
 	fmt.Fprintf(w, `
 Log in on two devices:
   access() { sed 's/.*"access_token":"\([^"]*\)".*/\1/'; }

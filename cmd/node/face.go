@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"rescind/cluster"
@@ -15,39 +16,59 @@ import (
 	"rescind/token"
 )
 
-// face is a node with its HTTP server.
+// face is a node with its servers.
 type face struct {
 	node     *cluster.Node
 	verifier *token.Verifier
 	api      *httpapi.API
+	servers  []serving
+	reloads  []reload
+	log      *slog.Logger
+}
+
+// serving is a server on its listener.
+type serving struct {
 	server   *http.Server
 	listener net.Listener
 }
 
-// faceConfig is what the HTTP face of a node needs besides the node.
+// faceConfig is what the face of a node needs besides the node.
 type faceConfig struct {
 	listener    net.Listener
+	admin       net.Listener // for the admin endpoints; nil: with the others
+	cert        *certificate // nil: no TLS
 	verifier    *token.Verifier
-	issuer      string // the only one, or ""
-	adminToken  []byte
-	maxLifetime time.Duration
-	jwks        func() ([]byte, error)
-	issued      func() token.Stats // of the demo issuer; may be nil
-	extra       http.Handler       // serves the paths below extraPrefix; may be nil
+	api         httpapi.Config // without Node, Verifier, Version and Logger
+	extra       http.Handler   // serves the paths below extraPrefix; may be nil
 	extraPrefix string
 	log         *slog.Logger
 }
 
 func newFace(n *cluster.Node, c faceConfig) (*face, error) {
-	api, err := httpapi.New(httpapi.Config{
-		Node: n, Verifier: c.verifier, Issuer: c.issuer, AdminToken: c.adminToken, JWKS: c.jwks, Issued: c.issued,
-		MaxLifetime: c.maxLifetime, Version: buildVersion(), Logger: c.log,
-	})
+	c.api.Node, c.api.Verifier, c.api.Version, c.api.Logger = n, c.verifier, buildVersion(), c.log
+	api, err := httpapi.New(c.api)
 	if err != nil {
 		return nil, err
 	}
-	server := httpapi.NewServer(c.listener.Addr().String(), beside(api.Handler(), c.extraPrefix, c.extra), c.log)
-	return &face{node: n, verifier: c.verifier, api: api, server: server, listener: c.listener}, nil
+	f := &face{node: n, verifier: c.verifier, api: api, log: c.log}
+	handler := api.Handler()
+	if c.admin != nil {
+		handler = api.PublicHandler()
+		f.serve(c, c.admin, api.AdminHandler())
+	}
+	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra))
+	if c.cert != nil {
+		f.reloads = append(f.reloads, reload{"certificate", []string{c.cert.certFile, c.cert.keyFile}, c.cert.load})
+	}
+	return f, nil
+}
+
+func (f *face) serve(c faceConfig, l net.Listener, h http.Handler) {
+	server := httpapi.NewServer(l.Addr().String(), h, c.log)
+	if c.cert != nil {
+		server.TLSConfig = c.cert.config()
+	}
+	f.servers = append(f.servers, serving{server, l})
 }
 
 // beside returns a handler that gives paths with the prefix to extra, if there
@@ -69,8 +90,15 @@ func beside(main http.Handler, prefix string, extra http.Handler) http.Handler {
 // run serves until ctx ends or the node fails, and then goes in order: not
 // ready, wait for delay, no new revocations, hand over, leave, close.
 func (f *face) run(ctx context.Context, delay time.Duration) error {
-	served := make(chan error, 1)
-	go func() { served <- f.server.Serve(f.listener) }()
+	served := make(chan error, len(f.servers))
+	var running sync.WaitGroup
+	for _, s := range f.servers {
+		running.Go(func() { served <- s.run() })
+	}
+	watching, stopWatching := context.WithCancel(context.Background())
+	running.Go(func() { watchFiles(watching, f.reloads, reloadEvery, f.log) })
+	defer running.Wait()
+	defer stopWatching()
 	var cause error
 	select {
 	case <-ctx.Done():
@@ -80,18 +108,25 @@ func (f *face) run(ctx context.Context, delay time.Duration) error {
 		cause = f.node.Err()
 	case err := <-served:
 		cause = fmt.Errorf("serve HTTP: %w", err)
-		served <- nil
 	}
 	// Not ctx, which has ended: shutting down has time of its own.
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := f.node.Shutdown(stopping)
-	if e := f.server.Shutdown(stopping); e != nil {
-		err = errors.Join(err, e, f.server.Close())
+	for _, s := range f.servers {
+		if e := s.server.Shutdown(stopping); e != nil {
+			err = errors.Join(err, e, s.server.Close())
+		}
 	}
-	<-served
 	f.verifier.Close()
 	return errors.Join(cause, err)
+}
+
+func (s serving) run() error {
+	if s.server.TLSConfig != nil {
+		return s.server.ServeTLS(s.listener, "", "")
+	}
+	return s.server.Serve(s.listener)
 }
 
 // wait returns after d, or when early is closed.

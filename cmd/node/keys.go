@@ -56,7 +56,7 @@ func demoJWKS(dir string) ([]byte, error) {
 
 func runKeys(ctx context.Context, e env) error {
 	verbs := map[string]func(context.Context, env) error{
-		"generate": keysGenerate, "rotate": keysRotate, "list": keysList, "token": keysToken, "admin": keysAdmin,
+		"generate": keysGenerate, "rotate": keysRotate, "list": keysList, "token": keysToken, "admin": keysAdmin, "hash": keysHash,
 	}
 	if len(e.args) > 0 {
 		if verb := verbs[e.args[0]]; verb != nil {
@@ -64,7 +64,7 @@ func runKeys(ctx context.Context, e env) error {
 			return verb(ctx, e)
 		}
 	}
-	return usage("keys: use 'keys generate', 'keys rotate', 'keys list', 'keys token' or 'keys admin'; -h shows the flags of each")
+	return usage("keys: use 'keys generate', 'keys rotate', 'keys list', 'keys token', 'keys admin' or 'keys hash'; -h shows the flags of each")
 }
 
 // keysGenerate makes the missing files and overwrites none.
@@ -92,8 +92,15 @@ func keysGenerate(_ context.Context, e env) error {
 		}
 		fmt.Fprintf(e.stderr, "made  %s: %s\n", path, f.what)
 	}
+	if _, err := devKeys(filepath.Join(*dir, oauthFile)); err != nil {
+		return fmt.Errorf("make %s: %w", oauthFile, err)
+	}
+	fmt.Fprintf(e.stderr, "there %s: signs introspection; the value of oauth.key-file\n", filepath.Join(*dir, oauthFile))
 	return nil
 }
+
+// oauthFile holds the keys that sign introspection.
+const oauthFile = "oauth.jwks"
 
 // writeNew writes a file that must not exist yet. It is complete or not there.
 func writeNew(path string, content []byte, mode os.FileMode) error {

@@ -13,6 +13,7 @@ import (
 
 	"rescind/cluster"
 	"rescind/cmd/node/config"
+	"rescind/httpapi"
 	"rescind/token"
 )
 
@@ -24,15 +25,15 @@ func runServe(ctx context.Context, e env) error {
 	}
 	log := newLogger(e.stderr, cfg)
 	collectOften()
-	listener, err := net.Listen("tcp", cfg.HTTP.Addr)
+	listeners, err := listen(cfg)
 	if err != nil {
-		return fmt.Errorf("http.addr: %w", err)
+		return err
 	}
-	f, err := newServing(cfg, listener, log)
+	f, err := newServing(cfg, listeners, log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, listeners.close())
 	}
-	log.Info("serving", "http", listener.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
+	log.Info("serving", "http", listeners.http.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
 	var reloading sync.WaitGroup
 	defer reloading.Wait()
 	serving, stop := context.WithCancel(ctx)
@@ -68,13 +69,40 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
+// listeners are what the settings open to others; admin may be nil.
+type listeners struct{ http, admin net.Listener }
+
+func listen(cfg *config.Config) (l listeners, err error) {
+	if l.http, err = net.Listen("tcp", cfg.HTTP.Addr); err != nil {
+		return l, fmt.Errorf("http.addr: %w", err)
+	}
+	if cfg.Admin.Addr != "" {
+		if l.admin, err = net.Listen("tcp", cfg.Admin.Addr); err != nil {
+			return l, errors.Join(fmt.Errorf("admin.addr: %w", err), l.close())
+		}
+	}
+	return l, nil
+}
+
+func (l listeners) close() error {
+	err := l.http.Close()
+	if l.admin != nil {
+		err = errors.Join(err, l.admin.Close())
+	}
+	return err
+}
+
 // newServing starts the node of cfg and its face.
-func newServing(cfg *config.Config, l net.Listener, log *slog.Logger) (*face, error) {
+func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error) {
 	key, err := cfg.ClusterKey()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := cfg.AdminToken()
+	api, err := apiConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := loadCertificate(cfg.HTTP.CertFile, cfg.HTTP.KeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -86,15 +114,41 @@ func newServing(cfg *config.Config, l net.Listener, log *slog.Logger) (*face, er
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	f, err := newFace(n, faceConfig{
-		listener: l, verifier: v, issuer: onlyIssuer(cfg), adminToken: admin,
-		maxLifetime: cfg.Tokens.MaxLifetime, log: log,
-	})
+	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, cert: cert, verifier: v, api: api, log: log})
+	if err == nil {
+		err = applyPeople(cfg, f.api)
+	}
 	if err != nil {
 		v.Close()
 		return nil, errors.Join(err, n.Close())
 	}
+	people := func() error { return applyPeople(cfg, f.api) }
+	f.reloads = append(f.reloads, reload{"admins and clients", []string{cfg.Admin.TokensFile, cfg.OAuth.ClientsFile}, people})
 	return f, nil
+}
+
+// apiConfig is what cfg says of the HTTP face.
+func apiConfig(cfg *config.Config) (httpapi.Config, error) {
+	admin, err := cfg.AdminToken()
+	if err != nil {
+		return httpapi.Config{}, err
+	}
+	c := httpapi.Config{
+		Issuer: onlyIssuer(cfg), AdminToken: admin, MaxLifetime: cfg.Tokens.MaxLifetime,
+		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
+	}
+	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
+	if (cfg.OAuth.KeyFile == "") != (cfg.OAuth.Issuer == "") {
+		return c, errors.New("oauth.issuer and oauth.key-file go together; set both or none")
+	}
+	if cfg.OAuth.KeyFile != "" {
+		keys, err := token.LoadKeySet(cfg.OAuth.KeyFile)
+		if err != nil {
+			return c, fmt.Errorf("oauth.key-file: %w", err)
+		}
+		c.Signer, c.Name, c.JWKS = keys, cfg.OAuth.Issuer, keys.JWKS
+	}
+	return c, nil
 }
 
 func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Config {
@@ -164,7 +218,7 @@ func runConfig(_ context.Context, e env) error {
 	if _, err := cfg.ClusterKey(); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if _, err := cfg.AdminToken(); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return &exitError{exitUsage, err}
 	}
 	if print {
@@ -172,4 +226,34 @@ func runConfig(_ context.Context, e env) error {
 	}
 	fmt.Fprintln(e.stderr, "rescind: the settings are good")
 	return nil
+}
+
+// logoutAudience leaves out issuers with no audience at all: a logout token that
+// was meant for another client must not count here.
+func logoutAudience(issuers []config.Issuer) map[string][]string {
+	audience := map[string][]string{}
+	for _, i := range issuers {
+		switch {
+		case len(i.LogoutAudience) > 0:
+			audience[i.Issuer] = i.LogoutAudience
+		case len(i.Audience) > 0:
+			audience[i.Issuer] = i.Audience
+		}
+	}
+	return audience
+}
+
+// checkFiles reads every file that cfg names for the HTTP face.
+func checkFiles(cfg *config.Config) error {
+	if _, err := apiConfig(cfg); err != nil {
+		return err
+	}
+	if _, err := loadCertificate(cfg.HTTP.CertFile, cfg.HTTP.KeyFile); err != nil {
+		return err
+	}
+	_, err := readList[httpapi.Admin]("admin.tokens-file", cfg.Admin.TokensFile)
+	if err == nil {
+		_, err = readList[httpapi.Client]("oauth.clients-file", cfg.OAuth.ClientsFile)
+	}
+	return err
 }

@@ -32,10 +32,10 @@ func (m *Memberlist) listen(ctx context.Context) error {
 		return fmt.Errorf("without a key only loopback addresses are allowed, and gossip.bind %s is none", bind)
 	}
 	logger := debugLog(m.log)
-	if m.transport, err = newTransport(ctx, bind, logger, plain); err != nil {
+	if m.transport, err = newTransport(ctx, bind, plain, m.receive); err != nil {
 		return fmt.Errorf("listen at gossip.bind %s: %w", bind, err)
 	}
-	m.bound = netip.AddrPortFrom(bind.Addr(), uint16(m.transport.GetAutoBindPort()))
+	m.bound = netip.AddrPortFrom(bind.Addr(), m.transport.port())
 	if m.advertise, err = advertiseAddress(m.bound, m.cfg.Advertise); err != nil {
 		return errors.Join(err, m.transport.Shutdown())
 	}
@@ -48,6 +48,7 @@ func (m *Memberlist) listen(ctx context.Context) error {
 	if m.list, err = memberlist.Create(cfg); err != nil {
 		return errors.Join(err, m.transport.Shutdown())
 	}
+	m.transport.start() // last, so that a failure has nothing to stop
 	return nil
 }
 

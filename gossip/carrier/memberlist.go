@@ -86,6 +86,7 @@ type Memberlist struct {
 	roster    *roster
 	streams   streams
 	datagrams chan datagram
+	marked    []byte // the datagram being sent; of sendDatagrams alone
 	gate      gate
 	counters  counters
 	changed   chan struct{} // of capacity 1

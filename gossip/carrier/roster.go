@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ const rememberGone = 10 * time.Minute
 type member struct {
 	peer Peer // State and Since are guarded by roster.mu, the rest is fixed
 	node *memberlist.Node
+	addr netip.AddrPort
 	seq  uint64 // order of appearance
 	lane lane
 }
@@ -46,7 +48,8 @@ func (r *roster) join(n *memberlist.Node, now time.Time) (old *member, err error
 	if err != nil {
 		name = node.Name
 	}
-	m := &member{node: &node, peer: Peer{Node: id, Name: name, Address: node.Address(), State: PeerAlive, Since: now}}
+	ip, _ := netip.AddrFromSlice(node.Addr) // memberlist has checked it
+	m := &member{node: &node, addr: netip.AddrPortFrom(ip.Unmap(), node.Port), peer: Peer{Node: id, Name: name, Address: node.Address(), State: PeerAlive, Since: now}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.prune(now)

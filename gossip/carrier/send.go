@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"fmt"
 )
 
 // Broadcast sends msg to every other member that is alive as far as known. It
@@ -70,23 +71,33 @@ func (m *Memberlist) sendDatagram(d datagram) {
 		close(d.flushed)
 		return
 	}
-	framed := frame(frameData, d.msg)
+	m.marked = append(append(m.marked[:0], dataMark), d.msg...)
 	if d.to != nil {
-		m.sendBestEffort(d.to, framed)
+		m.sendMarked(d.to)
 		return
 	}
 	for _, to := range m.roster.reachable() {
-		m.sendBestEffort(to, framed)
+		m.sendMarked(to)
 	}
 }
 
-func (m *Memberlist) sendBestEffort(to *member, framed []byte) {
-	if err := m.list.SendBestEffort(to.node, framed); err != nil {
+func (m *Memberlist) sendMarked(to *member) {
+	if err := m.transport.send(to.addr, m.marked); err != nil {
 		m.counters.drop(1)
-		m.counters.fail(err)
+		m.counters.fail(fmt.Errorf("send to %s: %w", to.addr, err))
 		return
 	}
-	m.counters.sent(len(framed) - 1)
+	m.counters.sent(len(m.marked) - 1)
+}
+
+// receive takes a datagram of ours. Anybody can have sent it: that it is sealed
+// is for the handler to see.
+func (m *Memberlist) receive(msg []byte) {
+	if !sendable(msg) {
+		m.counters.fail(errFrame)
+		return
+	}
+	m.gate.deliver(m.Name(), msg)
 }
 
 // flush waits until what was queued before has been sent, or ctx ends.

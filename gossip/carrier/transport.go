@@ -1,38 +1,70 @@
 package carrier
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
 
-// streamTimeout bounds a connection from its dial to its end: 1 MiB at about
-// one megabit a second.
-const streamTimeout = 10 * time.Second
+const (
+	// streamTimeout bounds a connection from its dial to its end: 1 MiB at about
+	// one megabit a second.
+	streamTimeout = 10 * time.Second
 
-// transport is memberlist's own, with connections that end. memberlist sets no
-// deadline on the connections of SendReliable, so a member that is paused with
-// its sockets open would hold a sender for ever.
+	// maxInbound bounds the connections of others at one time. Whoever reaches
+	// the port can make memberlist take in up to 20 MiB on each before it finds
+	// that the sender has no key.
+	maxInbound = 64
+
+	// packetBacklog is how many of memberlist's own packets wait for it.
+	packetBacklog = 1024
+
+	socketBuffer = 2 << 20
+	maxPacket    = 64 << 10
+
+	// portTries: the same port is needed for TCP and UDP, and a port that the
+	// kernel picked for the one may be taken for the other.
+	portTries = 10
+)
+
+// dataMark begins a datagram that is a message of ours. Memberlist's begin with
+// the mark of a label, 244.
+const dataMark = 'D'
+
+// transport is the network as memberlist sees it, and the direct way for our
+// own datagrams. It differs from memberlist's in three ways. Messages of ours
+// pass memberlist by: its own path takes a buffer of 64 KiB, two changes of
+// goroutine and a second encryption for each. Connections end: memberlist sets
+// no deadline on those of SendReliable, so a member that is paused with its
+// sockets open would hold a sender for ever. And they are bounded in number.
 type transport struct {
-	*memberlist.NetTransport
 	ctx          context.Context // its end cancels dials and closes connections
 	loopbackOnly bool            // without a key nothing leaves this host
+	data         func(msg []byte)
+
+	tcp     *net.TCPListener
+	udp     *net.UDPConn
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	inbound chan struct{} // of capacity maxInbound
+	running sync.WaitGroup
 }
 
-// portTries: memberlist needs the same port for TCP and UDP, and a port that
-// the kernel picked for the one may be taken for the other.
-const portTries = 10
-
-func newTransport(ctx context.Context, bind netip.AddrPort, logger *log.Logger, loopbackOnly bool) (*transport, error) {
-	cfg := &memberlist.NetTransportConfig{
-		BindAddrs: []string{bind.Addr().String()},
-		BindPort:  int(bind.Port()),
-		Logger:    logger,
+// newTransport listens. data receives messages once start was called; it owns
+// them, and must not block.
+func newTransport(ctx context.Context, bind netip.AddrPort, loopbackOnly bool, data func(msg []byte)) (*transport, error) {
+	t := &transport{
+		ctx: ctx, loopbackOnly: loopbackOnly, data: data,
+		packets: make(chan *memberlist.Packet, packetBacklog),
+		streams: make(chan net.Conn),
+		inbound: make(chan struct{}, maxInbound),
 	}
 	tries := 1
 	if bind.Port() == 0 {
@@ -40,13 +72,137 @@ func newTransport(ctx context.Context, bind netip.AddrPort, logger *log.Logger, 
 	}
 	var err error
 	for range tries {
-		var inner *memberlist.NetTransport
-		if inner, err = memberlist.NewNetTransport(cfg); err == nil {
-			return &transport{NetTransport: inner, ctx: ctx, loopbackOnly: loopbackOnly}, nil
+		if err = t.listen(bind); err == nil {
+			return t, nil
 		}
 	}
 	return nil, err
 }
+
+func (t *transport) listen(bind netip.AddrPort) error {
+	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(bind))
+	if err != nil {
+		return err
+	}
+	t.tcp = tcp
+	if t.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(bind.Addr(), t.port()))); err != nil {
+		return errors.Join(err, tcp.Close())
+	}
+	_ = t.udp.SetReadBuffer(socketBuffer) // what the kernel allows will do: what it drops is repaired
+	return nil
+}
+
+// start begins to receive.
+func (t *transport) start() {
+	t.running.Go(t.acceptStreams)
+	t.running.Go(t.readPackets)
+}
+
+func (t *transport) port() uint16 { return t.tcp.Addr().(*net.TCPAddr).AddrPort().Port() }
+
+// readPackets tells our messages from memberlist's packets, until the socket is
+// closed.
+func (t *transport) readPackets() {
+	buf := make([]byte, maxPacket)
+	for {
+		n, from, err := t.udp.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil || n == 0: // an ICMP error that came back, or nothing
+		case buf[0] == dataMark:
+			t.data(bytes.Clone(buf[1:n]))
+		default:
+			t.pass(buf[:n], from)
+		}
+	}
+}
+
+// pass gives a packet to memberlist, or drops it where memberlist is behind, as
+// a socket would.
+func (t *transport) pass(packet []byte, from netip.AddrPort) {
+	p := &memberlist.Packet{
+		Buf: bytes.Clone(packet), Timestamp: time.Now(),
+		From: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from.Addr().Unmap(), from.Port())),
+	}
+	select {
+	case t.packets <- p:
+	default:
+	}
+}
+
+// acceptStreams gives connections to memberlist, until the listener is closed.
+func (t *transport) acceptStreams() {
+	for {
+		conn, err := t.tcp.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of file descriptors, say
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-t.ctx.Done():
+				return
+			}
+			continue
+		}
+		t.admit(conn)
+	}
+}
+
+// admit closes conn if there are too many.
+func (t *transport) admit(conn net.Conn) {
+	select {
+	case t.inbound <- struct{}{}:
+	default:
+		conn.Close()
+		return
+	}
+	bound := t.bind(conn, func() { <-t.inbound })
+	select {
+	case t.streams <- bound:
+	case <-t.ctx.Done():
+		bound.Close()
+	}
+}
+
+// send sends one of our messages, with its mark before it, as a datagram. It
+// waits for nobody but this host's own network buffer.
+func (t *transport) send(to netip.AddrPort, marked []byte) error {
+	_, err := t.udp.WriteToUDPAddrPort(marked, to)
+	return err
+}
+
+// FinalAdvertiseAddr is part of memberlist.Transport. The address is always
+// given by us.
+func (t *transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil, 0, fmt.Errorf("advertise %q: %w", ip, err)
+	}
+	return addr.Unmap().AsSlice(), port, nil
+}
+
+// WriteTo is part of memberlist.Transport.
+func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
+	return t.WriteToAddress(b, memberlist.Address{Addr: addr})
+}
+
+// WriteToAddress is part of memberlist.NodeAwareTransport.
+func (t *transport) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	to, err := netip.ParseAddrPort(a.Addr)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("send to a member: %w", err)
+	}
+	err = t.send(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), b)
+	return time.Now(), err
+}
+
+// PacketCh is part of memberlist.Transport.
+func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
+// StreamCh is part of memberlist.Transport.
+func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 
 // DialTimeout is part of memberlist.Transport.
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
@@ -64,22 +220,14 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(streamTimeout)); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return &boundConn{Conn: conn, release: context.AfterFunc(t.ctx, func() { conn.Close() })}, nil
+	return t.bind(conn, func() {}), nil
 }
 
-// boundConn is closed when its transport's context ends.
-type boundConn struct {
-	net.Conn
-	release func() bool
-}
-
-func (c *boundConn) Close() error {
-	c.release()
-	return c.Conn.Close()
+// Shutdown is part of memberlist.Transport. It waits for the receivers.
+func (t *transport) Shutdown() error {
+	err := errors.Join(t.tcp.Close(), t.udp.Close())
+	t.running.Wait()
+	return err
 }
 
 func loopbackHost(hostport string) bool {

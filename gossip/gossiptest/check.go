@@ -2,17 +2,53 @@ package gossiptest
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
+	"rescind"
 	"rescind/gossip"
 )
+
+// check holds one node against the promises that concern it at any time.
+func (s *Sim) check(n *node) error {
+	n.lacks = slices.DeleteFunc(n.lacks, func(a acked) bool { return s.holds(n, a) })
+	if err := s.checkStaleness(n); err != nil {
+		return err
+	}
+	if err := s.checkReady(n); err != nil {
+		return err
+	}
+	if s.now%(50*tick) == 0 {
+		if err := s.checkKept(n); err != nil {
+			return err
+		}
+		return s.checkTrue(n)
+	}
+	return nil
+}
+
+// holds reports whether n refuses what a revoked, or need not.
+func (s *Sim) holds(n *node, a acked) bool {
+	d := a.record.Digest
+	return n.refuses(a.record) || !s.required(a.record) || s.lost[d] || s.skipped[d]
+}
+
+func (n *node) refuses(r rescind.Record) bool {
+	held, ok := n.set.Lookup(r.Digest)
+	return ok && held.Join(r) == held
+}
+
+// required reports whether some verifier may still accept a token that r
+// covers, were it not for r.
+func (s *Sim) required(r rescind.Record) bool { return s.trueTime() <= r.ExpiresAt.Add(required) }
 
 // checkAcks: who acknowledges has committed.
 func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 	for _, a := range acks {
 		peer := s.nodes[int(a.Origin)-1]
-		for _, d := range n.own[:a.Seq] {
-			if _, ok := peer.disk.records[d]; !ok && !s.lost[d] {
-				return fmt.Errorf("at %v: n%d acknowledged %d records of n%d; %v is not on its disk", s.now, peer.index, a.Seq, n.index, d)
+		for _, r := range n.own[:a.Seq] {
+			if onDisk := peer.disk.records[r.Digest]; onDisk.Join(r) != onDisk && !s.lost[r.Digest] && !s.skipped[r.Digest] {
+				return fmt.Errorf("at %v: n%d acknowledged %d records of n%d; %v is not on its disk", s.now, peer.index, a.Seq, n.index, r.Digest)
 			}
 		}
 	}
@@ -23,27 +59,69 @@ func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 // complete is in that node's memory.
 func (s *Sim) checkStaleness(n *node) error {
 	asOf, known := n.core.Staleness(s.now)
-	if !known {
+	if !known || len(n.lacks) == 0 {
 		return nil
 	}
 	listed := map[int]bool{n.index: true}
 	for _, m := range n.core.Members(s.now) {
 		listed[int(m.Origin)-1] = true
 	}
-	for _, a := range s.acked {
-		if _, ok := n.memory[a.digest]; !ok && a.at < asOf && listed[a.node] && !s.lost[a.digest] {
+	for _, a := range n.lacks {
+		if a.at < asOf && listed[a.node] {
 			return fmt.Errorf("at %v: n%d claims to be complete as of %v but lacks %v, acknowledged by n%d at %v",
-				s.now, n.index, asOf, a.digest, a.node, a.at)
+				s.now, n.index, asOf, a.record.Digest, a.node, a.at)
 		}
 	}
 	return nil
 }
 
+// checkReady: when a node has synchronised, it holds all that the disk of some
+// other node vouched for when it started.
+func (s *Sim) checkReady(n *node) error {
+	if n.others == nil || !n.core.Synced() {
+		return nil
+	}
+	others := n.others
+	n.others = nil
+	for _, held := range others {
+		if !slices.ContainsFunc(held, func(a acked) bool { return !s.holds(n, a) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("at %v: n%d has synchronised and holds less than any other node vouched for when it started", s.now, n.index)
+}
+
+// checkKept: what a node has once held it holds for as long as anybody needs it.
+func (s *Sim) checkKept(n *node) error {
+	lacks := map[acked]bool{}
+	for _, a := range n.lacks {
+		lacks[a] = true
+	}
+	for _, a := range s.acked {
+		if !lacks[a] && !s.holds(n, a) {
+			return fmt.Errorf("at %v: n%d has forgotten %v, acknowledged by n%d at %v, %v before its time",
+				s.now, n.index, a.record.Digest, a.node, a.at, time.Duration(a.record.ExpiresAt.Add(required)-s.trueTime())*time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// checkTrue: a node holds nothing that nobody has revoked.
+func (s *Sim) checkTrue(n *node) error {
+	records, _, done := n.set.Scan(rescind.Digest{}, len(s.written)+1)
+	for _, r := range records {
+		if said, ok := s.written[r.Digest]; !ok || said.Join(r) != said {
+			return fmt.Errorf("at %v: n%d holds %v, which nobody revoked", s.now, n.index, r)
+		}
+	}
+	if !done {
+		return fmt.Errorf("at %v: n%d holds more than all that was revoked", s.now, n.index)
+	}
+	return nil
+}
+
 // converged returns nil if all nodes are up and synchronised, can state their
-// staleness, and hold all that was acknowledged, in memory and on disk.
-//
-// A record that its origin had sent but not committed when it crashed may stay
-// on some nodes only: nobody was told that it was accepted.
+// staleness, and hold the same: all that was acknowledged, on disk as well.
 func (s *Sim) converged() error {
 	for _, n := range s.nodes {
 		if n.core == nil {
@@ -52,16 +130,38 @@ func (s *Sim) converged() error {
 		if !n.core.Synced() {
 			return fmt.Errorf("n%d has not synchronised", n.index)
 		}
-		if _, known := n.core.Staleness(s.now); !known {
-			return fmt.Errorf("n%d can't state its staleness", n.index)
+		if asOf, known := n.core.Staleness(s.now); !known || s.now-asOf > s.usualStaleness() {
+			return fmt.Errorf("n%d can't state its staleness, or only %v", n.index, s.now-asOf)
 		}
 		for _, a := range s.acked {
-			_, inMemory := n.memory[a.digest]
-			_, onDisk := n.disk.records[a.digest]
-			if !(inMemory && onDisk) && !s.lost[a.digest] {
-				return fmt.Errorf("n%d lacks %v, acknowledged by n%d at %v (in memory %v, on disk %v)",
-					n.index, a.digest, a.node, a.at, inMemory, onDisk)
+			onDisk := n.disk.records[a.record.Digest]
+			stored, refused := onDisk.Join(a.record) == onDisk, n.refuses(a.record)
+			if !(stored && refused) && s.required(a.record) && !s.lost[a.record.Digest] {
+				return fmt.Errorf("n%d lacks %v, acknowledged by n%d at %v (in memory %v, on disk %v)", n.index, a.record.Digest, a.node, a.at, refused, stored)
 			}
+		}
+	}
+	return s.equal()
+}
+
+// usualStaleness is what a calm cluster stays below: an echo comes with each turn
+// of the views.
+func (s *Sim) usualStaleness() time.Duration {
+	turns := 1
+	if s.opt.BeatViews > 0 {
+		turns = (len(s.nodes) + s.opt.BeatViews - 1) / s.opt.BeatViews
+	}
+	return time.Duration(3+turns) * gossip.BeatEvery
+}
+
+// equal returns nil if all nodes hold the same, but for what some may have
+// swept already.
+func (s *Sim) equal() error {
+	g := rescind.Range{From: rescind.Bound{Bucket: rescind.FirstUnswept(s.trueTime(), s.opt.Skew)}, To: rescind.End}
+	first := s.nodes[0].set.SumRange(g)
+	for _, n := range s.nodes[1:] {
+		if sum := n.set.SumRange(g); sum != first {
+			return fmt.Errorf("n%d holds other records than n0: %d and %d", n.index, sum.Count, first.Count)
 		}
 	}
 	return nil

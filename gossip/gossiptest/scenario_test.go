@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"rescind"
 	"rescind/gossip"
 )
 
@@ -34,7 +33,7 @@ func (s scenario) down(i int) { n := s.nodes[i]; n.core, n.commit, n.upAt = nil,
 func (s scenario) up(i int)   { s.nodes[i].upAt = 0 }
 
 func (s scenario) wipe(i int) {
-	s.nodes[i].disk = disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}}
+	s.nodes[i].disk = emptyDisk()
 }
 
 func (s scenario) writes(i, n int) {
@@ -60,7 +59,7 @@ func (s scenario) holdsAll(i int) {
 	s.t.Helper()
 	lacks := 0
 	for _, a := range s.acked {
-		if _, ok := s.nodes[i].memory[a.digest]; !ok {
+		if _, ok := s.nodes[i].set.Lookup(a.record.Digest); !ok {
 			lacks++
 		}
 	}

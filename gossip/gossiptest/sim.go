@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"rescind"
+	"rescind/filter"
 	"rescind/gossip"
 )
 
 // Options sets how bad the day is. Probabilities are per message or per tick.
 type Options struct {
 	ForgetAfter time.Duration // of gossip.Config; 0 means one hour
+	BeatViews   int           // likewise
 
 	Nodes     int
 	Day       time.Duration // of trouble
@@ -26,22 +29,30 @@ type Options struct {
 	Cut       float64       // of one direction of a link, per tick; cuts last up to two seconds
 	Crash     float64       // per tick; a crashed node is back within two seconds
 	Rollback  float64       // of a crash: the node comes back with an old copy of its disk
+	Skew      time.Duration // of a wall clock from the true time, at most, either way
+	Step      float64       // per tick: a wall clock jumps by up to a day, and is set right within two seconds
+	Skip      float64       // per applied record: it is not merged, and nobody notices
+	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
 }
 
 const tick = 2 * time.Millisecond
 
 // Sim is one run.
 type Sim struct {
-	opt   Options
-	rng   *rand.Rand
-	now   time.Duration
-	nodes []*node
-	queue map[time.Duration][]delivery
-	cut   map[[2]int]time.Duration // until
-	calm  bool
-	next  uint64 // for fresh digests
-	acked []acked
-	lost  map[rescind.Digest]bool // by rollback: the promises no longer cover them
+	opt      Options
+	rng      *rand.Rand
+	now      time.Duration
+	nodes    []*node
+	queue    map[time.Duration][]delivery
+	cut      map[[2]int]time.Duration // until
+	calm     bool
+	next     uint64                            // for fresh digests
+	written  map[rescind.Digest]rescind.Record // the join of all that was revoked, by whomever
+	acked    []acked
+	compared int                     // bytes sent to compare and to heal
+	history  []string                // nil: nobody wants to know
+	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
+	skipped  map[rescind.Digest]bool // some node has not merged them and does not know it: comparisons must find them
 }
 
 type delivery struct {
@@ -52,7 +63,8 @@ type delivery struct {
 // acked is a record that its origin has acknowledged.
 type acked struct {
 	node   int
-	digest rescind.Digest
+	place  gossip.Position // in its stream
+	record rescind.Record
 	at     time.Duration
 }
 
@@ -63,6 +75,10 @@ type disk struct {
 	frontiers map[gossip.Origin]gossip.Position
 }
 
+func emptyDisk() disk {
+	return disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}}
+}
+
 func (d disk) clone() disk {
 	d.records, d.frontiers = maps.Clone(d.records), maps.Clone(d.frontiers)
 	return d
@@ -71,15 +87,30 @@ func (d disk) clone() disk {
 type node struct {
 	index    int
 	core     *gossip.Core // nil while down
-	memory   map[rescind.Digest]rescind.Record
+	set      *filter.Set
 	disk     disk
 	old      disk // some earlier copy
 	commit   *gossip.Commit
 	commitAt time.Duration
 	upAt     time.Duration
-	own      []rescind.Digest // of this epoch, number 1 first
+	own      []rescind.Record // of this epoch, number 1 first
 	told     uint64           // how many of them have been acknowledged
+	lacks    []acked          // what has been acknowledged and was not here yet
+	others   [][]acked        // what the disk of each other node vouched for when this one started; nil once it has synchronised
+	sweeps   uint64
+	slow     bool
+	skew     time.Duration // of its wall clock
+	rightAt  time.Duration // when a clock that has jumped is set right
+	right    time.Duration // the skew then
 }
+
+// trueTime is the true wall clock.
+func (s *Sim) trueTime() rescind.Millis { return dawn.Add(s.now) }
+
+func (s *Sim) wall(n *node) rescind.Millis { return s.trueTime().Add(n.skew) }
+
+// dawn is when every run begins.
+const dawn = rescind.Millis(1_790_000_000_000)
 
 func origin(i int) gossip.Origin { return gossip.Origin(i + 1) }
 
@@ -88,10 +119,12 @@ func New(seed uint64, opt Options) *Sim {
 	s := &Sim{
 		opt: opt, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Second,
 		queue: map[time.Duration][]delivery{}, cut: map[[2]int]time.Duration{}, lost: map[rescind.Digest]bool{},
+		written: map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
 	}
 	for i := range opt.Nodes {
-		n := &node{index: i, disk: disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}}}
+		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow}
 		n.old = n.disk.clone()
+		n.skew = time.Duration(s.rng.Int64N(2*int64(opt.Skew)+1)) - opt.Skew
 		s.nodes = append(s.nodes, n)
 		s.open(n)
 	}
@@ -112,7 +145,7 @@ func (s *Sim) Run() error {
 		if err := s.step(); err != nil {
 			return err
 		}
-		if s.converged() == nil {
+		if s.now%(100*time.Millisecond) == 0 && s.converged() == nil {
 			return nil
 		}
 	}
@@ -126,12 +159,32 @@ func (s *Sim) open(n *node) {
 		previous = gossip.Position{Epoch: n.disk.epoch, Seq: n.disk.own}
 	}
 	n.disk.epoch, n.disk.own = max(n.disk.epoch+1, uint64(s.now/time.Millisecond)), 0
-	n.memory = maps.Clone(n.disk.records)
+	n.set = filter.New(filter.Options{Key: [32]byte{1}})
+	for _, r := range n.disk.records {
+		n.set.Merge(r)
+	}
+	n.lacks = slices.Clone(s.acked)
+	n.others = s.vouchedFor(n)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour),
-	}, s.now)
+		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil
+	s.note("n%d starts in epoch %d with %d records", n.index, n.disk.epoch, len(n.disk.records))
+}
+
+// vouchedFor lists, for each node but n, what its disk vouches for: all of its
+// own that it acknowledged, and others' streams up to its frontiers.
+func (s *Sim) vouchedFor(n *node) (by [][]acked) {
+	for _, q := range s.nodes {
+		if q == n {
+			continue
+		}
+		by = append(by, slices.DeleteFunc(slices.Clone(s.acked), func(a acked) bool {
+			return a.node != q.index && q.disk.frontiers[origin(a.node)].Before(a.place)
+		}))
+	}
+	return by
 }
 
 func (s *Sim) trouble() {
@@ -143,6 +196,14 @@ func (s *Sim) trouble() {
 	if s.rng.Float64() < s.opt.Cut {
 		a, b := s.rng.IntN(len(s.nodes)), s.rng.IntN(len(s.nodes))
 		s.cut[[2]int{a, b}] = s.now + time.Duration(s.rng.Int64N(int64(2*time.Second)))
+		s.note("nothing goes from n%d to n%d until %v", a, b, s.cut[[2]int{a, b}])
+	}
+	if s.rng.Float64() < s.opt.Step {
+		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.rightAt == 0 {
+			n.right, n.rightAt = n.skew, s.now+s.upTo(2*time.Second)
+			n.skew += time.Duration(s.rng.Int64N(int64(48*time.Hour))) - 24*time.Hour
+			s.note("the clock of n%d jumps by %v until %v", n.index, n.skew-n.right, n.rightAt)
+		}
 	}
 	if s.rng.Float64() < s.opt.Crash {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
@@ -158,10 +219,28 @@ func (s *Sim) write(n *node) {
 		batch[i] = rescind.Record{
 			Digest:       rescind.MakeDigest(rescind.ScopeJTI, s.rng.Uint64(), s.next<<8),
 			IssuedBefore: rescind.Ever,
-			ExpiresAt:    rescind.Millis(s.next),
+			ExpiresAt:    s.expiry(),
 		}
-		n.memory[batch[i].Digest] = batch[i]
-		n.own = append(n.own, batch[i].Digest)
+		if again := s.rng.IntN(len(s.acked) + 1); s.rng.IntN(8) == 0 && again < len(s.acked) { // revoked again, for longer
+			batch[i].Digest = s.acked[again].record.Digest
+		}
+		batch[i], _ = n.set.Merge(batch[i])
+		s.written[batch[i].Digest] = batch[i].Join(s.written[batch[i].Digest])
+		n.own = append(n.own, batch[i])
 	}
-	n.core.Propose(batch)
+	last := n.core.Propose(batch)
+	s.note("n%d revokes its numbers up to %d, the last with digest %v", n.index, last, batch[len(batch)-1].Digest)
 }
+
+// expiry is now and then so early that the record lapses within the run: it must
+// be kept for required at least. The others are compared to the end of the run.
+func (s *Sim) expiry() rescind.Millis {
+	if s.rng.IntN(10) == 0 {
+		return s.trueTime().Add(s.upTo(8*time.Second) - required)
+	}
+	return s.trueTime().Add(2*rescind.BucketWidth + s.upTo(time.Hour))
+}
+
+// required is how long after its expiry a record is needed by the verifier with
+// the largest leeway.
+const required = rescind.MaxLeeway

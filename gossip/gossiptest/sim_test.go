@@ -3,7 +3,6 @@ package gossiptest
 import (
 	"flag"
 	"testing"
-	"time"
 )
 
 var (
@@ -16,29 +15,13 @@ func TestSim(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 20)
 	}
+	failed := 0
 	for seed := *first; seed < *first+uint64(n); seed++ {
-		if err := New(seed, badDay(seed)).Run(); err != nil {
-			t.Errorf("seed %d: %v", seed, err)
+		if err := Run(seed, Day(seed)); err != nil {
+			t.Error(err)
+			if failed++; failed == 3 {
+				t.Fatalf("gave up after %d of %d seeds", seed-*first+1, n)
+			}
 		}
 	}
-}
-
-// badDay varies the trouble with the seed.
-func badDay(seed uint64) Options {
-	opt := Options{
-		Nodes:     3 + int(seed%4),
-		Day:       5 * time.Second,
-		Bound:     20 * time.Second,
-		Loss:      float64(seed%6) / 10,
-		Duplicate: 0.1,
-		Delay:     time.Duration(seed%5) * 40 * time.Millisecond,
-		Commit:    20 * time.Millisecond,
-		Write:     0.01,
-		Cut:       0.005,
-		Crash:     0.002,
-	}
-	if seed%3 == 0 {
-		opt.Rollback = 0.3
-	}
-	return opt
 }

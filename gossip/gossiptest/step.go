@@ -1,19 +1,32 @@
 package gossiptest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"rescind"
 	"rescind/gossip"
 )
 
-// step moves time by one tick: deliveries, commits, ticks, and the work that
-// the cores order.
+// step moves time by one tick and holds all nodes against the promises.
 func (s *Sim) step() error {
+	if err := s.turn(); err != nil {
+		return err
+	}
+	for _, n := range s.nodes {
+		if n.core != nil {
+			if err := s.check(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turn moves time by one tick: deliveries, commits, ticks, and the work that the
+// cores order.
+func (s *Sim) turn() error {
 	s.now += tick
 	for _, d := range s.queue[s.now] {
 		if n := s.nodes[d.to]; n.core != nil {
@@ -40,22 +53,42 @@ func (s *Sim) step() error {
 			n.core.Advance()
 			s.acknowledge(n)
 		}
-		n.core.Tick(s.now)
+		s.turnClock(n)
+		n.core.Tick(s.now, s.wall(n))
 		if err := s.ready(n); err != nil {
 			return err
 		}
-		if err := s.checkStaleness(n); err != nil {
-			return err
+		if lapsing, trusted := n.core.Lapsing(s.now); trusted {
+			n.set.Sweep(n.sweeps, lapsing)
+			n.sweeps++
 		}
 	}
 	return nil
+}
+
+// turnClock sets a clock right whose time has come.
+func (s *Sim) turnClock(n *node) {
+	if n.rightAt != 0 && s.now >= n.rightAt {
+		n.skew, n.rightAt = n.right, 0
+	}
 }
 
 func (s *Sim) ready(n *node) error {
 	for {
 		r := n.core.Ready(s.now)
 		for _, rec := range r.Apply {
-			n.memory[rec.Digest] = rec
+			if !s.calm && s.rng.Float64() < s.opt.Skip && rec.ExpiresAt > s.trueTime().Add(rescind.BucketWidth) {
+				s.skipped[rec.Digest] = true
+				s.note("n%d skips %v", n.index, rec.Digest)
+				continue
+			}
+			n.set.Merge(rec)
+		}
+		lapsing, trusted := n.core.Lapsing(s.now)
+		for _, rec := range r.Heal {
+			if !trusted || !rec.Lapsed(lapsing) {
+				n.set.Merge(rec)
+			}
 		}
 		if err := s.checkAcks(n, r.Acks); err != nil {
 			return err
@@ -65,35 +98,35 @@ func (s *Sim) ready(n *node) error {
 		}
 		if r.Commit != nil {
 			n.commit = r.Commit
-			n.commitAt = s.now + s.upTo(s.opt.Commit)
+			n.commitAt = s.now + s.slowly(n, s.upTo(s.opt.Commit))
 		}
 		for _, scan := range r.Scans {
-			records, next, done := n.scan(scan.Cursor, 20)
+			records, next, done := n.set.Scan(scan.Cursor, 20)
 			n.core.Scanned(scan, records, next, done)
 		}
-		if len(r.Scans) == 0 {
+		for _, c := range r.Compares {
+			n.core.Compared(s.now, c, c.Against(n.set, rescind.FirstUnswept(lapsing, gossip.CompareSpan)))
+		}
+		if len(r.Scans)+len(r.Compares) == 0 {
 			return nil
 		}
 	}
 }
 
-func (n *node) scan(from rescind.Digest, limit int) (records []rescind.Record, next rescind.Digest, done bool) {
-	for d, r := range n.memory {
-		if !d.Less(from) {
-			records = append(records, r)
-		}
+// slowly stretches what n takes for something.
+func (s *Sim) slowly(n *node, d time.Duration) time.Duration {
+	if n.slow && !s.calm {
+		return 10 * d
 	}
-	slices.SortFunc(records, func(a, b rescind.Record) int {
-		return cmp.Or(cmp.Compare(a.Digest.Hi, b.Digest.Hi), cmp.Compare(a.Digest.Lo, b.Digest.Lo))
-	})
-	if len(records) > limit {
-		return records[:limit], records[limit].Digest, false
-	}
-	return records, rescind.Digest{}, true
+	return d
 }
 
 func (s *Sim) post(n *node, out gossip.Outgoing) {
 	bytes := out.Message.Append(nil)
+	switch out.Message.Body.(type) {
+	case *gossip.Compare, *gossip.Supply:
+		s.compared += len(bytes)
+	}
 	for i := range s.nodes {
 		if i == n.index || out.To != 0 && out.To != origin(i) {
 			continue
@@ -113,7 +146,7 @@ func (s *Sim) deliver(from, to int, bytes []byte) {
 	}
 	at := s.now + tick
 	if !s.calm {
-		at += s.upTo(s.opt.Delay)
+		at += s.slowly(s.nodes[to], s.upTo(s.opt.Delay))
 	}
 	s.queue[at] = append(s.queue[at], delivery{from, to, bytes})
 }
@@ -129,7 +162,7 @@ func (s *Sim) persist(n *node) {
 		n.old = n.disk.clone()
 	}
 	for _, r := range n.commit.Records {
-		n.disk.records[r.Digest] = r
+		n.disk.records[r.Digest] = r.Join(n.disk.records[r.Digest])
 	}
 	n.disk.own = n.commit.Own
 	maps.Copy(n.disk.frontiers, n.commit.Frontiers)
@@ -142,8 +175,15 @@ func (s *Sim) persist(n *node) {
 // acknowledge notes the own records that the last commit has made durable:
 // from now on they must never be lost.
 func (s *Sim) acknowledge(n *node) {
-	for _, d := range n.own[n.told:n.core.Durable()] {
-		s.acked = append(s.acked, acked{n.index, d, s.now})
+	for i, r := range n.own[n.told:n.core.Durable()] {
+		a := acked{n.index, gossip.Position{Epoch: n.disk.epoch, Seq: n.told + uint64(i) + 1}, r, s.now}
+		s.acked = append(s.acked, a)
+		for _, other := range s.nodes {
+			other.lacks = append(other.lacks, a)
+		}
+	}
+	if n.told < n.core.Durable() {
+		s.note("n%d acknowledges its numbers up to %d", n.index, n.core.Durable())
 	}
 	n.told = n.core.Durable()
 }
@@ -154,19 +194,27 @@ func (s *Sim) crash(n *node) {
 	if n.commit != nil && s.rng.IntN(2) == 0 {
 		s.persist(n)
 	}
+	s.note("n%d crashes", n.index)
 	n.core, n.commit = nil, nil
 	n.upAt = s.now + s.upTo(2*time.Second)
 	if s.rng.Float64() < s.opt.Rollback {
-		for d := range n.disk.records {
-			if _, kept := n.old.records[d]; !kept {
+		for d, r := range n.disk.records {
+			if n.old.records[d] != r {
 				s.lost[d] = true
 			}
 		}
 		n.disk = n.old.clone()
+		s.note("the disk of n%d is replaced by an old copy", n.index)
 	}
 }
 
 func (s *Sim) heal() {
 	s.calm = true
+	s.note("calm")
+	for _, n := range s.nodes {
+		if n.rightAt != 0 {
+			n.rightAt = s.now
+		}
+	}
 	clear(s.cut)
 }

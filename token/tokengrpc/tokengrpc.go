@@ -59,6 +59,12 @@ func MaxStaleness(max time.Duration) Option {
 	return func(g *guard) { g.fresh.MaxStaleness = max }
 }
 
+// Require refuses tokens that do not meet q: codes.PermissionDenied where a scope
+// is missing, codes.Unauthenticated for another audience.
+func Require(q token.Requirement) Option {
+	return func(g *guard) { g.require = g.require.And(q) }
+}
+
 // Public names methods that need no token, in full as in
 // "/grpc.health.v1.Health/Check". What their callers send is not looked at.
 func Public(methods ...string) Option {
@@ -101,6 +107,7 @@ func StreamServerInterceptor(v *token.Verifier, opts ...Option) grpc.StreamServe
 type guard struct {
 	verifier *token.Verifier
 	fresh    token.Freshness
+	require  token.Requirement
 	public   []string
 }
 
@@ -132,6 +139,9 @@ func (g *guard) admit(ctx context.Context) (context.Context, bearer, error) {
 	}
 	fresh := g.fresh.Tighten(metadata.ValueFromIncomingContext(ctx, versionKey), metadata.ValueFromIncomingContext(ctx, stalenessKey))
 	verified, err := g.verifier.VerifyFresh(ctx, raw, fresh)
+	if err == nil {
+		err = g.require.Check(verified)
+	}
 	if err != nil {
 		return nil, bearer{}, statusError(err)
 	}
@@ -172,7 +182,7 @@ func (s *stream) judge() error {
 // Code returns the code for an error of package token: OK for nil,
 // Unauthenticated where token.Status is 401, or 400 because of the token,
 // InvalidArgument where it is 400 because of other metadata, Unavailable where
-// it is 503, and Internal for anything else.
+// it is 503, PermissionDenied where it is 403, and Internal for anything else.
 func Code(err error) codes.Code {
 	if _, invalid := errors.AsType[*rescind.InvalidError](err); invalid && token.Status(err) == http.StatusBadRequest {
 		return codes.InvalidArgument
@@ -182,6 +192,8 @@ func Code(err error) codes.Code {
 		return codes.OK
 	case http.StatusUnauthorized, http.StatusBadRequest:
 		return codes.Unauthenticated
+	case http.StatusForbidden:
+		return codes.PermissionDenied
 	case http.StatusServiceUnavailable:
 		return codes.Unavailable
 	default:

@@ -83,6 +83,45 @@ func withDefaultPort(s, port string) string {
 	return s
 }
 
+// lists are the settings that may be a list in the file, repeated as a flag, and
+// are parted by commas otherwise; and what they are lists of.
+var lists = map[string]string{
+	"gossip.join":          "host:port and dns+name:port",
+	"http.trusted-proxies": "addresses and networks",
+}
+
+// proxies is http.trusted-proxies.
+func proxies() codec {
+	return codec{
+		store: func(c *Config, v value) error {
+			var all []netip.Prefix
+			for s := range strings.SplitSeq(v.text, ",") {
+				if s = strings.TrimSpace(s); s == "" {
+					continue // a trailing comma
+				}
+				p, err := netip.ParsePrefix(s)
+				if err != nil {
+					a, err := netip.ParseAddr(s)
+					if err != nil {
+						return errors.New("addresses and networks, such as 10.0.0.0/8, several as a list or separated by commas")
+					}
+					p = netip.PrefixFrom(a, a.BitLen())
+				}
+				all = append(all, p.Masked())
+			}
+			c.HTTP.TrustedProxies = all
+			return nil
+		},
+		show: func(c *Config) any {
+			var all []string
+			for _, p := range c.HTTP.TrustedProxies {
+				all = append(all, p.String())
+			}
+			return all
+		},
+	}
+}
+
 // join is gossip.join.
 func join() codec {
 	return codec{
@@ -107,6 +146,15 @@ func join() codec {
 		},
 		show: func(c *Config) any { return c.Gossip.Join },
 	}
+}
+
+// issuerURL is as RFC 8414 section 2 wants it, save that loopback may do without
+// TLS.
+func issuerURL(s string) (string, error) {
+	if !goodJWKSURL(s) || strings.ContainsAny(s, "?#") {
+		return "", errors.New("an https URL without query and fragment, or http on loopback")
+	}
+	return s, nil
 }
 
 // natsURLs refuses passwords: URLs end up in logs, process lists and

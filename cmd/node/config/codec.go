@@ -124,12 +124,15 @@ func short(d time.Duration) string {
 }
 
 // count is a positive number. Underscores may part its digits.
-func count(field func(*Config) *int) codec {
+func count(field func(*Config) *int) codec { return number(field, 1) }
+
+// number is count from least.
+func number(field func(*Config) *int, least int64) codec {
 	return codec{
 		store: func(c *Config, v value) error {
 			n, err := strconv.ParseInt(strings.ReplaceAll(v.text, "_", ""), 10, 64)
-			if err != nil || n < 1 || n > math.MaxInt32 {
-				return fmt.Errorf("a number from 1 to %d", math.MaxInt32)
+			if err != nil || n < least || n > math.MaxInt32 {
+				return fmt.Errorf("a number from %d to %d", least, math.MaxInt32)
 			}
 			*field(c) = int(n)
 			return nil

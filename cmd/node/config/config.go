@@ -24,6 +24,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"rescind"
@@ -40,9 +41,23 @@ type Config struct {
 		JoinTimeout, ForgetAfter time.Duration // positive
 		KeyFile                  string        // empty: no key, loopback addresses only
 	}
-	HTTP  struct{ Addr string } // host:port
+	HTTP struct {
+		Addr           string         // host:port
+		TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+		ClientRate     int            // log-outs a second from one address; 0: no limit
+		CertFile       string         // empty: no TLS
+		KeyFile        string         // empty: no TLS
+	}
 	Admin struct {
-		TokenFile string // empty: no admin token
+		TokenFile  string // empty: no admin token
+		TokensFile string // empty: no named ones
+		Rate       int    // requests a second of one operator; 0: no limit
+		Addr       string // host:port; empty: that of HTTP
+	}
+	OAuth struct {
+		ClientsFile string // empty: none
+		Issuer      string // a URL
+		KeyFile     string // empty: answers to introspection are not signed
 	}
 	Gossip struct {
 		Bind      string   // host:port; empty: memberlist is off
@@ -86,6 +101,7 @@ type Config struct {
 type Issuer struct {
 	Issuer          string
 	Audience        []string // empty: any
+	LogoutAudience  []string // of logout tokens; empty: Audience
 	Algorithms      []string // never empty
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string

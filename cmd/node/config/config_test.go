@@ -98,7 +98,7 @@ func TestIssuersFile(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], jwks-file: y}\n")
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, jwks-file: y}\n")
 	const want = `node:
   name: "" # default
 cluster:
@@ -108,8 +108,19 @@ cluster:
   forget-after: 1h # default
 http:
   addr: 127.0.0.1:8080 # default
+  trusted-proxies: [] # default
+  client-rate: 0 # default
+  tls-cert-file: "" # default
+  tls-key-file: "" # default
 admin:
   token-file: "" # default
+  tokens-file: "" # default
+  rate: 0 # default
+  addr: "" # default
+oauth:
+  clients-file: "" # default
+  issuer: "" # default
+  key-file: "" # default
 gossip:
   bind: 127.0.0.1:7946 # from gossip.join and cluster.key-file
   advertise: "" # default
@@ -127,6 +138,7 @@ tokens:
   issuers:
     - issuer: x
       audience: [a, b]
+      logout-audience: [rp]
       algorithms: [RS256, PS256, ES256, ES384, EdDSA]
       jwks-file: y
 revocations:

@@ -71,10 +71,10 @@ func (r *reading) setting(key, path string, n *yaml.Node) {
 	case n.Kind == yaml.ScalarNode:
 	case key == "tokens.issuers" && n.Kind == yaml.SequenceNode:
 		v.list, v.file = n, path
-	case key == "gossip.join" && n.Kind == yaml.SequenceNode:
+	case lists[key] != "" && n.Kind == yaml.SequenceNode:
 		all, plain := strs(n)
 		if !plain {
-			r.bad(key, v, "use a list of host:port and dns+name:port")
+			r.bad(key, v, "use a list of "+lists[key])
 			return
 		}
 		v.text = strings.Join(all, ",")

@@ -7,7 +7,7 @@ import (
 )
 
 // flags reads --key value and --key=value, with one dash or two. The last of
-// a repeated flag wins, except that gossip.join adds up. It does not use
+// a repeated flag wins, except that lists add up. It does not use
 // package flag, which stops at the first problem.
 func (r *reading) flags(args []string) (values map[string]value, help bool) {
 	values = map[string]value{}
@@ -37,7 +37,7 @@ func (r *reading) flags(args []string) (values map[string]value, help bool) {
 			r.bad(key, v, "use a value after the flag")
 			continue
 		}
-		if before, again := values[key]; again && key == "gossip.join" {
+		if before, again := values[key]; again && lists[key] != "" {
 			v.text = before.text + "," + v.text
 		}
 		values[key] = v

@@ -30,6 +30,9 @@ func (l *issuerLoad) check(key string, i *Issuer, n *yaml.Node) {
 	if slices.Contains(i.Audience, "") {
 		l.bad(key+".audience", "", fieldOf(n, "audience"), "use audiences that are not empty")
 	}
+	if slices.Contains(i.LogoutAudience, "") {
+		l.bad(key+".logout-audience", "", fieldOf(n, "logout-audience"), "use audiences that are not empty")
+	}
 	if sources != 1 {
 		l.bad(key, i.Issuer, n, "use exactly one of jwks-url, jwks-file and hs256-secret-file")
 		return // which algorithms fit depends on it

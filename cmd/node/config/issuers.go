@@ -49,7 +49,7 @@ func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
 	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
 }
 
-const issuerFields = "issuer, audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file"
+const issuerFields = "issuer, audience, logout-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file"
 
 func (l *issuerLoad) list(root *yaml.Node) {
 	if root.Kind != yaml.SequenceNode {
@@ -106,13 +106,13 @@ func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
 	for source, field := range i.sources() {
 		texts[source] = field
 	}
-	lists := map[string]*[]string{"audience": &i.Audience, "algorithms": &i.Algorithms}
+	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "algorithms": &i.Algorithms}
 	switch text, many := texts[name], lists[name]; {
 	case text == nil && many == nil:
 		return false
 	case text != nil && v.Kind == yaml.ScalarNode:
 		*text = v.Value
-	case many != nil && name == "audience" && v.Kind == yaml.ScalarNode:
+	case many != nil && name != "algorithms" && v.Kind == yaml.ScalarNode:
 		*many = []string{v.Value}
 	case many != nil && v.Kind == yaml.SequenceNode:
 		all, plain := strs(v)

@@ -61,6 +61,9 @@ func issuerNode(i Issuer) *yaml.Node {
 	if len(i.Audience) > 0 {
 		add("audience", list(i.Audience))
 	}
+	if len(i.LogoutAudience) > 0 {
+		add("logout-audience", list(i.LogoutAudience))
+	}
 	add("algorithms", list(i.Algorithms))
 	for name, field := range i.sources() {
 		if *field != "" {

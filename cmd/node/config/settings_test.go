@@ -18,7 +18,10 @@ import (
 var good = map[string][3]string{
 	"node.name": {"a", "b", "c"}, "cluster.name": {"x", "y-1", "z_2"}, "cluster.key-file": {"k1", "k2", "k3"},
 	"cluster.join-timeout": {"1s", "2s", "3m"}, "cluster.forget-after": {"11s", "2h", "3h"},
-	"http.addr": {"127.0.0.1:1", "0.0.0.0:2", ":3"}, "admin.token-file": {"t1", "t2", "t3"},
+	"http.addr": {"127.0.0.1:1", "0.0.0.0:2", ":3"}, "http.trusted-proxies": {"10.0.0.0/8", "127.0.0.1, ::1", "fd00::/8"}, "admin.token-file": {"t1", "t2", "t3"},
+	"http.client-rate": {"1", "2", "3_0"}, "http.tls-cert-file": {"f1", "f2", "f3"}, "http.tls-key-file": {"f1", "f2", "f3"},
+	"admin.tokens-file": {"t1", "t2", "t3"}, "admin.rate": {"1", "2", "30"}, "admin.addr": {"127.0.0.1:1", ":2", "0.0.0.0:3"},
+	"oauth.clients-file": {"c1", "c2", "c3"}, "oauth.issuer": {"https://a", "https://b/c", "http://127.0.0.1:8080"}, "oauth.key-file": {"k1", "k2", "k3"},
 	"gossip.bind": {"127.0.0.1:1", "127.0.0.2", "[::1]:0"}, "gossip.advertise": {"localhost", "::1", "127.0.0.1:6"},
 	"gossip.join":   {"127.0.0.1:1", "dns+localhost:2, 127.0.0.1:3", "localhost"},
 	"nats.url":      {"nats://127.0.0.1:1", "tls://localhost", "ws://127.0.0.1:3,wss://[::1]:4"},

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// pace calls f for 0 to n-1 at a fixed rate, each in a goroutine of its own, and
+// returns when all have returned. It waits for none before it starts the next
+// (open loop): a system that is slow does not get less to do. f is told when
+// the call was due. If ctx ends, started is how many there were.
+func pace(ctx context.Context, rate, n int, f func(i int, due time.Time)) (started int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	sharpen()
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	start := time.Now()
+	for i := range n {
+		due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
+		nap(time.Until(due))
+		if ctx.Err() != nil {
+			return i
+		}
+		calls.Go(func() { f(i, due) })
+	}
+	return n
+}

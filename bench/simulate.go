@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rescind/gossip/gossiptest"
+)
+
+// runSimulate holds the replication core against its promises on many bad days,
+// then shows how the window grows with the cluster.
+func runSimulate(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	seeds := fs.Uint64("seeds", 2000, "bad days; each has a seed of its own and replays with -first SEED -seeds 1")
+	first := fs.Uint64("first", 1, "the first seed")
+	sizes := fs.String("nodes", "10,100,1000,10000", "sizes of cluster, separated by commas; empty: none")
+	limit := fs.Int("real", 30, "up to this size, real cores run as well; beyond it the model alone. 100 takes some minutes")
+	quick := fs.Bool("quick", false, "200 seeds, and real cores for 10 nodes only")
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *quick {
+		*seeds, *limit = min(*seeds, 200), 10
+	}
+	clusters, err := parseSizes(*sizes)
+	if err != nil {
+		return err
+	}
+	figures := map[string]float64{}
+	violations, err := simulateDays(ctx, *first, *seeds)
+	if err != nil {
+		return err
+	}
+	figures["sim.seeds"], figures["sim.violations"] = float64(*seeds), float64(violations)
+	simulateScale(clusters, *limit, figures)
+	if *out != "" {
+		settings := map[string]any{"seeds": *seeds, "first": *first, "nodes": *sizes, "real": *limit, "network": fmt.Sprintf("%+v", gossiptest.LAN(0))}
+		if err := writeJSON(*out, settings, figures); err != nil {
+			return err
+		}
+	}
+	if violations > 0 {
+		return fmt.Errorf("%d of %d days broke a promise", violations, *seeds)
+	}
+	return nil
+}
+
+// simulateDays runs the days on all processors and returns on how many of them a
+// promise was broken.
+func simulateDays(ctx context.Context, first, seeds uint64) (violations int, err error) {
+	var (
+		wg     sync.WaitGroup
+		next   atomic.Uint64
+		broken atomic.Int64
+		start  = time.Now()
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < seeds && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := gossiptest.Run(first+i, gossiptest.Day(first+i)); err != nil {
+					broken.Add(1)
+					fmt.Println(err)
+				}
+				if i > 0 && i%1000 == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d days, %v\n", i, seeds, time.Since(start).Round(time.Second))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	fmt.Printf("%d days of loss, duplicates, delay, reordering, one-way cuts, crashes, old disks, clocks that are off and that jump,\n"+
+		"skipped records and slow nodes, 3 to 50 nodes, in %v: %d broke a promise.\n\n", seeds, time.Since(start).Round(time.Second), broken.Load())
+	return int(broken.Load()), nil
+}

@@ -1,0 +1,226 @@
+package gossip
+
+import (
+	"time"
+
+	"rescind"
+)
+
+// Comparison by sums, for what the numbers of streams can't tell: an apply that
+// was skipped, memory that flipped, a bookkeeping error, a record that its
+// origin sent and lost in a crash. It is range-based set reconciliation (Meyer,
+// 2023): two members exchange the sums of ranges, divide those that differ, and
+// list the records of those that are small. Each step answers the one before
+// and keeps no state of its own, so a lost one costs a round and nothing else.
+//
+// What is on its way when two members compare looks like a difference. So a
+// record that seems to be missing waits for settle, and only if it has not come
+// by itself then is it a difference that was healed.
+const (
+	compareEvery  = 30 * time.Second // after a round in which the sums were equal, plus up to a third
+	compareSoon   = 5 * time.Second  // after one in which they were not
+	compareWithin = 5 * time.Second  // for a whole round, else it counts as unanswered
+	settle        = 3 * time.Second
+	// CompareSpan bounds a round and what follows from it. Records that any
+	// node may sweep within it are not compared.
+	CompareSpan = 30 * time.Second
+
+	maxHops     = 32
+	maxCompares = 16      // steps that wait for the caller
+	maxSuspects = 1 << 14 // records that wait for settle
+	// shortBy is how many records a member may have more before its state is
+	// asked for as a whole: it comes in order and without questions.
+	shortBy = 1 << 15
+)
+
+// Comparison is a step that the caller takes: see Against.
+type Comparison struct {
+	with  Origin
+	round uint64
+	hop   uint64 // of the step that is answered
+	cut   bool
+	parts []Part // nil: the first step of a round
+}
+
+// initiator reports whether the round is this node's: those who began it send
+// the even steps.
+func (c Comparison) initiator() bool { return c.parts == nil || c.hop%2 == 1 }
+
+// comparing is the round that this node has begun.
+type comparing struct {
+	round    uint64
+	with     Origin // 0: none is under way
+	last     Origin // with whom the one before was
+	deadline time.Duration
+	nextAt   time.Duration
+	verify   bool // a transfer of the state has ended and is not trusted yet
+	suspects []suspect
+	stats    CompareStats
+}
+
+// suspect is a record that one of two members seemed to lack.
+type suspect struct {
+	due    time.Duration
+	to     Origin // 0: lacked here
+	record rescind.Record
+}
+
+// CompareStats counts this node's rounds.
+type CompareStats struct {
+	Equal      uint64 // the sums were equal at once
+	Different  uint64 // they were not, if only because of what was on its way
+	Unanswered uint64 // the round did not end in time
+}
+
+// CompareStats returns the counts since the Core was made.
+func (c *Core) CompareStats() CompareStats { return c.comparing.stats }
+
+// compare begins a round when one is due, ends one that is overdue, and settles
+// suspects.
+func (c *Core) compare(now time.Duration) {
+	u := &c.comparing
+	c.settleSuspects(now)
+	if u.with != 0 && now >= u.deadline {
+		u.stats.Unanswered++
+		u.with, u.nextAt = 0, now
+	}
+	if u.with != 0 || now < u.nextAt && !u.verify || c.pull != nil || !c.synced && !u.verify {
+		return
+	}
+	p := c.comparand(now)
+	if p == nil {
+		return
+	}
+	u.round++
+	u.with, u.last, u.deadline = p.origin, p.origin, now+compareWithin
+	c.compares = append(c.compares, Comparison{with: p.origin, round: u.round})
+}
+
+// comparand returns the next member after the last one, in the order of
+// origins, that has no gap to us nor we to it: repair is at work there. What a
+// transfer has brought is verified with whoever there is, best one who has
+// caught up.
+func (c *Core) comparand(now time.Duration) (next *peer) {
+	for _, p := range c.list {
+		even := p.based && p.received >= p.head && p.acked+maxBatch >= c.durable
+		if !p.alive(now) || !p.echoes || !even && !c.comparing.verify {
+			continue
+		}
+		better := next == nil || p.origin > c.comparing.last && next.origin <= c.comparing.last
+		if c.comparing.verify && next != nil && p.synced != next.synced {
+			better = p.synced
+		}
+		if better {
+			next = p
+		}
+	}
+	return next
+}
+
+// stepCompare takes a step of p's. One without parts ends the round.
+func (c *Core) stepCompare(now time.Duration, p *peer, b *Compare) {
+	step := Comparison{with: p.origin, round: b.Round, hop: b.Hop, cut: b.Cut, parts: b.Parts}
+	if step.hop%2 == 1 && (p.origin != c.comparing.with || b.Round != c.comparing.round) {
+		return // of a round that has ended here
+	}
+	if len(b.Parts) == 0 {
+		if step.hop%2 == 1 {
+			c.endRound(now, b.Hop > 1 || b.Cut, b.Cut)
+		}
+		return
+	}
+	if b.Hop < maxHops && len(c.compares) < maxCompares {
+		c.compares = append(c.compares, step)
+	}
+}
+
+// Compared takes the outcome of a step.
+func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
+	if s.initiator() && c.comparing.round != s.round {
+		return
+	}
+	cut := s.cut || o.cut
+	for _, r := range o.lacking {
+		if c.comparing.verify {
+			c.mend(r)
+		} else {
+			cut = !c.suspect(now, 0, r) || cut
+		}
+	}
+	for _, r := range o.surplus {
+		cut = !c.suspect(now, s.with, r) || cut
+	}
+	if o.short > shortBy {
+		c.transfer(now, s.with)
+		o.reply, cut = nil, true
+	}
+	switch {
+	case s.parts == nil:
+		c.sendTo(s.with, &Compare{Round: s.round, Parts: o.reply})
+	case s.initiator() && len(o.reply) == 0:
+		c.endRound(now, true, cut)
+	default:
+		c.sendTo(s.with, &Compare{Round: s.round, Hop: s.hop + 1, Cut: cut, Parts: o.reply})
+	}
+}
+
+func (c *Core) endRound(now time.Duration, different, cut bool) {
+	u := &c.comparing
+	u.with = 0
+	u.verify = u.verify && cut
+	if different {
+		u.stats.Different++
+		u.nextAt = now + min(compareSoon, c.cfg.CompareEvery)
+	} else {
+		u.stats.Equal++
+		u.nextAt = now + c.cfg.CompareEvery + c.jitter(c.cfg.CompareEvery/3)
+	}
+}
+
+// jitter keeps members from comparing in step. It depends on who and which
+// round alone, so that runs are decided by their seed.
+func (c *Core) jitter(most time.Duration) time.Duration {
+	x := uint64(c.cfg.Origin)*0x9e3779b97f4a7c15 + c.comparing.round*0xbf58476d1ce4e5b9
+	return time.Duration((x ^ x>>29) % uint64(most))
+}
+
+// suspect remembers r until it is settled, and reports whether there was room.
+func (c *Core) suspect(now time.Duration, to Origin, r rescind.Record) bool {
+	if len(c.comparing.suspects) >= maxSuspects {
+		return false
+	}
+	c.comparing.suspects = append(c.comparing.suspects, suspect{now + settle, to, r})
+	return true
+}
+
+// mend takes records that a comparison has found to be missing here.
+func (c *Core) mend(records ...rescind.Record) {
+	c.heal = append(c.heal, records...)
+	c.uncommitted = append(c.uncommitted, records...)
+}
+
+// settleSuspects heals what is lacked here and supplies what others lack. What
+// has come by itself meanwhile changes nothing when it comes again.
+func (c *Core) settleSuspects(now time.Duration) {
+	u := &c.comparing
+	n := 0
+	supplies := map[Origin]*Supply{}
+	for ; n < len(u.suspects) && u.suspects[n].due <= now; n++ {
+		s := u.suspects[n]
+		if s.to == 0 {
+			c.mend(s.record)
+			continue
+		}
+		m := supplies[s.to]
+		if m == nil || len(m.Records) == maxBatch {
+			m = new(Supply)
+			supplies[s.to] = m
+			c.sendTo(s.to, m)
+		}
+		m.Records = append(m.Records, s.record)
+	}
+	u.suspects = u.suspects[n:]
+	if len(u.suspects) == 0 {
+		u.suspects = nil
+	}
+}

@@ -1,0 +1,80 @@
+package gossiptest
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var plant = flag.Bool("sim.plant", false, "plant bugs and see whether TestSim finds them; some ten seconds each")
+
+// bugs are changes of one line that each break a promise.
+var bugs = []struct{ name, file, right, wrong string }{
+	{"a repair is dropped", "gossip/repair.go", "c.sendTo(holder, &RangeRequest{", "_ = append([]Body(nil), &RangeRequest{"},
+	{"a frontier passes a hole", "gossip/stream.go", "if a.first == s.received+1 {", "if a.first > s.received {"},
+	{"acknowledged before it is on disk", "gossip/beat.go", "At: Position{p.epoch, p.durable}, Past", "At: Position{p.epoch, p.received}, Past"},
+	{"pruned at the expiry, without the margin", "record.go", "now.Add(-RetentionMargin)", "now"},
+	{"pruned by a clock that has jumped", "gossip/skew.go", "min(c.wall, c.confirmed) + now", "c.wall + now"},
+	{"staleness concluded from what was not received", "gossip/beat.go", "if p.received < e.head {", "if p.received+1 < e.head {"},
+	{"staleness concluded from the receipt of a beat", "gossip/beat.go", "p.asOf = max(p.asOf, e.sent)", "p.asOf = max(p.asOf, p.heardAt)"},
+	{"comparisons are ignored", "gossip/compare.go", "if b.Hop < maxHops && len", "if b.Hop > maxHops && len"},
+	{"what a member lacks is not supplied", "gossip/compare.go", "c.sendTo(s.to, m)", ""},
+	{"ready before a peer has told of all streams", "gossip/beat.go", "p.told+width < p.told", "true"},
+	{"a new epoch counts without its base", "gossip/peer.go", "p.based, p.known, p.lost, p.left, p.greet = false,", "p.based, p.known, p.lost, p.left, p.greet = true,"},
+}
+
+// TestSimFindsPlantedBugs: each of them makes TestSim fail.
+func TestSimFindsPlantedBugs(t *testing.T) {
+	if !*plant {
+		t.Skip("takes minutes; run it with -sim.plant")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bug := range bugs {
+		t.Run(strings.ReplaceAll(bug.name, " ", "_"), func(t *testing.T) {
+			path := filepath.Join(root, bug.file)
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), bug.right); n != 1 {
+				t.Fatalf("%s has %q %d times; plant the bug anew", bug.file, bug.right, n)
+			}
+			out, err := exec.Command("go", "test", "-overlay", overlay(t, path, strings.Replace(string(source), bug.right, bug.wrong, 1)),
+				"rescind/gossip/gossiptest", "-run", "^TestSim$", "-sim.seeds", "400").CombinedOutput()
+			switch {
+			case err == nil:
+				t.Error("not found within 400 seeds")
+			case !strings.Contains(string(out), "seed "):
+				t.Errorf("failed for another reason: %s", out)
+			default:
+				line, _, _ := strings.Cut(string(out[strings.Index(string(out), "seed "):]), "\n")
+				t.Log("found:", line)
+			}
+		})
+	}
+}
+
+// overlay returns the name of a file that makes the go command read other text
+// where it would read a file.
+func overlay(t *testing.T, path, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	other, list := filepath.Join(dir, "source.go"), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: other}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{other: []byte(text), list: replace} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}

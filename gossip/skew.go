@@ -1,0 +1,81 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	"rescind"
+)
+
+// skew bounds by how much a member's wall clock is ahead of ours: a beat of its
+// that echoes ours was sent after we sent ours and before we received it
+// (Cristian, "Probabilistic Clock Synchronization", 1989). A message that was
+// held up makes the bounds wider, never wrong.
+type skew struct {
+	least, most time.Duration
+	known       bool
+}
+
+func (s skew) middle() time.Duration { return s.least + s.doubt() }
+
+func (s skew) doubt() time.Duration { return (s.most - s.least) / 2 }
+
+// tooLarge reports whether the clocks are proven to differ by more than is
+// assumed.
+func (s skew) tooLarge() bool {
+	return s.known && (s.least > rescind.MaxClockSkew || s.most < -rescind.MaxClockSkew)
+}
+
+// setWall takes a reading of the wall clock, which may step.
+func (c *Core) setWall(now time.Duration, wall rescind.Millis) {
+	c.wall = min(max(time.Duration(wall), 0), time.Duration(maxClock))*time.Millisecond - now
+}
+
+func (c *Core) wallAt(now time.Duration) rescind.Millis {
+	return rescind.Millis((c.wall + now).Milliseconds())
+}
+
+// Lapsing returns the time by which records lapse: the wall clock as a member
+// has last confirmed it, or as it is now where that is less. So a clock that
+// jumps ahead drops nothing early, and one that jumps back only keeps it longer.
+// trusted is false, and nothing may be forgotten, before any member has
+// confirmed the clock and while most contradict it.
+func (c *Core) Lapsing(now time.Duration) (at rescind.Millis, trusted bool) {
+	_, off := c.ClockOff(now)
+	return rescind.Millis((min(c.wall, c.confirmed) + now).Milliseconds()), c.synced && !off
+}
+
+// measureSkew draws the conclusion from a beat that p sent when its wall clock
+// showed clock, after it had received what we sent at sent.
+func (c *Core) measureSkew(now time.Duration, p *peer, sent time.Duration, clock rescind.Millis) {
+	theirs := time.Duration(clock) * time.Millisecond
+	p.skew = skew{least: theirs - c.wall - now, most: theirs + time.Millisecond - c.wall - sent, known: true}
+	if _, off := c.ClockOff(now); !off && !p.skew.tooLarge() {
+		c.confirmed = c.wall
+	}
+}
+
+// ClockOff reports whether this node's wall clock is proven to differ by more
+// than rescind.MaxClockSkew from those of most members that are being heard,
+// and by how much it is behind them (negative: ahead), the middle one of them.
+// A node that starts with such a clock does not come to be synchronised: what it
+// forgets and what it takes for "now" would be wrong. When the clock has been
+// set right, it goes on.
+func (c *Core) ClockOff(now time.Duration) (behind time.Duration, off bool) {
+	var apart []time.Duration
+	known := 0
+	for _, p := range c.list {
+		if !p.alive(now) || !p.skew.known {
+			continue
+		}
+		known++
+		if p.skew.tooLarge() {
+			apart = append(apart, p.skew.middle())
+		}
+	}
+	if 2*len(apart) <= known {
+		return 0, false
+	}
+	slices.Sort(apart)
+	return apart[len(apart)/2], true
+}

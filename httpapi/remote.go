@@ -1,0 +1,36 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// remote returns the address of r's client without its port. That is the peer,
+// unless the peer is one of Config.TrustedProxies: then it is the last address
+// in X-Forwarded-For that is not. What stands before it may be the client's
+// invention.
+func (a *API) remote(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr // a Unix socket, or a test
+	}
+	client := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !a.trusted(client) {
+			break
+		}
+		next, err := netip.ParseAddr(strings.Trim(hop, " \t"))
+		if err != nil {
+			break
+		}
+		client = next.Unmap()
+	}
+	return client.String()
+}
+
+func (a *API) trusted(proxy netip.Addr) bool {
+	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+)
+
+func TestRemote(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	})
+	for name, c := range map[string]struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		"direct":                     {"192.0.2.1:99", nil, "192.0.2.1"},
+		"a stranger's header":        {"192.0.2.1:99", []string{"198.51.100.7"}, "192.0.2.1"},
+		"behind a proxy":             {"10.1.2.3:99", []string{"198.51.100.7"}, "198.51.100.7"},
+		"behind two":                 {"10.1.2.3:99", []string{"198.51.100.7, 10.9.9.9"}, "198.51.100.7"},
+		"what the client invented":   {"10.1.2.3:99", []string{"127.0.0.1, 198.51.100.7"}, "198.51.100.7"},
+		"in two headers":             {"10.1.2.3:99", []string{"127.0.0.1", "198.51.100.7"}, "198.51.100.7"},
+		"a proxy that sends nothing": {"10.1.2.3:99", nil, "10.1.2.3"},
+		"nonsense":                   {"10.1.2.3:99", []string{"198.51.100.7, unknown"}, "10.1.2.3"},
+		"IPv6":                       {"[fd00::1]:99", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv4 in IPv6":               {"[::ffff:10.1.2.3]:99", []string{"198.51.100.7"}, "198.51.100.7"},
+		"no address":                 {"@", nil, "@"},
+	} {
+		req := httptest.NewRequest("GET", "/", nil)
+		req.RemoteAddr = c.peer
+		req.Header["X-Forwarded-For"] = c.forwarded
+		if got := r.api.remote(req); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
