@@ -153,8 +153,10 @@ func newTrio(t testing.TB) *trio {
 		}
 		c.options[i] = &server.Options{
 			ServerName: fmt.Sprint("s", i), Host: "127.0.0.1", Port: server.RANDOM_PORT,
-			Cluster:   server.ClusterOpts{Name: "trio", Host: "127.0.0.1", Port: server.RANDOM_PORT, NoAdvertise: true, PoolSize: -1},
-			Routes:    routes, // every way leads through a wire
+			// What the servers tell each other of their addresses leads nowhere:
+			// every way leads through a wire.
+			Cluster:   server.ClusterOpts{Name: "trio", Host: "127.0.0.1", Port: server.RANDOM_PORT, Advertise: "127.0.0.1:1", NoAdvertise: true, PoolSize: -1},
+			Routes:    routes,
 			JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprint(i)), SyncAlways: true,
 			NoSigs: true, NoLog: true,
 		}
@@ -220,6 +222,9 @@ func (c *trio) isolate(i int, cut bool) {
 			c.wires[i][j].set(cut)
 			c.wires[j][i].set(cut)
 		}
+	}
+	if cut {
+		await(c.t, "the server without routes", func() bool { return c.servers[i].NumRoutes() == 0 })
 	}
 }
 
