@@ -26,6 +26,24 @@ var (
 	// nothing about any token.
 	ErrBehind = errors.New("this node does not hold that version yet")
 
+	// ErrConsumed: the one-time token has been used before.
+	ErrConsumed = errors.New("token used before")
+
+	// ErrRevoked: the token has been revoked, or its session, subject, client,
+	// key or issuer.
+	ErrRevoked = errors.New("token revoked")
+
+	// ErrStale: the node may be further behind than its policy allows.
+	ErrStale = errors.New("revocations may be out of date")
+
+	// ErrUndecided: the store that decides about strict one-time tokens did not
+	// say in time whether this use is the first. The token may be used up now,
+	// with no winner.
+	ErrUndecided = errors.New("whether the token has been used could not be decided in time")
+
+	// ErrStrictOff: the node is not configured for strict one-time tokens.
+	ErrStrictOff = errors.New("strict one-time tokens are not configured")
+
 	// ErrBusy: as many callers as are allowed wait for versions already.
 	ErrBusy = errors.New("too many callers wait for versions")
 )

@@ -57,9 +57,10 @@ func MillisOf(t time.Time) Millis {
 	return Millis(t.UnixMilli())
 }
 
-// Time returns m as a UTC time. Ever becomes the zero time, "not limited".
+// Time returns m as a UTC time. Ever becomes the zero time, "not limited", and
+// so does the IssuedBefore of a used token.
 func (m Millis) Time() time.Time {
-	if m == Ever {
+	if m == Ever || m.isUse() {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(m)).UTC()

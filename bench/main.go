@@ -2,6 +2,7 @@
 //
 //	go run ./bench check         the cost of one check, beside what one would use instead
 //	go run ./bench front         /v1/check by HTTP, beside nginx alone and golang-jwt with Redis
+//	go run ./bench consume       one-time tokens: how often one is used twice, and the price of never
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
@@ -22,6 +23,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"front":       runFront,
 	"front-ours":  runFrontOurs, // these two are started by front
 	"front-rival": runFrontRival,
+	"consume":     runConsume,
 	"memory":      runMemory,
 	"propagation": runPropagation,
 	"simulate":    runSimulate,

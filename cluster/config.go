@@ -73,8 +73,34 @@ type Config struct {
 	// at most one minute.
 	VersionWait time.Duration
 
+	// OneTime configures strict one-time tokens; nil turns them off, and
+	// Consume then knows rescind.Available only.
+	OneTime *OneTime
+
+	// RevokeDoubleUsed ends the session of a one-time token, or whatever its
+	// sid names, once it turns out that two nodes have accepted it.
+	RevokeDoubleUsed bool
+
+	// OnDoubleUse, if not nil, is told of every such token of which this node
+	// accepted a use. It is called by one goroutine at a time and must not
+	// block.
+	OnDoubleUse func(DoubleUse)
+
 	// Logger receives what an operator should know. nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// OneTime configures strict one-time tokens, which the NATS servers of
+// Config.NATS decide about. They need JetStream, and the same servers and
+// number of buckets on every node. With NATS.Embed the embedded server has it.
+type OneTime struct {
+	Buckets  int // over which the tokens are spread; 0 means 4, at most 64
+	Replicas int // servers that hold each bucket: 1, 3 or 5; 0 means 1
+
+	// DangerouslyAssumeSync accepts servers that are not a node's embedded one.
+	// Each must have sync_interval: always in its configuration, which NATS
+	// does not tell: without it a power failure can give a token a second use.
+	DangerouslyAssumeSync bool
 }
 
 // Gossip configures the memberlist carrier.
@@ -122,6 +148,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.VersionWait < 0 || c.VersionWait > time.Minute {
 		return c, fmt.Errorf("cluster: Config.VersionWait is %v; use at most %v", c.VersionWait, time.Minute)
+	}
+	if err := c.checkOneTime(); err != nil {
+		return c, err
 	}
 	if err := c.Ack.Validate(); err != nil {
 		return c, fmt.Errorf("cluster: Config.Ack: %w", err)

@@ -264,9 +264,8 @@ func (l *loop) work() {
 // apply puts records of others in force.
 func (n *Node) apply(records []rescind.Record) {
 	for _, r := range records {
-		if joined, changed := n.set.Merge(r); changed {
+		if _, changed := n.merge(r); changed {
 			n.counters.applied.Add(1)
-			n.noticed(joined, false)
 		}
 	}
 }
@@ -280,9 +279,8 @@ func (l *loop) heal(records []rescind.Record) {
 		if trusted && rec.Lapsed(now) {
 			continue
 		}
-		if joined, changed := l.set.Merge(rec); changed {
+		if _, changed := l.merge(rec); changed {
 			l.counters.healed.Add(1)
-			l.noticed(joined, false)
 		}
 	}
 }

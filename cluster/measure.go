@@ -42,6 +42,7 @@ func (h *histogram) snapshot() Histogram {
 type counters struct {
 	revoked, applied, repairs, stateRequests, swept, refused, malformed, dropped, commits atomic.Uint64
 	waits, waitTimeouts, waitsRefused, tooStale                                           atomic.Uint64
+	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
 }
 
@@ -63,6 +64,7 @@ func (c *counters) snapshot() Counters {
 		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(),
 		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
 		Waits: c.waits.Load(), WaitTimeouts: c.waitTimeouts.Load(), WaitsRefused: c.waitsRefused.Load(), TooStale: c.tooStale.Load(),
+		Consumed: c.consumed.Load(), ConsumeRefused: c.consumeRefused.Load(), ConsumeUndecided: c.consumeUndecided.Load(), DoubleUses: c.doubleUses.Load(),
 		Healed: c.healed.Load(), Unsound: c.unsound.Load(), OtherVersion: c.otherVersion.Load(),
 		ReadsDropped: c.readsDropped.Load(), CompareBytes: c.compareBytes.Load(),
 	}

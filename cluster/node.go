@@ -14,6 +14,7 @@ import (
 	"rescind/filter"
 	"rescind/gossip"
 	"rescind/gossip/carrier"
+	"rescind/internal/onetime"
 	"rescind/internal/store"
 )
 
@@ -50,6 +51,10 @@ type Node struct {
 	counters  counters
 	window    histogram
 	lastOther atomic.Int64 // when a message of another version came, on the steady clock; 0: never
+
+	onetime *onetime.Store // nil if strict one-time tokens are off
+	uses    uses
+	doubles chan double // for the reporter
 
 	closing  atomic.Bool
 	shutdown sync.Once
@@ -115,6 +120,7 @@ func Start(cfg Config) (*Node, error) {
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
 		watches:   newTokenWatches(),
+		doubles:   make(chan double, 1024),
 		stop:      stop,
 	}
 	secret := cfg.secret()
@@ -136,6 +142,7 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n.running.Go(func() { n.run(ctx) })
 	n.running.Go(func() { n.watches.run(ctx) })
+	n.running.Go(func() { n.reportDoubles(ctx) })
 	return n, nil
 }
 

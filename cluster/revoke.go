@@ -40,12 +40,9 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	if err != nil {
 		return rescind.Receipt{}, err
 	}
-	record, changed, err := n.set.Add(rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires})
+	record, err := n.accept(rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires})
 	if err != nil {
 		return rescind.Receipt{}, err
-	}
-	if changed {
-		n.noticed(record, true)
 	}
 	if ack == rescind.AckDefault {
 		ack = n.cfg.Ack
@@ -53,14 +50,8 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	// A record that was known already is proposed again: whoever asks must
 	// learn that it is durable, and the first proposal may still be under way.
 	w := newWaiter(start, ack, n.listed())
-	select {
-	case n.proposals <- &proposal{record, w}:
-	case <-n.failed:
-		return rescind.Receipt{}, n.failure
-	case <-n.stopped:
-		return rescind.Receipt{}, rescind.ErrClosed
-	case <-ctx.Done():
-		return rescind.Receipt{}, fmt.Errorf("put the revocation into the stream: %w", context.Cause(ctx))
+	if err := n.propose(ctx, record, w); err != nil {
+		return rescind.Receipt{}, err
 	}
 	err = n.await(ctx, w)
 	receipt := w.receipt()
@@ -68,6 +59,30 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	id := n.store.Identity()
 	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.seq}}.String()
 	return receipt, err
+}
+
+// propose puts a record that the set holds already into this node's stream.
+func (n *Node) propose(ctx context.Context, record rescind.Record, w *waiter) error {
+	select {
+	case n.proposals <- &proposal{record, w}:
+		return nil
+	case <-n.failed:
+		return n.failure
+	case <-n.stopped:
+		return rescind.ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("put the revocation into the stream: %w", context.Cause(ctx))
+	}
+}
+
+// accept joins a record of this node's own into the set, within its limit, and
+// tells whoever watches.
+func (n *Node) accept(r rescind.Record) (joined rescind.Record, err error) {
+	joined, changed, err := n.set.Add(r)
+	if changed {
+		n.noticed(joined, true)
+	}
+	return joined, err
 }
 
 func (n *Node) accepting() error {

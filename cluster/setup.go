@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"rescind/gossip/carrier"
@@ -100,7 +101,11 @@ func (n *Node) startNATS(self carrier.Node, c NATS) error {
 		Handler: n.receive, Logger: n.log,
 	}
 	if c.Embed != "" {
-		embedded, err := carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: c.Embed, Logger: n.log, AllowRemote: len(n.cfg.Key) > 0})
+		ec := carrier.EmbeddedConfig{Listen: c.Embed, Logger: n.log, AllowRemote: len(n.cfg.Key) > 0}
+		if n.cfg.OneTime != nil {
+			ec.StoreDir = filepath.Join(n.cfg.DataDir, "one-time")
+		}
+		embedded, err := carrier.StartEmbedded(ec)
 		if err != nil {
 			return fmt.Errorf("start the embedded NATS server: %w", err)
 		}
@@ -114,7 +119,7 @@ func (n *Node) startNATS(self carrier.Node, c NATS) error {
 		return fmt.Errorf("start NATS: %w", err)
 	}
 	n.carriers = append(n.carriers, m)
-	return nil
+	return n.openOneTime(cfg)
 }
 
 func (n *Node) closeCarriers(ctx context.Context) error {
@@ -123,6 +128,9 @@ func (n *Node) closeCarriers(ctx context.Context) error {
 		if err := c.Close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", c.Name(), err))
 		}
+	}
+	if n.onetime != nil {
+		n.onetime.Close()
 	}
 	if n.embedded != nil {
 		n.embedded.Shutdown()

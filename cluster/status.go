@@ -94,6 +94,11 @@ type Counters struct {
 	OtherVersion  uint64 // messages of nodes that speak another version
 	ReadsDropped  uint64 // requests of others to read the set that found no room
 	CompareBytes  uint64 // sent for comparisons, before the seal
+
+	Consumed         uint64 // one-time tokens used here
+	ConsumeRefused   uint64 // uses refused here because the token was used or revoked
+	ConsumeUndecided uint64 // strict uses of which nobody could say whether they are the first
+	DoubleUses       uint64 // tokens used here although another node had used them earlier; see DoubleUse
 }
 
 // Histogram is a snapshot of durations in fixed buckets.

@@ -46,6 +46,9 @@ type Node interface {
 	// second, it returns the receipt together with rescind.ErrUnconfirmed.
 	Revoke(context.Context, rescind.Revocation, rescind.Ack) (rescind.Receipt, error)
 
+	// Consume uses up a one-time token; see cluster.Node.
+	Consume(context.Context, rescind.Token, rescind.Mode) error
+
 	Status() cluster.Status
 
 	// Watch returns the events from the moment of the call until ctx ends or
@@ -122,6 +125,10 @@ type Config struct {
 	// AckTimeout is how long a revocation waits for other nodes unless the
 	// caller says otherwise. 0 means 2 s, and it is at most one minute.
 	AckTimeout time.Duration
+
+	// Issued returns what a local issuer has counted, e.g. token.Issuer.Stats,
+	// for metrics. nil means that there is no issuer here.
+	Issued func() token.Stats
 
 	// Version of the software, as metrics and the index show it. Empty means
 	// "dev".

@@ -52,9 +52,17 @@ func TestCanary(t *testing.T) {
 			collect(r.do("GET", rt.path+"/CANARY-path/"+raw, raw, "", ""))
 		}
 	}
+	collect(r.do("POST", consumePath, admin, "application/json", `{"mode":"strict","token":"`+odd+`"}`))
+	r.node.verdict = rescind.Valid
+	r.node.forget()
+	young := access(t, "sub", "CANARY-sub", "sid", "CANARY-sid", "jti", "CANARY-jti")
+	use := `{"mode":"strict","token":"` + young + `"}`
+	wantStatus(t, r.do("POST", consumePath, admin, "application/json", use), 200) // its answer is meant to tell
+	collect(r.do("POST", consumePath, admin, "application/json", use))
+	signatures := []string{signature, young[strings.LastIndexByte(young, '.')+1:][:20]}
 	collect(r.do("GET", "/metrics", "", "", ""))
 	for name, text := range map[string]string{"log": r.log.String(), "answers": out.String()} {
-		for _, secret := range []string{"CANARY", signature, payload, base64.RawURLEncoding.EncodeToString([]byte("CANARY-jti"))} {
+		for _, secret := range append(signatures, "CANARY", payload, base64.RawURLEncoding.EncodeToString([]byte("CANARY-jti"))) {
 			if i := strings.Index(text, secret); i >= 0 {
 				t.Errorf("%s tells %q: ...%s...", name, secret, text[max(0, i-200):min(len(text), i+80)])
 			}

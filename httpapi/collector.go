@@ -47,6 +47,10 @@ var (
 	descWaits        = desc("version_waits_total", "Checks that had to wait for the version of a revocation.")
 	descWaitTimeouts = desc("version_wait_timeouts_total", "Those of them that ended before the version was here.")
 	descWaitsRefused = desc("version_waits_refused_total", "Checks with a version that were refused because too many waited.")
+	descConsumed     = desc("tokens_consumed_total", "One-time tokens used here.")
+	descNotConsumed  = desc("tokens_consume_refused_total", "Uses refused here because the token was used or revoked.")
+	descUndecided    = desc("tokens_consume_undecided_total", "Strict uses of which nobody could say in time whether they are the first.")
+	descDoubleUses   = desc("tokens_double_uses_total", "One-time tokens used here although another node had accepted them earlier.")
 	descTooStale     = desc("staleness_bounds_missed_total", "Checks with a staleness bound of the route or the request that this node could not meet.")
 )
 
@@ -56,6 +60,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descMemory, descFill, descFalse, descWindow,
 		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
+		descConsumed, descNotConsumed, descUndecided, descDoubleUses,
 	} {
 		ch <- d
 	}
@@ -118,6 +123,10 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descWaitTimeouts, n.WaitTimeouts)
 	counter(ch, descWaitsRefused, n.WaitsRefused)
 	counter(ch, descTooStale, n.TooStale)
+	counter(ch, descConsumed, n.Consumed)
+	counter(ch, descNotConsumed, n.ConsumeRefused)
+	counter(ch, descUndecided, n.ConsumeUndecided)
+	counter(ch, descDoubleUses, n.DoubleUses)
 }
 
 func collectWindow(ch chan<- prometheus.Metric, h cluster.Histogram) {

@@ -63,6 +63,7 @@ func newMetrics(cfg Config, draining func() bool) *metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		checks, info, m.adminRefused,
 		&statusCollector{node: cfg.Node, draining: draining},
+		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
 	)
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),

@@ -36,7 +36,12 @@ func TestOnARealNode(t *testing.T) {
 	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
 	rec = r.post("/v1/revocations?ack=1&timeout=1s", `{"scope":"jti","id":"x"}`)
 	wantStatus(t, rec, http.StatusAccepted)
-	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 2`, `rescind_staleness_bound_seconds 0`)
+	oneTime := access(t, "jti", "one-time", "sid", "session-2")
+	wantStatus(t, r.post("/v1/tokens/consume", `{"mode":"available","token":"`+oneTime+`"}`), http.StatusOK)
+	wantStatus(t, r.post("/v1/tokens/consume", `{"mode":"available","token":"`+oneTime+`"}`), http.StatusConflict)
+	wantStatus(t, r.do("GET", "/v1/check", oneTime, "", ""), http.StatusUnauthorized)
+	wantLines(t, scrape(t, r), `rescind_tokens_consumed_total 1`, `rescind_tokens_consume_refused_total 1`)
+	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 3`, `rescind_staleness_bound_seconds 0`)
 	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
 }
 

@@ -41,8 +41,7 @@ func newReceipt(r rescind.Receipt, confirmed bool) receiptJSON {
 		Missing:      append([]string{}, r.Missing...),
 		WindowMS:     millisOrNull(r.Window(), len(r.Acknowledged) > 0),
 	}
-	if r.IssuedBefore != rescind.Ever {
-		t := r.IssuedBefore.Time()
+	if t := r.IssuedBefore.Time(); !t.IsZero() {
 		out.IssuedBefore = &t
 	}
 	for _, a := range r.Acknowledged {

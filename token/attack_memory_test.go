@@ -15,8 +15,8 @@ func TestAttackCache(t *testing.T) {
 	keys := must(GenerateKeySet())
 	trust := IssuerConfig{Issuer: testIssuer, Algorithms: []string{"ES256"}, Keys: keys}
 	v := newVerifier(t, n, func(c *VerifierConfig) { c.Now = func() time.Time { return now }; c.CacheTokens = 16 }, trust)
-	header := func() string { return `{"alg":"ES256","kid":"` + keys.signer().kid + `"}` }
-	raw := sign(t, "ES256", keys.signer().private, header(), payload(`"jti":"a"`))
+	header := func() string { return `{"alg":"ES256","kid":"` + keys.current().kid + `"}` }
+	raw := sign(t, "ES256", keys.current().private, header(), payload(`"jti":"a"`))
 	for range 2 {
 		_, err := v.Verify(raw)
 		wantError(t, err, nil)
@@ -35,13 +35,13 @@ func TestAttackCache(t *testing.T) {
 	}
 	now = epoch
 
-	if err := keys.Rotate(0); err != nil { // drops the key that vouched
+	if err := rotate(keys, 0); err != nil { // drops the key that vouched
 		t.Fatal(err)
 	}
 	_, err = v.Verify(raw)
 	wantError(t, err, ErrUnknownKey)
 
-	raw = sign(t, "ES256", keys.signer().private, header(), payload(`"jti":"a"`))
+	raw = sign(t, "ES256", keys.current().private, header(), payload(`"jti":"a"`))
 	got, err := v.Verify(raw)
 	wantError(t, err, nil)
 	n.revoke(t, got.This())

@@ -16,8 +16,9 @@ type authentic struct {
 	claims claims
 }
 
-// current reports whether the key set that vouched for a is still in force.
-func (a *authentic) current() bool { return a.issuer.keys() == a.set }
+// current reports whether the issuer and the key set that vouched for a are
+// still in force.
+func (a *authentic) current() bool { return !a.issuer.replaced.Load() && a.issuer.keys() == a.set }
 
 // authenticate decrypts raw if need be, takes it apart and checks its signature.
 func (v *Verifier) authenticate(raw string) (*authentic, error) {
@@ -46,7 +47,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := v.issuers[cl.iss]
+	t := v.trust.Load().issuers[cl.iss]
 	if t == nil {
 		return nil, refuse(ErrUnknownIssuer, "issuer", "the issuer is not trusted here")
 	}

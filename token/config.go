@@ -22,6 +22,7 @@ const (
 	TypeJWT     = "jwt"
 	TypeAccess  = "at+jwt"       // RFC 9068
 	TypeRefresh = "rt+jwt"       // refresh tokens of Issuer
+	TypeOneTime = "once+jwt"     // one-time tokens of Issuer, for Consume only
 	TypeLogout  = "logout+jwt"   // OpenID Connect Back-Channel Logout 1.0
 	TypeEvent   = "secevent+jwt" // security events, RFC 8417
 

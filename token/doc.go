@@ -24,6 +24,9 @@
 //   - A refresh token has one successor. Presenting it again gives the same
 //     tokens within a short grace and ends the session afterwards, on every
 //     node; see [Issuer.Refresh].
+//   - A one-time token works once ([Verifier.Consume]), as far as the mode that
+//     the caller chooses promises; those of [Issuer.OneTime] open nothing else.
+//   - Rotating the signing keys logs nobody out; see [Rotation].
 //   - A session ends at its hard end, whatever was refreshed, and at once when it
 //     is logged out: this one ([Issuer.Logout]), all ([Issuer.LogoutAll]), all
 //     others ([Issuer.LogoutOthers]), those with the old password

@@ -49,7 +49,7 @@ func (e *encrypted) read(name string, dec *jsontext.Decoder) (err error) {
 // looksEncrypted reports whether raw has the five parts of a JWE. It reads no
 // further than the size limit.
 func (v *Verifier) looksEncrypted(raw string) bool {
-	return len(v.decryption) > 0 && len(raw) <= v.config.MaxTokenBytes && strings.Count(raw, ".") == 4
+	return len(v.trust.Load().decryption) > 0 && len(raw) <= v.config.MaxTokenBytes && strings.Count(raw, ".") == 4
 }
 
 // authenticateEncrypted decrypts raw and authenticates what is inside, which
@@ -121,7 +121,7 @@ const (
 // decryptionKey finds the key for e: by kid, or if e has none the one that fits.
 func (v *Verifier) decryptionKey(e *encrypted) (*decrypter, error) {
 	var found *decrypter
-	for _, k := range v.decryption {
+	for _, k := range v.trust.Load().decryption {
 		if e.kid != "" && k.KeyID != e.kid || k.Algorithm != e.alg || k.Encryption != e.enc {
 			continue
 		}

@@ -3,6 +3,8 @@ package token
 import (
 	"errors"
 	"fmt"
+
+	"rescind"
 )
 
 // Why a token was refused, for errors.Is. [Status] maps them to HTTP.
@@ -27,11 +29,11 @@ var (
 	ErrLifetime       = errors.New("token lives too long")
 	ErrScope          = errors.New("insufficient scope")
 
-	ErrRevoked = errors.New("token revoked")
+	ErrRevoked = rescind.ErrRevoked
 	ErrReused  = errors.New("refresh token used twice")
 
 	// ErrStale: this node may be further behind than the policy allows.
-	ErrStale = errors.New("revocations may be out of date")
+	ErrStale = rescind.ErrStale
 
 	// ErrNotReady: this node has not loaded its revocations, or not yet the
 	// issuer's keys. An error about keys is then ErrUnknownKey as well.

@@ -207,3 +207,16 @@ func jwk(key any, kid string, change func(*jwkset.JWKMarshal)) jwkset.JWKMarshal
 func jwks(keys ...jwkset.JWKMarshal) []byte {
 	return must(json.Marshal(jwkset.JWKSMarshal{Keys: keys}))
 }
+
+// current returns the key that signs at the tests' epoch or later.
+func (s *KeySet) current() *signingKey { return s.signer(rescind.MillisOf(epoch.Add(24 * time.Hour))) }
+
+// rotate makes a new key sign and drops all others but the newest keep.
+func rotate(s *KeySet, keep int) error {
+	if _, err := s.RotateNow(epoch, Rotation{}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replaceLocked(s.pairs[:min(keep+1, len(s.pairs))])
+}

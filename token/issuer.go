@@ -52,6 +52,16 @@ type SignerConfig struct {
 	Checker Checker
 	Revoker Revoker
 
+	// StrictRefresh, if not nil, is asked in mode rescind.Strict before a refresh
+	// token is used up, so that two nodes that have not heard of each other's
+	// refresh can't both answer one: the same *cluster.Node, with OneTime
+	// configured. The slower one fails with ErrUndecided, a 503, and a retry
+	// once it has heard gets the same tokens. Without a quorum nobody can
+	// refresh, and a node that dies between the two steps has used up the token
+	// for nothing: its user must sign in again. nil: both answer, with tokens of
+	// the same jti.
+	StrictRefresh Consumer
+
 	// RetryGrace is how long after a refresh a retry with the same refresh
 	// token gets the same tokens; see Refresh. 0 means DefaultRetryGrace;
 	// negative means none: every second use is reuse. At most MaxRetryGrace.
@@ -86,6 +96,10 @@ type Issuer struct {
 	mu       sync.Mutex
 	rotating map[string]chan struct{}
 
+	// claimed holds the refresh tokens that StrictRefresh has granted to this
+	// node and that could not be used up yet, for the next try. Guarded by mu.
+	claimed map[string]bool
+
 	refreshed, retried, reused atomic.Uint64
 }
 
@@ -116,7 +130,7 @@ func NewIssuer(c SignerConfig) (*Issuer, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("token: SignerConfig: %w", err)
 	}
-	i := &Issuer{config: c, rotating: make(map[string]chan struct{})}
+	i := &Issuer{config: c, rotating: make(map[string]chan struct{}), claimed: make(map[string]bool)}
 	v, err := NewVerifier(context.Background(), VerifierConfig{
 		Issuers:                      []IssuerConfig{i.Trust()},
 		DangerouslyIgnoreRevocations: true, // Refresh asks the Checker itself

@@ -163,13 +163,13 @@ func TestOnlySession(t *testing.T) {
 func TestRotatingKeysLogsNobodyOut(t *testing.T) {
 	w := newWorld(t, nil)
 	p := w.login(t, LoginOptions{})
-	if err := w.issuer.config.Keys.Rotate(1); err != nil {
+	if err := rotate(w.issuer.config.Keys, 1); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.verifier.Verify(p.AccessToken)
 	wantError(t, err, nil)
 	p = w.refresh(t, p)
-	if err := w.issuer.config.Keys.Rotate(1); err != nil {
+	if err := rotate(w.issuer.config.Keys, 1); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.verifier.Verify(p.AccessToken)

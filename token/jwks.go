@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -27,19 +27,19 @@ var errForeign = errors.New("not a key for verifying supported signatures")
 // in a file that an operator wrote they are a mistake. No text of the set is
 // repeated in an error, since it may hold a private key.
 func parseJWKS(raw []byte, lenient bool) (*keySet, error) {
-	var doc jwkset.JWKSMarshal
 	if len(raw) > maxJWKSBytes {
 		return nil, fmt.Errorf("the key set is larger than %d bytes", maxJWKSBytes)
 	}
-	if err := json.Unmarshal(raw, &doc); err != nil {
-		return nil, errors.New(`not a JWK Set: {"keys":[...]} in JSON without duplicate names`)
+	entries, err := splitJWKS(raw)
+	if err != nil {
+		return nil, err
 	}
-	if len(doc.Keys) > maxJWKSKeys {
+	if len(entries) > maxJWKSKeys {
 		return nil, fmt.Errorf("the key set has more than %d keys", maxJWKSKeys)
 	}
 	var keys []*verifyKey
-	for i, m := range doc.Keys {
-		k, err := parseJWK(m)
+	for i, entry := range entries {
+		k, err := parseJWK(entry)
 		if lenient && errors.Is(err, errForeign) {
 			continue
 		}
@@ -56,7 +56,11 @@ func parseJWKS(raw []byte, lenient bool) (*keySet, error) {
 
 // parseJWK checks one key. What makes a set dangerous comes before what makes a
 // key foreign, so that nothing dangerous is skipped silently.
-func parseJWK(m jwkset.JWKMarshal) (*verifyKey, error) {
+func parseJWK(raw jsontext.Value) (*verifyKey, error) {
+	m, err := readJWK(raw)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkPublicOnly(m); err != nil {
 		return nil, err
 	}
@@ -77,12 +81,11 @@ func parseJWK(m jwkset.JWKMarshal) (*verifyKey, error) {
 	return &verifyKey{kid: m.KID, alg: string(m.ALG), kty: string(m.KTY), curve: string(m.CRV), key: jwk.Key()}, nil
 }
 
+// checkPublicOnly refuses secrets. The halves of key pairs have been found by
+// readJWK.
 func checkPublicOnly(m jwkset.JWKMarshal) error {
 	if m.KTY == jwkset.KtyOct || m.K != "" {
 		return errors.New("a symmetric key has no place in a set of public keys")
-	}
-	if m.D+m.P+m.Q+m.DP+m.DQ+m.QI != "" || len(m.OTH) > 0 {
-		return errors.New("this is a private key; publish only its public part, and consider it leaked")
 	}
 	return nil
 }
@@ -96,6 +99,8 @@ func checkPurpose(m jwkset.JWKMarshal) error {
 		return fmt.Errorf("%w: its use is not sig", errForeign)
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
 		return fmt.Errorf("%w: its key_ops lack verify", errForeign)
+	case slices.ContainsFunc(m.KEYOPS, func(op jwkset.KEYOPS) bool { return slices.Contains(otherOps, op) }):
+		return fmt.Errorf("%w: its key_ops are for encryption, too", errForeign)
 	case m.KTY == "":
 		return errors.New("the key has no kty")
 	case !supportedShape(string(m.KTY), string(m.CRV)):
@@ -132,6 +137,9 @@ func checkMembers(m jwkset.JWKMarshal) error {
 		if _, ok := decodeSegment(s); s != "" && !ok {
 			return errors.New("a member is not canonical base64url")
 		}
+	}
+	if err := checkLengths(m); err != nil {
+		return err
 	}
 	if e, _ := decodeSegment(m.E); len(e) > 4 {
 		return errors.New("the RSA exponent is larger than 32 bits")

@@ -9,12 +9,33 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
+
+	"rescind"
 )
 
-// LoadKeySet reads a file written by Save: a JWK Set of private ES256 keys, the
-// first of which signs. A file that others than its owner and group can read,
-// or that its group can write, is refused.
+// LoadKeySet reads a file written by Save: a JWK Set of private ES256 keys with
+// the times from which each signs; without times the first signs. A file that
+// others than its owner and group can read, or that its group can write, is
+// refused.
 func LoadKeySet(path string) (*KeySet, error) {
+	s := new(KeySet)
+	return s, s.Reload(path)
+}
+
+// Reload replaces the keys by those in the file at path, see LoadKeySet. On an
+// error they stay as they were. Tokens of keys that are gone end; those of the
+// others are not touched.
+func (s *KeySet) Reload(path string) error {
+	pairs, err := readPrivateKeys(path)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replaceLocked(pairs)
+}
+
+func readPrivateKeys(path string) ([]*signingKey, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("token: key file: %w", err)
@@ -30,14 +51,15 @@ func LoadKeySet(path string) (*KeySet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: key file %s: %w", path, err)
 	}
-	s := new(KeySet)
-	return s, s.replaceLocked(pairs) // nobody else has s yet
+	return pairs, nil
 }
 
 // parsePrivateKeys reads a JWK Set of private ES256 keys. Its errors repeat
 // nothing of raw.
 func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
-	var doc jwkset.JWKSMarshal
+	var doc struct {
+		Keys []fileKey `json:"keys"`
+	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, errors.New("not a JWK Set")
 	}
@@ -46,10 +68,14 @@ func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
 	}
 	pairs := make([]*signingKey, len(doc.Keys))
 	for i, m := range doc.Keys {
-		k, err := parsePrivateKey(m)
+		k, err := parsePrivateKey(m.JWKMarshal)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
+		if m.From < 0 || m.Until < 0 || m.Until != 0 && m.Until < m.From {
+			return nil, fmt.Errorf("key %d: its nbf and exp are no times in order", i+1)
+		}
+		k.from, k.until = rescind.Millis(m.From), rescind.Millis(m.Until)
 		pairs[i] = k
 	}
 	return pairs, nil

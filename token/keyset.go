@@ -1,6 +1,8 @@
 package token
 
 import (
+	"cmp"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hkdf"
@@ -9,27 +11,38 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
+
+	"rescind"
 )
 
-// KeySet holds the ES256 keys of an Issuer: the first signs, all verify. It is
-// safe for concurrent use.
+// KeySet holds the ES256 keys of an Issuer: one signs, all verify. Which one
+// signs follows from the clock, so that nodes with the same keys change over at
+// the same moment. It is safe for concurrent use.
 type KeySet struct {
 	// mu guards pairs; public is derived from it, for readers that don't wait.
 	mu     sync.Mutex
-	pairs  []*signingKey // newest first, never empty
+	pairs  []*signingKey // the latest to sign first; never empty, and never changed in place
 	public atomic.Pointer[keySet]
 }
 
+// signingKey is immutable.
 type signingKey struct {
 	kid     string // the RFC 7638 thumbprint, or what the file says
-	private *ecdsa.PrivateKey
-	secret  []byte // derived from private, for successorID
+	public  *ecdsa.PublicKey
+	signer  crypto.Signer
+	private *ecdsa.PrivateKey // nil where the key stays in a KMS or an HSM
+	secret  []byte            // for successorID
+
+	from  rescind.Millis // when it begins to sign
+	until rescind.Millis // when its last token has expired; 0: it has no successor yet
 }
 
 // successorID returns the jti of the token of type typ that replaces the refresh
@@ -43,52 +56,61 @@ func (k *signingKey) successorID(typ, id string) string {
 
 // GenerateKeySet returns a set with one new key.
 func GenerateKeySet() (*KeySet, error) {
-	s := new(KeySet)
-	if err := s.Rotate(0); err != nil {
+	k, err := generateKey(0)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	s := new(KeySet)
+	return s, s.replaceLocked([]*signingKey{k}) // nobody else has s yet
 }
 
-// Rotate makes a new key that signs from now on and keeps the newest keep of
-// the others for verifying. Nobody is logged out by a key that is kept; one that
-// is dropped ends every token that it signed. Verifiers elsewhere learn of the
-// new key when they first see it used.
-func (s *KeySet) Rotate(keep int) error {
+func generateKey(from rescind.Millis) (*signingKey, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("token: generating an ES256 key: %w", err)
+		return nil, fmt.Errorf("token: generating an ES256 key: %w", err)
 	}
 	k, err := newSigningKey(private)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.pairs[:min(max(keep, 0), len(s.pairs), maxJWKSKeys-1)]
-	return s.replaceLocked(append([]*signingKey{k}, old...))
+	k.from = from
+	return k, nil
 }
 
-// replaceLocked makes pairs the keys of s.
+// replaceLocked makes pairs the keys of s. If none of them is new or gone, what
+// was verified before stays so.
 func (s *KeySet) replaceLocked(pairs []*signingKey) error {
+	pairs = slices.Clone(pairs)
+	slices.SortStableFunc(pairs, func(a, b *signingKey) int { return cmp.Compare(b.from, a.from) })
 	keys := make([]*verifyKey, len(pairs))
 	for i, k := range pairs {
-		keys[i] = &verifyKey{kid: k.kid, alg: "ES256", kty: "EC", curve: "P-256", key: &k.private.PublicKey}
+		keys[i] = &verifyKey{kid: k.kid, alg: "ES256", kty: "EC", curve: "P-256", key: k.public}
 	}
 	set, err := newKeySet(keys)
 	if err != nil {
 		return fmt.Errorf("token: key set: %w", err)
 	}
 	s.pairs = pairs
-	s.public.Store(set)
+	if old := s.public.Load(); old == nil || !old.equal(set) {
+		s.public.Store(set)
+	}
 	return nil
 }
 
-// signer returns the key that signs now.
-func (s *KeySet) signer() *signingKey {
+// signer returns the key that signs at now.
+func (s *KeySet) signer(now rescind.Millis) *signingKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pairs[0]
+	return signerOf(s.pairs, now)
+}
+
+func signerOf(pairs []*signingKey, now rescind.Millis) *signingKey {
+	for _, k := range pairs {
+		if k.from <= now {
+			return k
+		}
+	}
+	return pairs[len(pairs)-1] // a clock that is behind: the oldest is what verifiers know
 }
 
 // named returns the key called kid, or nil.
@@ -106,18 +128,36 @@ func (s *KeySet) named(kid string) *signingKey {
 // JWKS returns the public keys as a JWK Set, for /.well-known/jwks.json.
 func (s *KeySet) JWKS() ([]byte, error) { return s.marshal(false) }
 
-// marshal writes the keys as a JWK Set, with their private part if private.
+// fileKey is a key as it stands in a file: a JWK, and when it signs and is
+// dropped, named like the same times in a token.
+type fileKey struct {
+	jwkset.JWKMarshal
+	From  int64 `json:"nbf,omitzero"` // in milliseconds
+	Until int64 `json:"exp,omitzero"`
+}
+
+// marshal writes the keys as a JWK Set, with their private part and their times
+// if private.
 func (s *KeySet) marshal(private bool) ([]byte, error) {
 	s.mu.Lock()
 	pairs := s.pairs
 	s.mu.Unlock()
-	var doc jwkset.JWKSMarshal
+	var doc struct {
+		Keys []fileKey `json:"keys"`
+	}
 	for _, k := range pairs {
+		if private && k.private == nil {
+			return nil, errors.New("token: a key that stays in a KMS or an HSM can't be saved")
+		}
 		jwk, err := k.jwk(private)
 		if err != nil {
 			return nil, err
 		}
-		doc.Keys = append(doc.Keys, jwk)
+		f := fileKey{JWKMarshal: jwk}
+		if private {
+			f.From, f.Until = int64(k.from), int64(k.until)
+		}
+		doc.Keys = append(doc.Keys, f)
 	}
 	b, err := json.Marshal(doc)
 	if err != nil {
@@ -127,18 +167,24 @@ func (s *KeySet) marshal(private bool) ([]byte, error) {
 }
 
 func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
-	k := &signingKey{private: private}
-	m, err := k.jwk(false)
+	secret, err := derive(private)
 	if err != nil {
 		return nil, err
 	}
-	if k.secret, err = derive(private); err != nil {
-		return nil, err
+	k := &signingKey{private: private, signer: private, public: &private.PublicKey, secret: secret}
+	return k, k.nameIt()
+}
+
+// nameIt makes the thumbprint the kid (RFC 7638 section 3): the required members in
+// lexical order, no spaces.
+func (k *signingKey) nameIt() error {
+	m, err := k.jwk(false)
+	if err != nil {
+		return err
 	}
-	// RFC 7638 section 3: the required members in lexical order, no spaces.
 	sum := sha256.Sum256([]byte(`{"crv":"P-256","kty":"EC","x":"` + m.X + `","y":"` + m.Y + `"}`))
 	k.kid = base64.RawURLEncoding.EncodeToString(sum[:])
-	return k, nil
+	return nil
 }
 
 // derive returns a secret for successorID (HKDF, RFC 5869), so that one key is
@@ -155,7 +201,7 @@ func derive(private *ecdsa.PrivateKey) ([]byte, error) {
 }
 
 func (k *signingKey) jwk(private bool) (jwkset.JWKMarshal, error) {
-	var key any = &k.private.PublicKey
+	var key any = k.public
 	if private {
 		key = k.private
 	}

@@ -13,7 +13,7 @@ func TestKeysSurviveAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	keys := must(GenerateKeySet())
 	for range 2 { // the second replaces the first
-		if err := keys.Rotate(1); err != nil {
+		if err := rotate(keys, 1); err != nil {
 			t.Fatal(err)
 		}
 		if err := keys.Save(path); err != nil {
@@ -30,7 +30,7 @@ func TestKeysSurviveAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(loaded.pairs) != 2 || loaded.signer().kid != keys.signer().kid || !loaded.signer().private.Equal(keys.signer().private) {
+	if len(loaded.pairs) != 2 || loaded.current().kid != keys.current().kid || !loaded.current().private.Equal(keys.current().private) {
 		t.Error("other keys than were saved")
 	}
 	if a, b := must(keys.JWKS()), must(loaded.JWKS()); string(a) != string(b) {
@@ -48,7 +48,7 @@ func TestPublishedKeysArePublic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k := set.byKID[keys.signer().kid]; k == nil || k.alg != "ES256" {
+	if k := set.byKID[keys.current().kid]; k == nil || k.alg != "ES256" {
 		t.Errorf("published %s", published)
 	}
 }
@@ -63,7 +63,7 @@ func TestThumbprintIsTheKeyID(t *testing.T) {
 
 func TestKeyFilesThatAreRefused(t *testing.T) {
 	private := func(change func(*jwkset.JWKMarshal)) []byte { return jwks(jwk(testECKey(), "k", change)) }
-	other := jwk(must(GenerateKeySet()).signer().private, "k", nil)
+	other := jwk(must(GenerateKeySet()).current().private, "k", nil)
 	for name, c := range map[string]struct {
 		content []byte
 		mode    os.FileMode

@@ -72,7 +72,7 @@ func (i *Issuer) Login(ctx context.Context, subject string, o LoginOptions) (Pai
 	if err != nil {
 		return Pair{}, err
 	}
-	key := i.config.Keys.signer()
+	key := i.signer()
 	if s.issued, err = i.issueTime(i.covering(&s, key.kid)); err != nil {
 		return Pair{}, err
 	}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"slices"
@@ -111,8 +113,11 @@ func (i *Issuer) expiry(s session, lifetime time.Duration) rescind.Millis {
 // must not give a token that looks newer than the log-out.
 func (i *Issuer) sign(key *signingKey, typ string, s session, id string, expires rescind.Millis, aud []string) (string, error) {
 	payload := map[string]any{
-		"iss": i.config.Issuer, "sub": s.subject, "jti": id, "sid": s.id,
+		"iss": i.config.Issuer, "sub": s.subject, "jti": id,
 		"iat": numericDate(s.issued), "auth_time": numericDate(s.began), "exp": int64(expires / 1000),
+	}
+	if s.id != "" { // a one-time token may have no session
+		payload["sid"] = s.id
 	}
 	if len(aud) > 0 {
 		payload["aud"] = aud
@@ -155,17 +160,34 @@ func (k *signingKey) sign(header, payload any) (string, error) {
 	return input + "." + base64.RawURLEncoding.EncodeToString(sig), nil
 }
 
+// signer returns the key that signs now.
+func (i *Issuer) signer() *signingKey {
+	return i.config.Keys.signer(rescind.MillisOf(i.config.Now()))
+}
+
+// nonces is nil for a key that we hold: crypto/ecdsa then signs
+// deterministically. What a KMS makes of it is its own affair.
+func (k *signingKey) nonces() io.Reader {
+	if k.private != nil {
+		return nil
+	}
+	return rand.Reader
+}
+
 // signES256 signs as RFC 7518 section 3.4 says, deterministically (RFC 6979), as
 // RFC 8725 section 3.2 recommends; golang-jwt signs only with random nonces.
 func (k *signingKey) signES256(input string) ([]byte, error) {
 	sum := sha256.Sum256([]byte(input))
-	der, err := k.private.Sign(nil, sum[:], crypto.SHA256)
+	der, err := k.signer.Sign(k.nonces(), sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &rs); err != nil {
 		return nil, err
+	}
+	if rs.R == nil || rs.S == nil || rs.R.Sign() <= 0 || rs.S.Sign() <= 0 || rs.R.BitLen() > 256 || rs.S.BitLen() > 256 {
+		return nil, errors.New("the signer returned no ECDSA signature on P-256")
 	}
 	sig := make([]byte, 64)
 	rs.R.FillBytes(sig[:32])

@@ -17,7 +17,8 @@ import (
 const retryAfter = 1
 
 // Status returns the HTTP status for an error of this package: 401 for a token
-// that may not be used, 403 for one that lacks a scope, 503 where this node can't know, 400 for a malformed
+// that may not be used, 403 for one that lacks a scope, 409 for a one-time token
+// that was used before, 503 where this node can't know, 400 for a malformed
 // request, 500 for what is neither. It is 200 for nil.
 func Status(err error) int {
 	_, refused := errors.AsType[*Error](err)
@@ -29,7 +30,9 @@ func Status(err error) int {
 		return http.StatusUnauthorized // also where revoking the session failed
 	case unavailable(err):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, ErrRequest), invalid:
+	case errors.Is(err, ErrConsumed):
+		return http.StatusConflict
+	case errors.Is(err, ErrRequest), errors.Is(err, ErrStrictOff), invalid:
 		return http.StatusBadRequest
 	case errors.Is(err, ErrScope):
 		return http.StatusForbidden
@@ -43,7 +46,7 @@ func Status(err error) int {
 // unavailable reports whether trying again later may help.
 func unavailable(err error) bool {
 	for _, e := range []error{
-		ErrStale, ErrNotReady, ErrTooSoon, rescind.ErrBehind, rescind.ErrBusy,
+		ErrStale, ErrNotReady, ErrTooSoon, ErrUndecided, rescind.ErrBehind, rescind.ErrBusy,
 		rescind.ErrFull, rescind.ErrNotReady, rescind.ErrClosed, rescind.ErrIsolated,
 		context.DeadlineExceeded, context.Canceled,
 	} {
@@ -111,19 +114,22 @@ type problem struct {
 var titles = map[int][2]string{
 	http.StatusBadRequest:          {"invalid-request", "Invalid request"},
 	http.StatusUnauthorized:        {"invalid-token", "Unauthorized"},
+	http.StatusConflict:            {"consumed", "Token used before"},
 	http.StatusForbidden:           {"insufficient-scope", "Forbidden"},
 	http.StatusServiceUnavailable:  {"cannot-know", "Node cannot know right now"},
 	http.StatusInternalServerError: {"internal", "Internal error"},
 }
 
 // titleOf returns the last part of the problem's type, and its title. Of what
-// a node can't know, three kinds tell the client more.
+// a node can't know, four kinds tell the client more.
 func titleOf(err error, status int) [2]string {
 	switch {
 	case status != http.StatusServiceUnavailable:
 		return titles[status]
 	case errors.Is(err, ErrStale):
 		return [2]string{"stale", "Node may be too far behind"}
+	case errors.Is(err, ErrUndecided):
+		return [2]string{"undecided", "Whether the token has been used could not be decided"}
 	case errors.Is(err, rescind.ErrBehind):
 		return [2]string{"behind", "Node does not hold that version yet"}
 	case errors.Is(err, rescind.ErrBusy):

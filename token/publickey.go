@@ -93,8 +93,10 @@ func checkPublicKey(key crypto.PublicKey) error {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		return checkRSA(k)
-	case *ecdsa.PublicKey, ed25519.PublicKey: // jwkset has checked curve and length
+	case *ecdsa.PublicKey: // jwkset has checked the point
 		return nil
+	case ed25519.PublicKey:
+		return checkEd25519(k)
 	default:
 		return fmt.Errorf("a %T can't verify signatures", key)
 	}

@@ -74,7 +74,7 @@ func (i *Issuer) rotate(ctx context.Context, v *Verified) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	next, err := i.mint(s, i.config.Keys.signer())
+	next, err := i.mint(s, i.signer())
 	if err != nil {
 		return Pair{}, err
 	}
@@ -82,11 +82,15 @@ func (i *Issuer) rotate(ctx context.Context, v *Verified) (Pair, error) {
 		i.retried.Add(1)
 		return next, nil
 	}
+	if err := i.claim(ctx, v); err != nil {
+		return Pair{}, err
+	}
 	use := v.This()
 	use.IssuedBefore = s.issued.Time()
 	if err := i.revoke(ctx, use); err != nil {
 		return Pair{}, fmt.Errorf("token: using up the refresh token: %w", err)
 	}
+	i.unclaim(v)
 	i.refreshed.Add(1)
 	return next, nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,23 +42,42 @@ type remote struct {
 
 	// asOf is when the fetch of set began, in milliseconds on now. It is stored
 	// after set, so that it never claims too much.
-	asOf atomic.Int64
+	asOf   atomic.Int64
+	failed atomic.Uint64 // fetches without a good set
 
 	wanted chan struct{} // holds one request to refresh
+
+	ctx     context.Context // of run
+	stop    context.CancelFunc
+	started bool // guarded by Verifier.mu
 }
 
 func newRemote(rawURL string, v *VerifierConfig) (*remote, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, err
 	}
-	return &remote{
+	r := &remote{
 		url:    rawURL,
 		client: fetchClient(v.HTTPClient),
 		leeway: v.Leeway,
 		now:    v.Now,
 		log:    v.Logger.With("jwks-url", redactURL(rawURL)),
 		wanted: make(chan struct{}, 1),
-	}, nil
+	}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// start runs the loop, once, until stop is called.
+func (r *remote) start(running *sync.WaitGroup) {
+	if r.started {
+		return
+	}
+	r.started = true
+	running.Go(func() {
+		r.run(r.ctx)
+		r.client.CloseIdleConnections()
+	})
 }
 
 // outdated reports whether the set may lack the key of a token that claims to
@@ -85,6 +105,7 @@ func (r *remote) run(ctx context.Context) {
 			return
 		case err != nil:
 			failures++
+			r.failed.Add(1)
 			r.log.Warn("can't fetch the issuer's keys; the last good set stays in use",
 				"err", err, "failures", failures, "have-keys", r.set.Load() != nil)
 		case failures > 0:

@@ -222,3 +222,25 @@ func TestCloseWhileFetching(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The last good set stays, and how old it is shows.
+func TestKeySourcesTellTheAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &origin{fail: errors.New("down")}
+		v := remoteVerifier(t, o, io.Discard)
+		synctest.Wait()
+		if got := v.KeySources(); len(got) != 1 || got[0].Keys != 0 || got[0].Failures != 1 || strings.Contains(got[0].URL, "CANARY") {
+			t.Errorf("%+v", got)
+		}
+		o.serve(jwks(jwk(&testECKey().PublicKey, "k", nil)), http.StatusOK, nil)
+		advance(5 * time.Second)
+		synctest.Wait()
+		o.serve(nil, 0, errors.New("down"))
+		advance(time.Hour)
+		synctest.Wait()
+		got := v.KeySources()[0]
+		if got.Issuer != testIssuer || got.Keys != 1 || got.Age < time.Hour || got.Age > time.Hour+5*time.Second || got.Failures < 10 {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -47,10 +47,14 @@ func (i *Issuer) LogoutOthers(ctx context.Context, refreshToken string) (Pair, e
 	if _, err := i.checkUse(ctx, v, &s); err != nil {
 		return Pair{}, err
 	}
+	if err := i.claim(ctx, v); err != nil {
+		return Pair{}, err
+	}
 	if err := i.endSessions(ctx, s.subject, s.valid()); err != nil {
 		return Pair{}, err
 	}
-	key := i.config.Keys.signer()
+	i.unclaim(v)
+	key := i.signer()
 	if s.dated, err = i.issueTime(i.covering(&s, key.kid)); err != nil {
 		return Pair{}, err
 	}

@@ -3,6 +3,9 @@ package token
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"rescind"
 )
 
 // SignJWT returns claims, which are written as JSON, as a JWT of type typ, signed
@@ -13,7 +16,7 @@ func (s *KeySet) SignJWT(typ string, claims any) (string, error) {
 	if slices.Contains([]string{"", TypeJWT, TypeAccess, TypeRefresh}, normalType(typ)) {
 		return "", fmt.Errorf("token: signing a statement: %.40q is the type of a token", typ)
 	}
-	key := s.signer()
+	key := s.signer(rescind.MillisOf(time.Now()))
 	raw, err := key.sign(map[string]any{"alg": "ES256", "typ": typ, "kid": key.kid}, claims)
 	if err != nil {
 		return "", fmt.Errorf("token: signing a statement: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"rescind"
 )
@@ -20,9 +21,13 @@ type trusted struct {
 	keys func() *keySet
 
 	remote *remote // nil unless the keys come from a URL
+
+	replaced atomic.Bool // by SetIssuers; what it vouched for must be judged anew
 }
 
-func newTrusted(c IssuerConfig, v *VerifierConfig) (*trusted, error) {
+// newTrusted resolves c. old is what was trusted under the same name so far, or
+// nil.
+func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -33,6 +38,9 @@ func newTrusted(c IssuerConfig, v *VerifierConfig) (*trusted, error) {
 	t := &trusted{IssuerConfig: c, allowed: allowed, types: c.accessTypes()}
 	t.HS256Secret, t.JWKS, t.DecryptionKeys = nil, nil, nil // held once, by the key set
 	switch {
+	case c.JWKSURL != "" && old != nil && old.remote != nil && old.remote.url == c.JWKSURL:
+		t.remote = old.remote
+		t.keys = t.remote.set.Load
 	case c.JWKSURL != "":
 		t.remote, err = newRemote(c.JWKSURL, v)
 		if err != nil {

@@ -47,7 +47,7 @@ func (c IssuerConfig) validate() error {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	for _, t := range c.Types {
-		if t = normalType(t); t == TypeRefresh || t == TypeLogout || t == TypeEvent || t == typeID {
+		if t = normalType(t); t == TypeRefresh || t == TypeOneTime || t == TypeLogout || t == TypeEvent || t == typeID {
 			return fmt.Errorf("types: %s is no access token", t)
 		}
 	}

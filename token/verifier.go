@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rescind"
@@ -12,14 +13,19 @@ import (
 
 // Verifier judges tokens. It is safe for concurrent use.
 type Verifier struct {
-	config  VerifierConfig
-	issuers map[string]*trusted
-	cache   *cache
+	config VerifierConfig
+	trust  atomic.Pointer[trust]
+	cache  *cache
 
-	decryption []*decrypter // of all issuers; usually none
-
-	stop    context.CancelFunc
+	mu      sync.Mutex // held while the issuers are replaced
+	closed  bool
 	running sync.WaitGroup // the loops of the remote key sets
+}
+
+// trust is whom a Verifier trusts; it is replaced as a whole.
+type trust struct {
+	issuers    map[string]*trusted
+	decryption []*decrypter // of all issuers; usually none
 }
 
 // NewVerifier returns a Verifier, or says what is wrong with c: every key that
@@ -34,31 +40,69 @@ func NewVerifier(ctx context.Context, c VerifierConfig) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: VerifierConfig: %w", err)
 	}
-	v := &Verifier{config: c, issuers: make(map[string]*trusted), cache: newCache(c.CacheTokens, c.CacheBytes)}
-	if v.decryption, err = decrypters(c.Issuers); err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+	issuers := c.Issuers
+	c.Issuers = nil // may hold secrets; the key sets hold them once
+	v := &Verifier{config: c, cache: newCache(c.CacheTokens, c.CacheBytes)}
+	v.trust.Store(&trust{})
+	if err := v.SetIssuers(issuers); err != nil {
+		return nil, err
 	}
-	for i, ic := range c.Issuers {
-		t, err := newTrusted(ic, &c)
-		if err != nil {
-			return nil, fmt.Errorf("token: issuer %d (%.80q): %w", i+1, ic.Issuer, err)
-		}
-		if v.issuers[ic.Issuer] != nil {
-			return nil, fmt.Errorf("token: issuer %d (%.80q) is configured twice", i+1, ic.Issuer)
-		}
-		v.issuers[ic.Issuer] = t
-	}
-	v.config.Issuers = nil // may hold secrets; the key sets hold them once
-	v.start()
 	return v, nil
 }
 
-func (v *Verifier) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	v.stop = stop
-	for _, t := range v.issuers {
+// SetIssuers replaces the issuers, and reads their files again, without a
+// restart: tokens are judged by the old ones until the new ones are all good. On
+// an error the old ones stay. Keys that come from the same URL as before are
+// kept; those of a new one are being fetched when it returns.
+func (v *Verifier) SetIssuers(issuers []IssuerConfig) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return errors.New("token: the verifier is closed")
+	}
+	old := v.trust.Load()
+	next, err := newTrust(issuers, &v.config, old)
+	if err != nil {
+		return err
+	}
+	v.trust.Store(next)
+	v.follow(old, next)
+	return nil
+}
+
+func newTrust(issuers []IssuerConfig, c *VerifierConfig, old *trust) (*trust, error) {
+	next := &trust{issuers: make(map[string]*trusted)}
+	var err error
+	if next.decryption, err = decrypters(issuers); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	for i, ic := range issuers {
+		t, err := newTrusted(ic, c, old.issuers[ic.Issuer])
+		if err != nil {
+			return nil, fmt.Errorf("token: issuer %d (%.80q): %w", i+1, ic.Issuer, err)
+		}
+		if next.issuers[ic.Issuer] != nil {
+			return nil, fmt.Errorf("token: issuer %d (%.80q) is configured twice", i+1, ic.Issuer)
+		}
+		next.issuers[ic.Issuer] = t
+	}
+	return next, nil
+}
+
+// follow starts the loops of the key sets that are new and stops those of the
+// ones that are gone.
+func (v *Verifier) follow(old, next *trust) {
+	kept := make(map[*remote]bool)
+	for _, t := range next.issuers {
 		if t.remote != nil {
-			v.running.Go(func() { t.remote.run(ctx) })
+			kept[t.remote] = true
+			t.remote.start(&v.running)
+		}
+	}
+	for _, t := range old.issuers {
+		t.replaced.Store(true)
+		if t.remote != nil && !kept[t.remote] {
+			t.remote.stop()
 		}
 	}
 }
@@ -66,13 +110,15 @@ func (v *Verifier) start() {
 // Close stops the background loops and waits for them. It may be called more
 // than once. Verifying goes on working with the keys at hand.
 func (v *Verifier) Close() {
-	v.stop()
-	v.running.Wait()
-	for _, t := range v.issuers {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+	for _, t := range v.trust.Load().issuers {
 		if t.remote != nil {
-			t.remote.client.CloseIdleConnections()
+			t.remote.stop()
 		}
 	}
+	v.running.Wait()
 }
 
 // Verify returns what raw, an access token, says if it may be used right now:

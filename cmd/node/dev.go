@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rescind/cluster"
+	"rescind/gossip/carrier"
 	"rescind/httpapi"
 	"rescind/token"
 )
@@ -76,6 +77,7 @@ type dev struct {
 	admin string
 	log   *slog.Logger
 	keys  *token.KeySet
+	nats  *carrier.Embedded // nil with one node
 	faces []*face
 }
 
@@ -108,16 +110,24 @@ func listenInRow(addr string, n int) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// start starts a node for each listener. The first runs the NATS server and is
-// the seed of the others.
+func (d *dev) keyFile() string { return filepath.Join(d.dir, issuerFile) }
+
+// start starts a NATS server and a node for each listener. The first is the seed
+// of the others.
 func (d *dev) start(listeners []net.Listener) (err error) {
 	defer func() {
 		for _, l := range listeners[len(d.faces):] {
 			l.Close()
 		}
 	}()
-	if d.keys, err = devKeys(filepath.Join(d.dir, "issuer.jwks")); err != nil {
+	if d.keys, err = devKeys(d.keyFile()); err != nil {
 		return err
+	}
+	if d.nodes > 1 {
+		d.nats, err = carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: "127.0.0.1:0", StoreDir: filepath.Join(d.dir, "nats"), Logger: d.log})
+		if err != nil {
+			return err
+		}
 	}
 	for i, l := range listeners {
 		f, err := d.startNode(i, l)
@@ -149,14 +159,13 @@ func (d *dev) startNode(i int, l net.Listener) (*face, error) {
 	name := fmt.Sprintf("node%d", i+1)
 	cfg := cluster.Config{
 		Cluster: "dev", Name: name, DataDir: filepath.Join(d.dir, name), Logger: d.log,
-		Gossip: &cluster.Gossip{Bind: "127.0.0.1:0"},
-		NATS:   &cluster.NATS{Embed: "127.0.0.1:0"},
+	}
+	if d.nats != nil { // else alone by configuration, not for lack of peers
+		cfg.Gossip = &cluster.Gossip{Bind: "127.0.0.1:0"}
+		cfg.NATS, cfg.OneTime = &cluster.NATS{URL: d.nats.ClientURL()}, &cluster.OneTime{}
 	}
 	if i > 0 {
 		cfg.Gossip.Join = []string{d.faces[0].node.GossipAddr()}
-		cfg.NATS = &cluster.NATS{URL: d.faces[0].node.NATSURL()}
-	} else if d.nodes == 1 {
-		cfg.Gossip, cfg.NATS = nil, nil // alone by configuration, not for lack of peers
 	}
 	n, err := cluster.Start(cfg)
 	if err != nil {
@@ -182,7 +191,7 @@ func (d *dev) newFace(name string, n *cluster.Node, l net.Listener) (*face, erro
 	}
 	return newFace(n, faceConfig{
 		listener: l, verifier: v,
-		api:   httpapi.Config{Issuer: demoIssuer, AdminToken: []byte(d.admin), JWKS: d.keys.JWKS, Signer: d.keys, Name: demoIssuer},
+		api:   httpapi.Config{Issuer: demoIssuer, AdminToken: []byte(d.admin), JWKS: d.keys.JWKS, Signer: d.keys, Name: demoIssuer, Issued: issuer.Stats},
 		extra: demo{name, issuer}.handler(v), extraPrefix: "/demo/", log: d.log.With("node", name),
 	})
 }
@@ -193,7 +202,14 @@ func (d *dev) run(ctx context.Context) error {
 	for _, f := range d.faces {
 		all.Go(func() error { return f.run(ctx, 0) })
 	}
-	return all.Wait()
+	if d.keys != nil {
+		all.Go(func() error { return d.keys.Follow(ctx, d.keyFile(), token.Rotation{}, d.log) })
+	}
+	err := all.Wait()
+	if d.nats != nil {
+		d.nats.Shutdown()
+	}
+	return err
 }
 
 // close ends nodes that were started and never served.

@@ -55,14 +55,16 @@ func demoJWKS(dir string) ([]byte, error) {
 }
 
 func runKeys(ctx context.Context, e env) error {
-	verbs := map[string]func(context.Context, env) error{"generate": keysGenerate, "token": keysToken, "admin": keysAdmin, "hash": keysHash}
+	verbs := map[string]func(context.Context, env) error{
+		"generate": keysGenerate, "rotate": keysRotate, "list": keysList, "token": keysToken, "admin": keysAdmin, "hash": keysHash,
+	}
 	if len(e.args) > 0 {
 		if verb := verbs[e.args[0]]; verb != nil {
 			e.args = e.args[1:]
 			return verb(ctx, e)
 		}
 	}
-	return usage("keys: use 'keys generate', 'keys token', 'keys admin' or 'keys hash'; -h shows the flags of each")
+	return usage("keys: use 'keys generate', 'keys rotate', 'keys list', 'keys token', 'keys admin' or 'keys hash'; -h shows the flags of each")
 }
 
 // keysGenerate makes the missing files and overwrites none.

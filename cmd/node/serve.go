@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"rescind/cluster"
 	"rescind/cmd/node/config"
@@ -33,6 +34,11 @@ func runServe(ctx context.Context, e env) error {
 		return errors.Join(err, listeners.close())
 	}
 	log.Info("serving", "http", listeners.http.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	reloading.Go(func() { reloadIssuers(serving, e, f.verifier, log) })
 	return f.run(ctx, cfg.Shutdown.Delay)
 }
 
@@ -166,6 +172,12 @@ func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Con
 		VersionWait: cfg.Checks.VersionWait,
 		Logger:      log,
 	}
+	c.RevokeDoubleUsed = cfg.OneTime.OnDoubleUse == "end-session"
+	if cfg.OneTime.Strict {
+		c.OneTime = &cluster.OneTime{
+			Buckets: cfg.OneTime.Buckets, Replicas: cfg.OneTime.Replicas, DangerouslyAssumeSync: cfg.OneTime.DangerouslyAssumeSync,
+		}
+	}
 	if cfg.Gossip.Bind != "" {
 		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join}
 	}
@@ -176,12 +188,9 @@ func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Con
 }
 
 func newVerifier(cfg *config.Config, n *cluster.Node, log *slog.Logger) (*token.Verifier, error) {
-	issuers := make([]token.IssuerConfig, len(cfg.Tokens.Issuers))
-	for i, c := range cfg.Tokens.Issuers {
-		issuers[i] = token.IssuerConfig{
-			Issuer: c.Issuer, Audience: c.Audience, Algorithms: c.Algorithms,
-			JWKSURL: c.JWKSURL, JWKSFile: c.JWKSFile, HS256SecretFile: c.HS256SecretFile,
-		}
+	issuers, err := issuerConfigs(cfg)
+	if err != nil {
+		return nil, err
 	}
 	if len(issuers) == 0 {
 		log.Warn("tokens.issuers is empty: every token is refused")

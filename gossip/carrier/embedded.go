@@ -27,13 +27,21 @@ type EmbeddedConfig struct {
 	// ends, or flood it.
 	AllowRemote bool
 
+	// StoreDir, if not empty, turns JetStream on, which keeps its streams there
+	// and syncs every write before it answers. Clients know such a server by
+	// SyncingServer.
+	StoreDir string
+
 	// Logger receives the server's notices at debug level, and its warnings at
 	// a bounded rate. nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// Embedded is a NATS server inside this process: core publish and subscribe
-// only, with no cluster routes, no JetStream and no signal handlers. It
+// SyncingServer is the name of an embedded server with JetStream.
+const SyncingServer = "rescind-embedded-syncing"
+
+// Embedded is a NATS server inside this process: core publish and subscribe,
+// JetStream if asked for, no cluster routes and no signal handlers. It
 // implements nats.InProcessConnProvider and is safe for concurrent use.
 type Embedded struct {
 	server *server.Server
@@ -50,6 +58,10 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 		ServerName: "rescind-embedded", DontListen: cfg.Listen == "",
 		NoSigs: true, NoLog: true, NoSystemAccount: true,
 		MaxPayload: MaxMessage, WriteDeadline: 2 * time.Second,
+	}
+	if cfg.StoreDir != "" {
+		opts.ServerName = SyncingServer
+		opts.JetStream, opts.StoreDir, opts.SyncAlways = true, cfg.StoreDir, true
 	}
 	if cfg.Listen != "" {
 		bind, err := bindAddress("nats.embed", cfg.Listen)

@@ -88,6 +88,7 @@ type Config struct {
 		MaxStaleness time.Duration // positive
 		VersionWait  time.Duration // positive, at most 1m
 	}
+	OneTime  OneTime
 	Shutdown struct{ Delay time.Duration } // 0 or more
 	Log      struct {
 		Level  slog.Level
@@ -99,7 +100,7 @@ type Config struct {
 }
 
 // Issuer is one entry of tokens.issuers: whose tokens are accepted, and how
-// they are verified. Exactly one of the last three fields is set.
+// they are verified. Exactly one of the three fields from JWKSURL on is set.
 type Issuer struct {
 	Issuer          string
 	Audience        []string // empty: any
@@ -109,4 +110,6 @@ type Issuer struct {
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string
 	HS256SecretFile string // for the HS* algorithms, whatever its name says
+
+	DecryptionKeysFile string // empty: encrypted tokens are refused
 }

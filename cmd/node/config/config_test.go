@@ -160,6 +160,12 @@ shutdown:
 log:
   level: warn # RESCIND_LOG_LEVEL
   format: text # default
+one-time:
+  strict: false # default
+  buckets: 4 # default
+  replicas: 1 # default
+  dangerously-assume-sync: false # default
+  on-double-use: report # default
 `
 	if got := print(t, c); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

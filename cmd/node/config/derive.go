@@ -22,6 +22,7 @@ func (r *reading) derive(c *Config) {
 	if c.NATS.Embedded == "true" {
 		r.deriveEmbedded(c)
 	}
+	r.oneStore(c)
 	if c.Cluster.KeyFile == "" {
 		r.onlyLoopback(c)
 	}

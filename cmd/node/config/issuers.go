@@ -49,7 +49,7 @@ func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
 	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
 }
 
-const issuerFields = "issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file"
+const issuerFields = "issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file"
 
 func (l *issuerLoad) list(root *yaml.Node) {
 	if root.Kind != yaml.SequenceNode {
@@ -102,7 +102,7 @@ func (l *issuerLoad) entry(key string, n *yaml.Node) (i Issuer, ok bool) {
 
 // field stores one field and returns false if there is none of that name.
 func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
-	texts := map[string]*string{"issuer": &i.Issuer}
+	texts := map[string]*string{"issuer": &i.Issuer, "decryption-keys-file": &i.DecryptionKeysFile}
 	for source, field := range i.sources() {
 		texts[source] = field
 	}

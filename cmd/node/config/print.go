@@ -73,6 +73,9 @@ func issuerNode(i Issuer) *yaml.Node {
 			add(name, scalar(*field))
 		}
 	}
+	if i.DecryptionKeysFile != "" {
+		add("decryption-keys-file", scalar(i.DecryptionKeysFile))
+	}
 	return n
 }
 

@@ -32,7 +32,7 @@ type setting struct {
 
 // table returns the one source of flags, environment, file, help and Print.
 func table() []setting {
-	return []setting{
+	return append([]setting{
 		row("node.name", "", "name of this node, unique in the cluster; empty: the host's name", text(func(c *Config) *string { return &c.Node.Name }, anyText)),
 		row("cluster.name", "rescind", "name that all members share: 1 to 64 letters, digits, - and _", text(func(c *Config) *string { return &c.Cluster.Name }, clusterName)),
 		row("cluster.key-file", "", "file with the cluster's key, 32 bytes in base64; without it only loopback addresses are allowed", text(func(c *Config) *string { return &c.Cluster.KeyFile }, anyText)),
@@ -61,7 +61,7 @@ func table() []setting {
 		row("data.dir", "./rescind-data", "folder of this node's revocations, for it alone", text(func(c *Config) *string { return &c.Data.Dir }, notEmpty)),
 		row("tokens.leeway", "5s", "clock leeway in checking exp, nbf and iat, at most 60s", duration(func(c *Config) *time.Duration { return &c.Tokens.Leeway }, 0, rescind.MaxLeeway)),
 		row("tokens.max-lifetime", "720h", "longest lifetime of any token, and of revocations that state no expiry", duration(func(c *Config) *time.Duration { return &c.Tokens.MaxLifetime }, time.Minute, rescind.MaxLifetimeLimit)),
-		row("tokens.issuers", "", "list of issuer, audience, logout-audience (the client_id in logout tokens; empty: audience), events-audience (aud of its security events; empty: none are taken), algorithms and one of jwks-url, jwks-file, hs256-secret-file; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
+		row("tokens.issuers", "", "list of issuer, audience, logout-audience (the client_id in logout tokens; empty: audience), events-audience (aud of its security events; empty: none are taken), algorithms and one of jwks-url, jwks-file, hs256-secret-file, and decryption-keys-file for encrypted tokens; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
 		row("events.email", "refuse", "security events about an email address: refuse, or subject where it is the sub of your tokens", text(func(c *Config) *string { return &c.Events.Email }, oneOf("refuse", "subject"))),
 		row("revocations.max", "10000000", "live revocations at which new ones are refused", count(func(c *Config) *int { return &c.Revocations.Max })),
 		row("revocations.ack", "local", "nodes that must hold a revocation on disk before it is acknowledged: local, majority, all, or a number of other nodes", ack()),
@@ -72,7 +72,7 @@ func table() []setting {
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
-	}
+	}, oneTimeRows()...)
 }
 
 func row(key, standard, doc string, c codec) setting {

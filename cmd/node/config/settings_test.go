@@ -30,8 +30,13 @@ var good = map[string][3]string{
 	"tokens.leeway": {"0s", "1s", "60s"}, "tokens.max-lifetime": {"1m", "90m", "43920h"},
 	"revocations.max": {"1", "2", "3_000"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
 	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"}, "checks.version-wait": {"1ms", "2s", "1m"},
+	"one-time.strict": {"true", "false", "true"}, "one-time.buckets": {"1", "16", "64"}, "one-time.replicas": {"3", "5", "1"},
+	"one-time.dangerously-assume-sync": {"true", "false", "true"}, "one-time.on-double-use": {"end-session", "report", "end-session"},
 	"shutdown.delay": {"0s", "1s", "100h"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
 }
+
+// needs are variables without which a setting is refused.
+var needs = map[string][]string{"one-time.strict": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}}
 
 // load reads settings with a file system that holds file as node.yaml and the
 // issuer lists of good. With an empty file no --config is given.
@@ -91,14 +96,14 @@ func checkPrecedence(t *rapid.T, s Setting) {
 		want, source = values[2], "--"+s.Key
 		args = rapid.SampledFrom([][]string{{"--" + s.Key, want}, {"--" + s.Key + "=" + want}, {"-" + s.Key, want}}).Draw(t, "form")
 	}
-	got, err := load(args, environ, file)
+	got, err := load(args, append(environ, needs[s.Key]...), file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if from, _, _ := strings.Cut(got.sources[s.Key], ","); from != source {
 		t.Fatalf("%s is from %s, want %s", s.Key, from, source)
 	}
-	direct, err := load([]string{"--" + s.Key + "=" + want}, nil, "")
+	direct, err := load([]string{"--" + s.Key + "=" + want}, needs[s.Key], "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +123,9 @@ func TestRoundTrip(t *testing.T) {
 			if v == "" {
 				t.Fatalf("the test has no values for %s", s.Key)
 			}
-			byFlag := settled(mustLoad(t, []string{"--" + s.Key, v}, nil, ""))
-			byEnviron := settled(mustLoad(t, nil, []string{s.Env + "=" + v}, ""))
-			byFile := mustLoad(t, nil, nil, inFile(s.Key, v))
+			byFlag := settled(mustLoad(t, []string{"--" + s.Key, v}, needs[s.Key], ""))
+			byEnviron := settled(mustLoad(t, nil, append([]string{s.Env + "=" + v}, needs[s.Key]...), ""))
+			byFile := mustLoad(t, nil, needs[s.Key], inFile(s.Key, v))
 			if !reflect.DeepEqual(byFlag, byEnviron) || !reflect.DeepEqual(byFlag, settled(byFile)) {
 				t.Errorf("%s=%s is\n%+v as a flag,\n%+v as a variable,\n%+v in the file", s.Key, v, byFlag, byEnviron, byFile)
 			}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"text/tabwriter"
+	"time"
+)
+
+// consumeSettings of one run of 'bench consume'.
+type consumeSettings struct {
+	pairs    int           // tokens used on both nodes, for each gap
+	duration time.Duration // of each measurement of throughput
+	rounds   int
+	callers  int // that use tokens at once
+	dir      string
+}
+
+// gaps are the times between the two uses of one token.
+var gaps = []time.Duration{
+	0, 100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond,
+}
+
+// bucketCounts are over how many buckets strict tokens are spread.
+var bucketCounts = []int{1, 4, 16}
+
+// doubleResult is what became of the tokens of one gap.
+type doubleResult struct {
+	gap            time.Duration
+	pairs, doubles int
+	detected       int             // of the doubles, those that the nodes found out
+	measured       []time.Duration // gaps between the calls; sorted in the end
+}
+
+// rate is one measurement of throughput.
+type rate struct {
+	buckets   int // 0: mode available
+	perSecond float64
+	p50, p99  time.Duration
+}
+
+// runConsume measures what mode available lets pass, and what mode strict costs.
+func runConsume(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("consume", flag.ContinueOnError)
+	s := consumeSettings{}
+	fs.IntVar(&s.pairs, "pairs", 5000, "tokens used on both nodes, for each gap between the uses")
+	fs.DurationVar(&s.duration, "duration", 4*time.Second, "how long to measure each throughput")
+	fs.IntVar(&s.rounds, "rounds", 3, "rounds of the throughput; the table shows the medians")
+	fs.IntVar(&s.callers, "callers", 64, "callers that use tokens at once")
+	fs.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to measure")
+	quick := fs.Bool("quick", false, "fewer tokens, one short round")
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *quick {
+		s.pairs, s.duration, s.rounds = 500, time.Second, 1
+	}
+	if s.pairs < 1 || s.duration <= 0 || s.rounds < 1 || s.callers < 1 {
+		return errors.New("use at least 1 pair, 1 round, 1 caller and a duration")
+	}
+	dir, err := os.MkdirTemp(s.dir, "rescind-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	doubles, err := measureDoubles(ctx, filepath.Join(dir, "doubles"), s)
+	if err != nil {
+		return err
+	}
+	rates := map[int][]rate{}
+	for round := range s.rounds {
+		for _, buckets := range append([]int{0}, bucketCounts...) { // interleaved, so that a noisy moment hits all
+			r, err := measureRate(ctx, filepath.Join(dir, fmt.Sprint(round, "-", buckets)), buckets, s)
+			if err != nil {
+				return fmt.Errorf("%d buckets: %w", buckets, err)
+			}
+			rates[buckets] = append(rates[buckets], r)
+		}
+	}
+	printConsume(os.Stdout, s, doubles, rates)
+	if *out != "" {
+		return writeConsume(*out, s, doubles, rates)
+	}
+	return nil
+}
+
+// at returns a percentile of the measured gaps.
+func (r doubleResult) at(percent int) time.Duration { return r.measured[len(r.measured)*percent/100] }
+
+func (r doubleResult) perMillion() float64 { return float64(r.doubles) / float64(r.pairs) * 1e6 }
+
+func printConsume(w io.Writer, s consumeSettings, doubles []doubleResult, rates map[int][]rate) {
+	fmt.Fprintf(w, "Mode available: %d tokens for each gap, used on both of two nodes in one process (memberlist and NATS).\n", s.pairs)
+	fmt.Fprintf(w, "%s, %s/%s, %d CPUs.\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "gap\tmeasured gap p50\tp99\tused twice\tper million\tfound out\t")
+	for _, r := range doubles {
+		fmt.Fprintf(t, "%v\t%v\t%v\t%d\t%.0f\t%d\t\n", r.gap, r.at(50).Round(time.Microsecond), r.at(99).Round(time.Microsecond), r.doubles, r.perMillion(), r.detected)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\nUses per second on one node with %d callers; strict with the embedded server, one replica, each write synced; %v, median of %d rounds.\n\n", s.callers, s.duration, s.rounds)
+	fmt.Fprintln(t, "mode\tbuckets\tper second\tp50 ms\tp99 ms\t")
+	for _, buckets := range append([]int{0}, bucketCounts...) {
+		mode, name := "strict", fmt.Sprint(buckets)
+		if buckets == 0 {
+			mode, name = "available", "-"
+		}
+		all := rates[buckets]
+		fmt.Fprintf(t, "%s\t%s\t%.0f\t%.2f\t%.2f\t\n", mode, name, medianRate(all, func(r rate) float64 { return r.perSecond }),
+			medianRate(all, func(r rate) float64 { return ms(r.p50) }), medianRate(all, func(r rate) float64 { return ms(r.p99) }))
+	}
+	t.Flush()
+}
+
+func medianRate(all []rate, f func(rate) float64) float64 {
+	values := make([]float64, len(all))
+	for i, r := range all {
+		values[i] = f(r)
+	}
+	return mid(values)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func writeConsume(path string, s consumeSettings, doubles []doubleResult, rates map[int][]rate) error {
+	figures := map[string]float64{}
+	for _, r := range doubles {
+		name := fmt.Sprintf("consume.available.gap_%dus.", r.gap.Microseconds())
+		figures[name+"doubles_per_million"] = r.perMillion()
+		figures[name+"doubles"] = float64(r.doubles)
+		figures[name+"detected"] = float64(r.detected)
+	}
+	for buckets, all := range rates {
+		name := fmt.Sprintf("consume.strict.b%d.", buckets)
+		if buckets == 0 {
+			name = "consume.available."
+		}
+		figures[name+"per_second"] = medianRate(all, func(r rate) float64 { return r.perSecond })
+		figures[name+"p50_ms"] = medianRate(all, func(r rate) float64 { return ms(r.p50) })
+		figures[name+"p99_ms"] = medianRate(all, func(r rate) float64 { return ms(r.p99) })
+	}
+	return writeJSON(path, map[string]any{"pairs": s.pairs, "duration": s.duration.String(), "rounds": s.rounds, "callers": s.callers}, figures)
+}

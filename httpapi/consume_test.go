@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rescind"
+)
+
+var (
+	kindConsumed  = kind{name: "consumed", status: http.StatusConflict}
+	kindUndecided = kind{name: "undecided", status: http.StatusServiceUnavailable}
+)
+
+// Consume remembers uses as revocations, as a node does, and fails as told.
+func (n *fakeNode) Consume(_ context.Context, t rescind.Token, _ rescind.Mode) error {
+	key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: t.Issuer, ID: t.ID}
+	n.mu.Lock()
+	held := n.records[key]
+	n.mu.Unlock()
+	_, used := held.Use()
+	switch {
+	case n.err != nil:
+		return n.err
+	case used:
+		return rescind.ErrConsumed
+	case n.Check(t) == rescind.Revoked:
+		return rescind.ErrRevoked
+	}
+	use := rescind.Use{At: rescind.MillisOf(time.Now()), Node: 1}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.records[key] = rescind.Record{Digest: rescind.MakeDigest(key.Scope, 1, 2), IssuedBefore: use.IssuedBefore(), ExpiresAt: t.ExpiresAt}
+	return nil
+}
+
+const consumePath = "/v1/tokens/consume"
+
+func TestConsume(t *testing.T) {
+	r := newRig(t)
+	raw := access(t)
+	rec := r.post(consumePath, `{"token":"`+raw+`","mode":"strict"}`)
+	wantStatus(t, rec, http.StatusOK)
+	if got := decode[consumed](t, rec.Body); got.TokenID != "token-1" || got.Subject != "alice" || got.Mode != "strict" || got.ExpiresAt.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	for _, mode := range []string{"strict", "available"} {
+		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"`+mode+`"}`), kindConsumed, "")
+	}
+	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
+	if log := r.log.String(); strings.Count(log, `"one-time token"`) != 3 || strings.Contains(log, raw) {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+func TestConsumeByTheBearer(t *testing.T) {
+	for name, body := range map[string]string{
+		"in the header only": `{"mode":"available"}`,
+		"in both":            `{"mode":"available","token":"` + access(t) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			wantStatus(t, r.do("POST", consumePath, access(t), "application/json", body), http.StatusOK)
+			wantProblem(t, r.do("POST", consumePath, access(t), "application/json", body), kindConsumed, "")
+		})
+	}
+	r := newRig(t)
+	other := `{"mode":"available","token":"` + access(t, "jti", "of-somebody-else") + `"}`
+	wantProblem(t, r.do("POST", consumePath, access(t), "application/json", other), kindAdmin, "")
+	wantProblem(t, r.do("POST", consumePath, "", "application/json", other), kindAdmin, "")
+	if used := len(r.node.records); used != 0 {
+		t.Errorf("%d tokens were used up by who does not have them", used)
+	}
+}
+
+func TestConsumeRefuses(t *testing.T) {
+	r := newRig(t)
+	good := access(t)
+	for _, body := range []string{`{"token":"` + good + `"}`, `{"token":"` + good + `","mode":"both"}`} {
+		wantProblem(t, r.post(consumePath, body), kindInvalid, "mode")
+	}
+	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict","jti":"x"}`), kindInvalid, "jti")
+	for _, raw := range []string{"", "a.b.c", access(t, "exp", time.Now().Add(-time.Hour).Unix()), access(t, "iss", "https://other.example")} {
+		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"strict"}`), kindToken, "")
+	}
+	r.node.records[rescind.Key{Scope: rescind.ScopeSID, Issuer: testIssuer, ID: "session-1"}] = rescind.Record{IssuedBefore: rescind.Ever}
+	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict"}`), kindToken, "")
+	for err, want := range map[error]kind{
+		rescind.ErrUndecided: kindUndecided,
+		rescind.ErrNotReady:  kindCannotKnow,
+		rescind.ErrStale:     kindStale,
+		rescind.ErrStrictOff: {name: "invalid-request", status: http.StatusBadRequest},
+	} {
+		r.node.err = err
+		wantProblem(t, r.post(consumePath, `{"token":"`+access(t)+`","mode":"strict"}`), want, "")
+	}
+	if rec := r.do("POST", consumePath, testAdmin, "application/json", `{"mode":"strict"}`); rec.Code != http.StatusUnauthorized {
+		t.Errorf("an admin token that is no one-time token: %d", rec.Code)
+	}
+}

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rescind/token"
+)
+
+// tokenCollector makes metrics of issuers' keys and of a local issuer at the
+// moment of a scrape.
+type tokenCollector struct {
+	verifier *token.Verifier
+	issued   func() token.Stats // nil: there is no issuer here
+}
+
+var (
+	descKeyAge      = desc("jwks_age_seconds", "Age of the issuer's last good key set; +Inf until there is one.", "issuer")
+	descKeys        = desc("jwks_keys", "Keys of the issuer at hand.", "issuer")
+	descKeyFailures = desc("jwks_failures_total", "Fetches of the issuer's keys that brought no good set.", "issuer")
+
+	descRefreshed = desc("refreshes_total", "Refresh tokens used here.")
+	descRetried   = desc("refresh_retries_total", "Refresh tokens presented again within the grace, which got the same tokens.")
+	descReused    = desc("refresh_reuses_total", "Refresh tokens used again, by a thief or after one; each ended its session.")
+)
+
+// Describe implements prometheus.Collector.
+func (c *tokenCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descKeyAge, descKeys, descKeyFailures, descRefreshed, descRetried, descReused} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.verifier.KeySources() {
+		age := math.Inf(1)
+		if s.Keys > 0 {
+			age = s.Age.Seconds()
+		}
+		issuer := labelValue(s.Issuer)
+		gauge(ch, descKeyAge, age, issuer)
+		gauge(ch, descKeys, float64(s.Keys), issuer)
+		ch <- prometheus.MustNewConstMetric(descKeyFailures, prometheus.CounterValue, float64(s.Failures), issuer)
+	}
+	if c.issued == nil {
+		return
+	}
+	stats := c.issued()
+	counter(ch, descRefreshed, stats.Refreshed)
+	counter(ch, descRetried, stats.Retried)
+	counter(ch, descReused, stats.Reused)
+}

@@ -1,0 +1,86 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// LoadDecryptionKeys reads a file with a JWK Set of private keys for
+// IssuerConfig.DecryptionKeys. Each has an alg, dir, RSA-OAEP-256 or ECDH-ES, and
+// beside the members of RFC 7517 an enc, A128GCM, A192GCM or A256GCM. The file
+// must be private like that of LoadKeySet. Errors repeat nothing of it.
+func LoadDecryptionKeys(path string) ([]DecryptionKey, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("token: decryption keys: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o027 != 0 {
+		return nil, fmt.Errorf("token: decryption keys: %s has mode %04o; private keys need 0600", path, mode)
+	}
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("token: decryption keys: %w", err)
+	}
+	entries, err := splitJWKS(raw)
+	if err != nil || len(entries) == 0 || len(entries) > maxJWKSKeys {
+		return nil, fmt.Errorf("token: decryption keys: %s is no JWK Set of 1 to %d keys", path, maxJWKSKeys)
+	}
+	keys := make([]DecryptionKey, len(entries))
+	for i, entry := range entries {
+		if keys[i], err = parseDecryptionKey(entry); err != nil {
+			return nil, fmt.Errorf("token: decryption keys: %s: key %d: %w", path, i+1, err)
+		}
+	}
+	return keys, nil
+}
+
+func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
+	var m struct {
+		jwkset.JWKMarshal
+		Encryption string `json:"enc"`
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return DecryptionKey{}, errors.New("it is no JWK with an enc")
+	}
+	if err := checkDecrypts(m.JWKMarshal); err != nil {
+		return DecryptionKey{}, err
+	}
+	k := DecryptionKey{KeyID: m.KID, Algorithm: string(m.ALG), Encryption: m.Encryption}
+	if m.KTY == jwkset.KtyOct {
+		secret, ok := decodeSegment(m.K)
+		if !ok {
+			return k, errors.New("its k is not canonical base64url")
+		}
+		k.Key = secret
+		return k, k.validate()
+	}
+	marshal := m.JWKMarshal
+	marshal.ALG = "" // jwkset refuses those that it does not know
+	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return k, errors.New("the key material is malformed")
+	}
+	k.Key = jwk.Key()
+	return k, k.validate()
+}
+
+// checkDecrypts refuses keys that are for something else (RFC 7517 sections 4.2
+// and 4.3).
+func checkDecrypts(m jwkset.JWKMarshal) error {
+	decrypts := func(op jwkset.KEYOPS) bool {
+		return slices.Contains([]jwkset.KEYOPS{jwkset.KeyOpsDecrypt, jwkset.KeyOpsUnwrapKey, jwkset.KeyOpsDeriveKey, jwkset.KeyOpsDeriveBits}, op)
+	}
+	switch {
+	case m.USE != "" && m.USE != jwkset.UseEnc:
+		return errors.New("its use is not enc")
+	case len(m.KEYOPS) > 0 && !slices.ContainsFunc(m.KEYOPS, decrypts):
+		return errors.New("its key_ops lack decrypt, unwrapKey, deriveKey and deriveBits")
+	}
+	return nil
+}
