@@ -23,6 +23,7 @@ type clusterJSON struct {
 	Members     []memberJSON    `json:"members"`
 	Revocations revocationsJSON `json:"revocations"`
 	Carriers    []carrierJSON   `json:"carriers"`
+	Comparisons comparisonsJSON `json:"comparisons"`
 	Counters    countersJSON    `json:"counters"`
 	Window      windowJSON      `json:"window"`
 }
@@ -36,6 +37,11 @@ type memberJSON struct {
 	LastHeardMS float64  `json:"last_heard_ms"`
 	Behind      uint64   `json:"behind"`
 	Unacked     uint64   `json:"unacked"`
+
+	// ClockSkewMS is by how much its clock is ahead of this node's, give or take
+	// ClockErrorMS.
+	ClockSkewMS  float64 `json:"clock_skew_ms"`
+	ClockErrorMS float64 `json:"clock_error_ms"`
 }
 
 type revocationsJSON struct {
@@ -58,6 +64,18 @@ type countersJSON struct {
 	WaitTimeouts  uint64 `json:"wait_timeouts"`
 	WaitsRefused  uint64 `json:"waits_refused"`
 	TooStale      uint64 `json:"too_stale"`
+	Healed        uint64 `json:"healed"`
+	Unsound       uint64 `json:"unsound"`
+	OtherVersion  uint64 `json:"other_version"`
+	ReadsDropped  uint64 `json:"reads_dropped"`
+	CompareBytes  uint64 `json:"compare_bytes"`
+}
+
+// comparisonsJSON counts the comparisons that the node began.
+type comparisonsJSON struct {
+	Equal      uint64 `json:"equal"`
+	Different  uint64 `json:"different"`
+	Unanswered uint64 `json:"unanswered"`
 }
 
 // windowJSON is the propagation window of the revocations accepted here.
@@ -88,6 +106,7 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Members:     membersOf(st.Members),
 		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, ByScope: byScope(st.Revocations)},
 		Carriers:    carriersOf(st),
+		Comparisons: comparisonsJSON(st.Comparisons),
 		Counters:    countersOf(st.Counters),
 		Window:      windowOf(st.Window),
 	})
@@ -105,6 +124,8 @@ func membersOf(members []cluster.Member) []memberJSON {
 			LastHeardMS: millis(m.LastHeard),
 			Behind:      m.Behind,
 			Unacked:     m.Unacked,
+
+			ClockSkewMS: millis(m.ClockSkew), ClockErrorMS: millis(m.ClockSkewError),
 		})
 	}
 	return out
@@ -125,6 +146,11 @@ func countersOf(n cluster.Counters) countersJSON {
 		WaitTimeouts:  n.WaitTimeouts,
 		WaitsRefused:  n.WaitsRefused,
 		TooStale:      n.TooStale,
+		Healed:        n.Healed,
+		Unsound:       n.Unsound,
+		OtherVersion:  n.OtherVersion,
+		ReadsDropped:  n.ReadsDropped,
+		CompareBytes:  n.CompareBytes,
 	}
 }
 

@@ -44,6 +44,14 @@ var (
 	descDropped   = desc("messages_dropped_total", "Messages that came faster than they could be taken.")
 	descCommits   = desc("store_commits_total", "Synced writes to the store.")
 
+	descHealed       = desc("healed_total", "Records that were missing here and that only a comparison with another node found.")
+	descUnsound      = desc("unsound_total", "Parts of the set in memory that were not what had been put there.")
+	descOtherVersion = desc("messages_other_version_total", "Messages of nodes that speak another version of the protocol.")
+	descReadsDropped = desc("reads_dropped_total", "Requests of other nodes to read the set that found no room.")
+	descCompared     = desc("comparisons_total", "Comparisons with another node that this one began, by how they ended.", "outcome")
+	descCompareBytes = desc("comparison_bytes_total", "Bytes sent for comparisons, before the seal.")
+	descSkew         = desc("clock_skew_seconds", "By how much the wall clock of a peer is ahead of this node's; 0 until it has been measured.", "peer")
+
 	descWaits        = desc("version_waits_total", "Checks that had to wait for the version of a revocation.")
 	descWaitTimeouts = desc("version_wait_timeouts_total", "Those of them that ended before the version was here.")
 	descWaitsRefused = desc("version_waits_refused_total", "Checks with a version that were refused because too many waited.")
@@ -59,6 +67,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descMemory, descFill, descFalse, descWindow,
 		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
+		descHealed, descUnsound, descOtherVersion, descReadsDropped, descCompared, descCompareBytes, descSkew,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
 		descConsumed, descNotConsumed, descUndecided, descDoubleUses,
 	} {
@@ -81,6 +90,9 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	collectMembers(ch, st.Members)
 	collectCounters(ch, st.Counters)
+	counter(ch, descCompared, st.Comparisons.Equal, "equal")
+	counter(ch, descCompared, st.Comparisons.Different, "different")
+	counter(ch, descCompared, st.Comparisons.Unanswered, "unanswered")
 	collectWindow(ch, st.Window)
 	collectCarriers(ch, st)
 }
@@ -119,6 +131,11 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descMalformed, n.Malformed)
 	counter(ch, descDropped, n.Dropped)
 	counter(ch, descCommits, n.Commits)
+	counter(ch, descHealed, n.Healed)
+	counter(ch, descUnsound, n.Unsound)
+	counter(ch, descOtherVersion, n.OtherVersion)
+	counter(ch, descReadsDropped, n.ReadsDropped)
+	counter(ch, descCompareBytes, n.CompareBytes)
 	counter(ch, descWaits, n.Waits)
 	counter(ch, descWaitTimeouts, n.WaitTimeouts)
 	counter(ch, descWaitsRefused, n.WaitsRefused)

@@ -21,14 +21,15 @@ func fullStatus() cluster.Status {
 		Cluster: "prod", Name: "a", Origin: "00000000000000aa", Epoch: 3, Uptime: 90 * time.Second, Ready: true, Reasons: []string{"b is silent"},
 		Staleness: cluster.Staleness{Known: true, Bound: 120 * time.Millisecond},
 		Members: []cluster.Member{
-			{Name: "b", Origin: "00000000000000bb", Epoch: 2, State: cluster.MemberSilent, Staleness: 120 * time.Millisecond, Known: true, LastHeard: time.Second, Behind: 4, Unacked: 5},
+			{Name: "b", Origin: "00000000000000bb", Epoch: 2, State: cluster.MemberSilent, Staleness: 120 * time.Millisecond, Known: true, LastHeard: time.Second, Behind: 4, Unacked: 5, ClockSkew: -1500 * time.Millisecond, ClockSkewError: 120 * time.Millisecond},
 			{Name: "c", Origin: "00000000000000cc", State: cluster.MemberAlive, LastHeard: 10 * time.Millisecond},
 			{Name: "d", Origin: "00000000000000dd", State: cluster.MemberLeft},
 		},
 		Revocations: map[rescind.Scope]int{rescind.ScopeJTI: 7, rescind.ScopeSub: 2}, Total: 9, Max: 1000,
-		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13},
+		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13, Healed: 17, Unsound: 18, OtherVersion: 19, ReadsDropped: 20, CompareBytes: 21},
 		Window:   cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 10 * time.Millisecond}, Counts: []uint64{5, 3, 2}, Sum: 100 * time.Millisecond},
 	}
+	st.Comparisons.Equal, st.Comparisons.Different, st.Comparisons.Unanswered = 22, 23, 24
 	// Package carrier is none of this package's imports, also not here.
 	st.Carriers = slices.Grow(st.Carriers, 2)[:2]
 	gossip, nats := &st.Carriers[0], &st.Carriers[1]
@@ -97,6 +98,9 @@ func TestMetrics(t *testing.T) {
 		`rescind_revocations_accepted_total 1`, `rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
 		`rescind_records_swept_total 5`, `rescind_messages_refused_total 6`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
 		`rescind_version_waits_total 10`, `rescind_version_wait_timeouts_total 11`, `rescind_version_waits_refused_total 12`, `rescind_staleness_bounds_missed_total 13`,
+		`rescind_healed_total 17`, `rescind_unsound_total 18`, `rescind_messages_other_version_total 19`, `rescind_reads_dropped_total 20`, `rescind_comparison_bytes_total 21`,
+		`rescind_comparisons_total{outcome="equal"} 22`, `rescind_comparisons_total{outcome="different"} 23`, `rescind_comparisons_total{outcome="unanswered"} 24`,
+		`rescind_clock_skew_seconds{peer="b"} -1.5`,
 	)
 	if strings.Contains(text, `peer="d"`) {
 		t.Error("a member that left still has a staleness")
