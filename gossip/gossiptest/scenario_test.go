@@ -59,7 +59,7 @@ func (s scenario) holdsAll(i int) {
 	s.t.Helper()
 	lacks := 0
 	for _, a := range s.acked {
-		if _, ok := s.nodes[i].set.Lookup(a.record.Digest); !ok {
+		if s.required(a.record) && !s.nodes[i].refuses(a.record) {
 			lacks++
 		}
 	}
@@ -265,5 +265,95 @@ func TestManyForgottenMembers(t *testing.T) {
 		if n := len(s.nodes[i].disk.frontiers); n > 20 {
 			t.Errorf("n%d remembers %d streams", i, n)
 		}
+	}
+}
+
+// TestAcknowledgedAndDeadBeforeSending: what a node acknowledged while it was
+// cut off, before it crashed, reaches the others when it is back much later.
+func TestAcknowledgedAndDeadBeforeSending(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(time.Second)
+	for i := 1; i < 3; i++ {
+		s.cut[[2]int{0, i}] = never
+	}
+	s.writes(0, 10)
+	s.run(50 * time.Millisecond)
+	told := len(s.acked)
+	s.down(0)
+	clear(s.cut)
+	s.writes(1, 10)
+	s.run(time.Minute) // longer than members are listed
+	if told == 0 {
+		t.Fatal("nothing was acknowledged")
+	}
+	s.up(0)
+	s.complete(0)
+	s.run(time.Second)
+	for i := range 3 {
+		s.holdsAll(i)
+	}
+}
+
+// TestLastMessageBeforeSilence: the last record that a node sent was lost, and it
+// sends no more records: its beats tell.
+func TestLastMessageBeforeSilence(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(time.Second)
+	for i := 1; i < 3; i++ {
+		s.cut[[2]int{0, i}] = s.now + 20*time.Millisecond
+	}
+	s.writes(0, 1)
+	s.run(2*gossip.BeatEvery + 50*time.Millisecond) // two beats and a round trip
+	for i := 1; i < 3; i++ {
+		s.holdsAll(i)
+	}
+}
+
+// TestBeatsHeldBack: beats that arrive a minute late, and again, prove nothing.
+func TestBeatsHeldBack(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(time.Second)
+	held := map[time.Duration][]delivery{}
+	for end := s.now + 3*time.Second; s.now < end; {
+		for at, queue := range s.queue {
+			for _, d := range queue {
+				if d.from == 0 && d.to == 1 {
+					held[at+time.Minute] = append(held[at+time.Minute], d)
+					held[at+time.Minute+time.Second] = append(held[at+time.Minute+time.Second], d)
+				}
+			}
+		}
+		s.run(tick)
+	}
+	s.cut[[2]int{0, 1}] = never
+	s.cut[[2]int{2, 1}] = never
+	s.writes(0, 5)
+	for at, queue := range held {
+		s.queue[at] = append(s.queue[at], queue...)
+	}
+	s.run(65 * time.Second) // steps check that nobody understates
+	if asOf, known := s.nodes[1].core.Staleness(s.now); known && s.now-asOf < time.Minute {
+		t.Errorf("n1 hears nobody but a minute's old messages and states a bound of %v", s.now-asOf)
+	}
+}
+
+// TestPausedNode: a node that stood still for ten seconds knows that it is ten
+// seconds behind, until it has caught up.
+func TestPausedNode(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(2 * time.Second)
+	paused := s.nodes[1]
+	core := paused.core
+	paused.core, paused.upAt = nil, never
+	s.writes(0, 5)
+	s.run(4 * time.Second)
+	paused.core = core
+	if asOf, known := core.Staleness(s.now); known && s.now-asOf < 4*time.Second {
+		t.Errorf("a node that wakes claims a bound of %v", s.now-asOf)
+	}
+	s.run(2 * time.Second)
+	s.holdsAll(1)
+	if asOf, known := core.Staleness(s.now); !known || s.now-asOf > s.usualStaleness() {
+		t.Errorf("two seconds later its bound is %v, %v", s.now-asOf, known)
 	}
 }
