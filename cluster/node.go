@@ -25,7 +25,7 @@ type Node struct {
 	clock  clock
 	set    *filter.Set
 	store  *store.Store
-	sealer *carrier.Sealer
+	sealer *carrier.Ring
 
 	embedded *carrier.Embedded   // nil if there is none
 	gossip   *carrier.Memberlist // nil if it is off
@@ -47,6 +47,7 @@ type Node struct {
 	counters counters
 	window   histogram
 
+	setKeys  sync.Mutex // orders SetTransportKeys
 	closing  atomic.Bool
 	shutdown sync.Once
 	stop     context.CancelFunc
@@ -114,7 +115,7 @@ func Start(cfg Config) (*Node, error) {
 	secret := cfg.secret()
 	digestKey := carrier.DeriveKey(secret, "digest 2 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
 	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations})
-	if n.sealer, err = carrier.NewSealer(carrier.DeriveKey(secret, "seal"), cfg.Cluster); err != nil {
+	if n.sealer, err = carrier.NewRing(cfg.Cluster, sealKeys(cfg.transportKeys())); err != nil {
 		stop()
 		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)
 	}
@@ -124,7 +125,7 @@ func Start(cfg Config) (*Node, error) {
 		stop()
 		return nil, fmt.Errorf("open the revocations in %s: %w", cfg.DataDir, err)
 	}
-	if err := n.startCarriers(secret); err != nil {
+	if err := n.startCarriers(); err != nil {
 		stop()
 		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
 	}
