@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"rescind/token":             {"rescind"},
 	"rescind/token/tokengrpc":   {"rescind", "rescind/token"},
 	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store"},
+	"rescind/cluster/faults":    {},
 	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/store", "rescind/cluster", "rescind/token"},
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
