@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"rescind/token":             {"rescind"},
 	"rescind/token/tokengrpc":   {"rescind", "rescind/token"},
 	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store"},
+	"rescind/cluster/faults":    {},
 	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store", "rescind/cluster", "rescind/token"},
 	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/httpapi"},
 	"rescind/cmd/node/config":   {"rescind"},

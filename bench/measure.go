@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +47,9 @@ func measureWindow(ctx context.Context, carriers string, l load) (c curve, err e
 	})
 	return c, err
 }
+
+// benchKey: what crosses the network is encrypted, as it is off loopback.
+var benchKey = []byte("0123456789abcdef0123456789abcdef")
 
 // group describes a cluster in this process.
 type group struct {
@@ -111,7 +113,7 @@ func (g group) start(dir string) ([]*cluster.Node, error) {
 
 // config returns that of node i, which joins those that run already.
 func (g group) config(i int, nodes []*cluster.Node) (cluster.Config, error) {
-	cfg := cluster.Config{Cluster: "bench", Name: fmt.Sprint("n", i), Logger: slog.New(slog.DiscardHandler)}
+	cfg := cluster.Config{Cluster: "bench", Name: fmt.Sprint("n", i), Key: benchKey, Logger: slog.New(slog.DiscardHandler)}
 	gossip, nats := g.carriers == "gossip" || g.carriers == "both", g.carriers == "nats" || g.carriers == "both"
 	if !gossip && !nats {
 		return cfg, fmt.Errorf("there is no carrier %q; use gossip, nats or both", g.carriers)
@@ -170,10 +172,11 @@ func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (cur
 	rec := newRecorder(n, len(p.nodes)-1, giveUp)
 	w := &watcher{rec: rec, feed: make(chan pending, n*len(p.nodes))} // feeding never blocks
 	var watching sync.WaitGroup
-	watching.Go(w.run)
+	var clockErr error
+	watching.Go(func() { clockErr = w.run() })
 	var mu sync.Mutex // guards errs
 	var errs error
-	started := pace(ctx, rate, n, func(i int, _ time.Time) {
+	started, err := pace(ctx, rate, n, func(i int, _ time.Time) {
 		origin := i % len(p.nodes)
 		called := time.Now()
 		for k, node := range p.nodes {
@@ -189,7 +192,7 @@ func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (cur
 	})
 	close(w.feed)
 	watching.Wait()
-	return rec.curve(started), errors.Join(errs, ctx.Err())
+	return rec.curve(started), errors.Join(err, errs, clockErr)
 }
 
 func revoke(ctx context.Context, n *cluster.Node, t rescind.Token) error {
@@ -214,10 +217,12 @@ type watcher struct {
 }
 
 // run returns when the feed has ended and nothing is open.
-func (w *watcher) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	sharpen()
+func (w *watcher) run() error {
+	clock, err := newNapper()
+	if err != nil {
+		return err
+	}
+	defer clock.close()
 	for more := true; more || len(w.open) > 0; {
 		if more = w.take(more); len(w.open) == 0 {
 			continue
@@ -229,8 +234,9 @@ func (w *watcher) run() {
 			}
 			return time.Since(p.called) > w.rec.giveUp
 		})
-		nap(pollEvery)
+		clock.nap(pollEvery)
 	}
+	return nil
 }
 
 // take opens what has been fed, and waits for it only if nothing is open. It

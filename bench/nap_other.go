@@ -4,6 +4,11 @@ package main
 
 import "time"
 
-func sharpen() {}
+// napper sleeps, on this system no more precisely than time.Sleep.
+type napper struct{}
 
-func nap(d time.Duration) { time.Sleep(d) }
+func newNapper() (*napper, error) { return &napper{}, nil }
+
+func (*napper) nap(d time.Duration) { time.Sleep(d) }
+
+func (*napper) close() {}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"time"
 )
@@ -11,20 +10,22 @@ import (
 // returns when all have returned. It waits for none before it starts the next
 // (open loop): a system that is slow does not get less to do. f is told when
 // the call was due. If ctx ends, started is how many there were.
-func pace(ctx context.Context, rate, n int, f func(i int, due time.Time)) (started int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	sharpen()
+func pace(ctx context.Context, rate, n int, f func(i int, due time.Time)) (started int, err error) {
+	clock, err := newNapper()
+	if err != nil {
+		return 0, err
+	}
+	defer clock.close()
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	start := time.Now()
 	for i := range n {
 		due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		nap(time.Until(due))
+		clock.nap(time.Until(due))
 		if ctx.Err() != nil {
-			return i
+			return i, ctx.Err()
 		}
 		calls.Go(func() { f(i, due) })
 	}
-	return n
+	return n, nil
 }

@@ -53,7 +53,7 @@ func broadcastPlain(ctx context.Context, group []*plainMember, l load) (curve, e
 	for _, m := range group {
 		m.arrived.Store(new(func(i uint64) { rec.arrived(int(i), time.Since(called[i])) }))
 	}
-	started := pace(ctx, l.rate, n, func(i int, _ time.Time) {
+	started, err := pace(ctx, l.rate, n, func(i int, _ time.Time) {
 		msg := make([]byte, rivalMessage)
 		binary.BigEndian.PutUint64(msg, uint64(i))
 		called[i] = time.Now()
@@ -65,7 +65,7 @@ func broadcastPlain(ctx context.Context, group []*plainMember, l load) (curve, e
 	for _, m := range group {
 		m.arrived.Store(nil)
 	}
-	return rec.curve(started), ctx.Err()
+	return rec.curve(started), err
 }
 
 // plainMember is a member that passes on what is new to it, as users of

@@ -58,8 +58,9 @@ func runPropagation(ctx context.Context, args []string) error {
 	if p.nodes < 2 || p.rate < 1 || p.rounds < 1 || p.duration <= 0 {
 		return errors.New("use at least 2 nodes, 1 revocation per second, 1 round and a duration")
 	}
-	// The threads that pace and watch hold a processor of Go's each while they
-	// nap, for want of a better clock. They get their own.
+	// An fsync keeps a processor of Go's until the runtime takes it back. Apart,
+	// each node has one such thread; here many share the runtime, and so do the
+	// rivals.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	figures, err := p.all(ctx)
 	if err != nil {

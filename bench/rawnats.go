@@ -65,7 +65,7 @@ func publishRaw(ctx context.Context, conns []*nats.Conn, subject string, rate, n
 			return curve{}, err
 		}
 	}
-	started := pace(ctx, rate, n, func(i int, _ time.Time) {
+	started, err := pace(ctx, rate, n, func(i int, _ time.Time) {
 		msg := make([]byte, rivalMessage)
 		binary.BigEndian.PutUint64(msg, uint64(i))
 		called[i] = time.Now()
@@ -74,5 +74,5 @@ func publishRaw(ctx context.Context, conns []*nats.Conn, subject string, rate, n
 	if started == n {
 		rec.await()
 	}
-	return rec.curve(started), ctx.Err()
+	return rec.curve(started), err
 }

@@ -58,7 +58,7 @@ func loseOne(ctx context.Context, tap *natsTap, nodes []*cluster.Node, t rescind
 			}
 		}
 	}
-	nap(2 * time.Millisecond) // the server wrote to all at the same time
+	time.Sleep(2 * time.Millisecond) // the server wrote to all at the same time
 	tap.drop.Store(false)
 	if nodes[1].Check(t) == rescind.Revoked {
 		return 0, errors.New("it arrived all the same")
@@ -76,7 +76,7 @@ func awaitRefusal(ctx context.Context, n *cluster.Node, t rescind.Token) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		nap(200 * time.Microsecond)
+		time.Sleep(200 * time.Microsecond)
 	}
 	return nil
 }

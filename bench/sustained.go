@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
@@ -24,16 +23,15 @@ func (p *propagation) sustained(ctx context.Context, w io.Writer, figures map[st
 		before := heap()
 		stop := b.watchMemory(ctx)
 		began := time.Now()
-		pace(ctx, burstRate, len(b.tokens), b.revoke)
+		if _, err := pace(ctx, burstRate, len(b.tokens), b.revoke); err != nil {
+			return err
+		}
 		took := time.Since(began)
 		lost := b.lost(ctx, p.giveUp)
 		first, second := stop()
 		after := heap()
 		if b.failed.Load() != nil {
 			return *b.failed.Load()
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
 		}
 		rate := float64(len(b.tokens)) / took.Seconds()
 		fmt.Fprintf(w, "\nBurst over NATS: %d revocations on %d nodes, %d/s asked for, %.0f/s acknowledged, %d lost, at most %d calls at a time.\n",
@@ -120,8 +118,7 @@ func (b *burst) lost(ctx context.Context, giveUp time.Duration) (lost int) {
 				lost++
 				i++
 			default:
-				runtime.Gosched()
-				nap(time.Millisecond)
+				time.Sleep(time.Millisecond)
 			}
 		}
 	}

@@ -20,10 +20,15 @@ type Config struct {
 	// the host's name.
 	Name string
 
-	// Key is the cluster's secret, 32 bytes. It seals gossip and NATS and keys
-	// the digests, and can't be changed for the life of the data. Empty means a
-	// key that everybody knows, and then only loopback addresses are allowed.
+	// Key is the cluster's secret, 32 bytes. It keys the digests, and can't be
+	// changed for the life of the data. Empty means a key that everybody knows,
+	// and then only loopback addresses are allowed.
 	Key []byte
+
+	// TransportKeys seal gossip and NATS, 32 bytes each: the first seals, all
+	// open. They can be changed at any time, see Node.SetTransportKeys. Empty
+	// means Key.
+	TransportKeys [][]byte
 
 	// DataDir is the node's own folder; it is made if it does not exist.
 	DataDir string
@@ -127,6 +132,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Key) != 0 && len(c.Key) != 32 {
 		return c, fmt.Errorf("cluster: Config.Key has %d bytes; use 32 random ones", len(c.Key))
+	}
+	if len(c.TransportKeys) > 0 && len(c.Key) == 0 {
+		return c, errors.New("cluster: Config.TransportKeys is set without Config.Key; the digests need a key, too")
+	}
+	if err := checkTransportKeys(c.TransportKeys); err != nil {
+		return c, err
 	}
 	if c.Name == "" {
 		host, err := os.Hostname()

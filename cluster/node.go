@@ -26,7 +26,7 @@ type Node struct {
 	started time.Duration // on the steady clock
 	set     *filter.Set
 	store   *store.Store
-	sealer  *carrier.Sealer
+	sealer  *carrier.Ring
 
 	embedded *carrier.Embedded   // nil if there is none
 	gossip   *carrier.Memberlist // nil if it is off
@@ -56,6 +56,7 @@ type Node struct {
 	uses    uses
 	doubles chan double // for the reporter
 
+	setKeys  sync.Mutex // orders SetTransportKeys
 	closing  atomic.Bool
 	shutdown sync.Once
 	stop     context.CancelFunc
@@ -126,7 +127,7 @@ func Start(cfg Config) (*Node, error) {
 	secret := cfg.secret()
 	digestKey := carrier.DeriveKey(secret, "digest 3 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
 	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations})
-	if n.sealer, err = carrier.NewSealer(carrier.DeriveKey(secret, "seal"), cfg.Cluster); err != nil {
+	if n.sealer, err = carrier.NewRing(cfg.Cluster, sealKeys(cfg.transportKeys())); err != nil {
 		stop()
 		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)
 	}
@@ -136,7 +137,7 @@ func Start(cfg Config) (*Node, error) {
 		stop()
 		return nil, fmt.Errorf("open the revocations in %s: %w", cfg.DataDir, err)
 	}
-	if err := n.startCarriers(secret); err != nil {
+	if err := n.startCarriers(); err != nil {
 		stop()
 		return nil, errors.Join(err, n.closeCarriers(context.Background()), n.store.Close())
 	}

@@ -70,7 +70,7 @@ func loopback(address string) bool {
 
 // startCarriers opens the configured carriers. On an error the caller closes
 // those that were opened.
-func (n *Node) startCarriers(secret []byte) error {
+func (n *Node) startCarriers() error {
 	self := carrier.Node(n.store.Identity().Origin)
 	if g := n.cfg.Gossip; g != nil {
 		cfg := carrier.MemberlistConfig{
@@ -79,8 +79,7 @@ func (n *Node) startCarriers(secret []byte) error {
 			Handler: n.receive, Logger: n.log,
 		}
 		if len(n.cfg.Key) > 0 {
-			key := carrier.DeriveKey(secret, "memberlist")
-			cfg.Key = key[:]
+			cfg.Keys = memberlistKeys(n.cfg.transportKeys())
 		}
 		m, err := carrier.NewMemberlist(cfg)
 		if err != nil {

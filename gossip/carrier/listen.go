@@ -27,9 +27,12 @@ func (m *Memberlist) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plain := len(m.cfg.Key) == 0
+	plain := len(m.cfg.Keys) == 0
 	if plain && !bind.Addr().IsLoopback() {
 		return fmt.Errorf("without a key only loopback addresses are allowed, and gossip.bind %s is none", bind)
+	}
+	if m.keys, err = keyring(m.cfg.Keys); err != nil {
+		return fmt.Errorf("prepare the keys: %w", err)
 	}
 	logger := debugLog(m.log)
 	if m.transport, err = newTransport(ctx, bind, plain, m.receive); err != nil {
@@ -67,7 +70,7 @@ func (m *Memberlist) memberlistConfig() *memberlist.Config {
 	}
 	cfg.Name = m.roster.self
 	cfg.Label = m.cfg.Cluster
-	cfg.SecretKey = m.cfg.Key
+	cfg.Keyring = m.keys
 	cfg.Transport = m.transport
 	cfg.BindAddr, cfg.BindPort = m.bound.Addr().String(), int(m.bound.Port())
 	cfg.AdvertiseAddr, cfg.AdvertisePort = m.advertise.Addr().String(), int(m.advertise.Port())

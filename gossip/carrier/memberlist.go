@@ -41,9 +41,10 @@ type MemberlistConfig struct {
 	// joined.
 	Join []string
 
-	// Key encrypts and authenticates memberlist's own traffic, 32 bytes. Empty:
-	// no encryption, and then only loopback addresses are allowed.
-	Key []byte
+	// Keys encrypt and authenticate memberlist's own traffic, 32 bytes each: the
+	// first is used, all are accepted. None: no encryption, and then only
+	// loopback addresses are allowed.
+	Keys [][]byte
 
 	// Handler receives the messages; required.
 	Handler Handler
@@ -62,8 +63,8 @@ func (c *MemberlistConfig) validate() error {
 	if err := checkMembership(c.Cluster, c.Name, c.Handler); err != nil {
 		return err
 	}
-	if len(c.Key) != 0 && len(c.Key) != 32 {
-		return fmt.Errorf("the key has %d bytes; use 32, or none on loopback", len(c.Key))
+	if err := checkKeys(c.Keys); err != nil {
+		return err
 	}
 	for _, seed := range c.Join {
 		if err := checkSeed(seed); err != nil {
@@ -82,6 +83,8 @@ type Memberlist struct {
 	advertise netip.AddrPort
 	transport *transport
 	list      *memberlist.Memberlist
+	setKeys   sync.Mutex          // orders SetKeys
+	keys      *memberlist.Keyring // nil: no encryption
 
 	roster    *roster
 	streams   streams

@@ -24,7 +24,7 @@ func startGossip(t *testing.T, id Node, change func(*MemberlistConfig), join ...
 	in := newInbox()
 	cfg := MemberlistConfig{
 		Cluster: "prod", Name: "node-" + id.String()[15:], Node: id, Bind: "127.0.0.1:0",
-		Join: join, Key: testKey, Handler: in.handle, Logger: quiet,
+		Join: join, Keys: [][]byte{testKey}, Handler: in.handle, Logger: quiet,
 	}
 	if change != nil {
 		change(&cfg)
@@ -195,9 +195,9 @@ func TestMemberlistSeedStartsLater(t *testing.T) {
 func TestMemberlistRefusesStrangers(t *testing.T) {
 	a := startGossip(t, 1, nil)
 	b := startGossip(t, 2, nil, a.Addr())
-	otherKey := startGossip(t, 3, func(c *MemberlistConfig) { c.Key = []byte(strings.Repeat("k", 32)) }, a.Addr(), b.Addr())
+	otherKey := startGossip(t, 3, func(c *MemberlistConfig) { c.Keys = [][]byte{[]byte(strings.Repeat("k", 32))} }, a.Addr(), b.Addr())
 	otherCluster := startGossip(t, 4, func(c *MemberlistConfig) { c.Cluster = "staging" }, a.Addr(), b.Addr())
-	noKey := startGossip(t, 5, func(c *MemberlistConfig) { c.Key = nil }, a.Addr(), b.Addr())
+	noKey := startGossip(t, 5, func(c *MemberlistConfig) { c.Keys = nil }, a.Addr(), b.Addr())
 	strangers := []peerNode{otherKey, otherCluster, noKey}
 	awaitMembers(t, 1, a, b)
 	for _, s := range strangers {
@@ -242,7 +242,7 @@ func forge(t *testing.T, to, label string) {
 func TestMemberlistConfig(t *testing.T) {
 	valid := func() MemberlistConfig {
 		return MemberlistConfig{
-			Cluster: "prod", Name: "n", Node: 1, Bind: "127.0.0.1:0", Key: testKey,
+			Cluster: "prod", Name: "n", Node: 1, Bind: "127.0.0.1:0", Keys: [][]byte{testKey},
 			Handler: func(string, []byte) {}, Logger: quiet,
 		}
 	}
@@ -254,16 +254,16 @@ func TestMemberlistConfig(t *testing.T) {
 		"long cluster":              {func(c *MemberlistConfig) { c.Cluster = string(big(65)) }, "65 bytes"},
 		"long name":                 {func(c *MemberlistConfig) { c.Name = string(big(256)) }, "256 bytes"},
 		"no handler":                {func(c *MemberlistConfig) { c.Handler = nil }, "handler"},
-		"short key":                 {func(c *MemberlistConfig) { c.Key = testKey[:16] }, "16 bytes"},
+		"short key":                 {func(c *MemberlistConfig) { c.Keys = [][]byte{testKey[:16]} }, "16 bytes"},
 		"seed without port":         {func(c *MemberlistConfig) { c.Join = []string{"host"} }, "gossip.join"},
 		"seed with port 0":          {func(c *MemberlistConfig) { c.Join = []string{"dns+host:0"} }, "gossip.join"},
 		"bind without port":         {func(c *MemberlistConfig) { c.Bind = "127.0.0.1" }, "gossip.bind"},
 		"unknown bind":              {func(c *MemberlistConfig) { c.Bind = "no.such.host.invalid:1" }, "gossip.bind"},
 		"foreign bind":              {func(c *MemberlistConfig) { c.Bind = "203.0.113.7:0" }, "gossip.bind"},
 		"unreachable advertise":     {func(c *MemberlistConfig) { c.Advertise = "0.0.0.0:1" }, "gossip.advertise"},
-		"plaintext everywhere":      {func(c *MemberlistConfig) { c.Key, c.Bind = nil, "0.0.0.0:0" }, "without a key"},
-		"plaintext off loopback":    {func(c *MemberlistConfig) { c.Key, c.Bind = nil, ":0" }, "without a key"},
-		"plaintext told to outside": {func(c *MemberlistConfig) { c.Key, c.Advertise = nil, "10.0.0.1:1" }, "without a key"},
+		"plaintext everywhere":      {func(c *MemberlistConfig) { c.Keys, c.Bind = nil, "0.0.0.0:0" }, "without a key"},
+		"plaintext off loopback":    {func(c *MemberlistConfig) { c.Keys, c.Bind = nil, ":0" }, "without a key"},
+		"plaintext told to outside": {func(c *MemberlistConfig) { c.Keys, c.Advertise = nil, "10.0.0.1:1" }, "without a key"},
 	} {
 		cfg := valid()
 		c.change(&cfg)
@@ -282,7 +282,7 @@ func TestMemberlistConfig(t *testing.T) {
 // host that the test runs on.
 func TestMemberlistEveryInterface(t *testing.T) {
 	m, err := NewMemberlist(MemberlistConfig{
-		Cluster: "prod", Name: "n", Node: 1, Bind: ":0", Key: testKey, Handler: newInbox().handle, Logger: quiet,
+		Cluster: "prod", Name: "n", Node: 1, Bind: ":0", Keys: [][]byte{testKey}, Handler: newInbox().handle, Logger: quiet,
 	})
 	if err != nil {
 		if !strings.Contains(err.Error(), "set gossip.advertise") {
@@ -307,7 +307,7 @@ func TestMemberlistLANValues(t *testing.T) {
 
 // Without a key no seed off this host is dialled, whatever a name resolves to.
 func TestMemberlistPlaintextStaysHere(t *testing.T) {
-	a := startGossip(t, 1, func(c *MemberlistConfig) { c.Key = nil }, "198.51.100.1:7946")
+	a := startGossip(t, 1, func(c *MemberlistConfig) { c.Keys = nil }, "198.51.100.1:7946")
 	eventually(t, "the dial is refused", func() bool {
 		return strings.Contains(a.Status().LastError, "only loopback addresses are dialled")
 	})

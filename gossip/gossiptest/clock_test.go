@@ -22,7 +22,7 @@ func TestClockTenMinutesOff(t *testing.T) {
 		if s.nodes[2].core.Synced() {
 			t.Errorf("%v off: the node has synchronised", off)
 		}
-		if behind, is := s.nodes[2].core.ClockOff(s.now); !is || (behind + off).Abs() > 2*time.Second {
+		if behind, is := s.nodes[2].core.ClockOff(s.now); !is || (behind+off).Abs() > 2*time.Second {
 			t.Errorf("%v off: it says %v behind, %v", off, behind, is)
 		}
 		for i := range 2 {
