@@ -81,3 +81,26 @@ func TestRFCSignatures(t *testing.T) {
 		})
 	}
 }
+
+// TestRFC7519Tokens: the token of section 3.1 is that of RFC 7515 A.1; the one of
+// section 6.1 has no signature. Those of appendix A are encrypted by RSA1_5 and
+// AES-CBC, which nobody gets to decrypt.
+func TestRFC7519Tokens(t *testing.T) {
+	v := newVerifier(t, nil, func(c *VerifierConfig) { c.Now = func() time.Time { return time.Unix(1300819380, 0).Add(-time.Hour) } },
+		IssuerConfig{Issuer: "joe", Algorithms: []string{"HS256"}, HS256Secret: must(base64.RawURLEncoding.DecodeString(rfcHSKey))})
+	encode := base64.RawURLEncoding.EncodeToString
+	for section, c := range map[string]struct {
+		raw  string
+		want error
+	}{
+		"3.1": {rfcHSToken, nil},
+		"6.1": {encode([]byte(`{"alg":"none"}`)) + "." + rfcClaims + ".", ErrMalformed},
+		"A.1": {encode([]byte(`{"alg":"RSA1_5","enc":"A128CBC-HS256"}`)) + ".QR1O.QR1O.QR1O.QR1O", ErrMalformed},
+		"A.2": {encode([]byte(`{"alg":"RSA1_5","enc":"A128CBC-HS256","cty":"JWT"}`)) + ".QR1O.QR1O.QR1O.QR1O", ErrMalformed},
+	} {
+		t.Run(section, func(t *testing.T) {
+			_, err := v.Verify(c.raw)
+			wantError(t, err, c.want)
+		})
+	}
+}
