@@ -53,6 +53,15 @@ func writeCertificate(t *testing.T, dir string, serial int64) {
 }
 
 // put replaces a file as a whole.
+func get(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 func put(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
@@ -86,7 +95,9 @@ func TestFaces(t *testing.T) {
 	if code := run(t.Context(), env{[]string{"keys", "generate", "--dir", dir}, nil, &out, &out}); code != 0 {
 		t.Fatal(out.String())
 	}
+	put(t, file("transport.keys"), get(t, file("cluster.key")))
 	args := []string{
+		"--cluster.key-file", file("cluster.key"), "--cluster.transport-keys-file", file("transport.keys"),
 		"--http.addr", addrs[0], "--admin.addr", addrs[1], "--grpc.addr", addrs[2], "--data.dir", file("data"), "--tokens.issuers", file("issuers.yaml"),
 		"--http.tls-cert-file", file("cert.pem"), "--http.tls-key-file", file("key.pem"),
 		"--admin.tokens-file", file("admins.yaml"), "--oauth.clients-file", file("clients.yaml"),
@@ -172,6 +183,17 @@ func TestFaces(t *testing.T) {
 	}
 	if _, err := watch.Recv(); err != nil { // goes on, and must not keep the node from ending
 		t.Fatal(err)
+	}
+
+	// Transport keys: a second one is installed; a line that is none changes nothing.
+	key := strings.TrimSpace(get(t, file("cluster.key")))
+	const second = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"
+	put(t, file("transport.keys"), key+"\n"+second+"\n")
+	await(t, "the transport keys are read again", func() bool { return strings.Contains(p.out.String(), `what="transport keys"`) })
+	put(t, file("transport.keys"), second+"\nno key at all\n")
+	await(t, "a bad line is told", func() bool { return strings.Contains(p.out.String(), "line 2 of") })
+	if strings.Contains(p.out.String(), second) || strings.Contains(p.out.String(), "no key at all") {
+		t.Error("the log tells a transport key")
 	}
 
 	// A file of revocations, one of them wrong.

@@ -102,6 +102,10 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 	if err != nil {
 		return nil, err
 	}
+	transport, err := cfg.TransportKeys()
+	if err != nil {
+		return nil, err
+	}
 	api, err := apiConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -110,7 +114,9 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 	if err != nil {
 		return nil, err
 	}
-	n, err := cluster.Start(clusterConfig(cfg, key, log))
+	own := clusterConfig(cfg, key, log)
+	own.TransportKeys = transport
+	n, err := cluster.Start(own)
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +133,20 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 		return nil, errors.Join(err, n.Close())
 	}
 	people := func() error { return applyPeople(cfg, f.api) }
-	f.reloads = append(f.reloads, reload{"admins and clients", []string{cfg.Admin.TokensFile, cfg.OAuth.ClientsFile}, people})
+	f.reloads = append(f.reloads,
+		reload{"admins and clients", []string{cfg.Admin.TokensFile, cfg.OAuth.ClientsFile}, people},
+		reload{"transport keys", []string{cfg.Cluster.TransportKeysFile}, func() error { return applyTransportKeys(cfg, n) }})
 	return f, nil
+}
+
+// applyTransportKeys reads the transport keys again. An empty file would bring
+// back the cluster's key, which nobody means, and so is an error.
+func applyTransportKeys(cfg *config.Config, n *cluster.Node) error {
+	keys, err := cfg.TransportKeys()
+	if err != nil {
+		return err
+	}
+	return n.SetTransportKeys(keys)
 }
 
 // apiConfig is what cfg says of the HTTP face.
@@ -254,8 +272,11 @@ func logoutAudience(issuers []config.Issuer) map[string][]string {
 	return audience
 }
 
-// checkFiles reads every file that cfg names for the HTTP face.
+// checkFiles reads the files that cfg names, but those of the issuers.
 func checkFiles(cfg *config.Config) error {
+	if _, err := cfg.TransportKeys(); err != nil {
+		return err
+	}
 	if _, err := apiConfig(cfg); err != nil {
 		return err
 	}

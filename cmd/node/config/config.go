@@ -40,6 +40,7 @@ type Config struct {
 		Name                     string
 		JoinTimeout, ForgetAfter time.Duration // positive
 		KeyFile                  string        // empty: no key, loopback addresses only
+		TransportKeysFile        string        // empty: messages are sealed with KeyFile's key
 	}
 	HTTP struct {
 		Addr           string         // host:port

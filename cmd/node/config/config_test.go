@@ -104,6 +104,7 @@ func TestPrint(t *testing.T) {
 cluster:
   name: rescind # default
   key-file: "" # default
+  transport-keys-file: "" # default
   join-timeout: 10s # default
   forget-after: 1h # default
 http:

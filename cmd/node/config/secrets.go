@@ -32,12 +32,43 @@ func (c *Config) ClusterKey() ([]byte, error) {
 	if b == nil || err != nil {
 		return nil, err
 	}
-	standard := strings.NewReplacer("-", "+", "_", "/").Replace(string(b))
-	key, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimSuffix(standard, "="))
-	if err != nil || len(key) != 32 {
+	key, ok := decodeKey(string(b))
+	if !ok {
 		return nil, fmt.Errorf("cluster.key-file: %s does not hold a key; it must be 32 bytes in base64, as `rescind keys generate` makes them", c.Cluster.KeyFile)
 	}
 	return key, nil
+}
+
+// TransportKeys reads cluster.transport-keys-file. It returns nil if none is
+// set. Errors never repeat the content.
+func (c *Config) TransportKeys() (keys [][]byte, err error) {
+	b, err := c.secret("cluster.transport-keys-file", c.Cluster.TransportKeysFile)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	if c.Cluster.KeyFile == "" {
+		return nil, errors.New("cluster.transport-keys-file: set cluster.key-file too; it keys the digests of revocations")
+	}
+	line := 0
+	for text := range strings.Lines(string(b)) {
+		line++
+		key, ok := decodeKey(strings.TrimSpace(text))
+		if !ok {
+			return nil, fmt.Errorf("cluster.transport-keys-file: line %d of %s is no key; each line must be 32 bytes in base64, as `rescind keys generate` makes them", line, c.Cluster.TransportKeysFile)
+		}
+		keys = append(keys, key)
+	}
+	if keys == nil {
+		return nil, fmt.Errorf("cluster.transport-keys-file: %s holds no key; write one, or leave the setting out", c.Cluster.TransportKeysFile)
+	}
+	return keys, nil
+}
+
+// decodeKey reads 32 bytes in any usual base64.
+func decodeKey(text string) (key []byte, ok bool) {
+	standard := strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	key, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimSuffix(standard, "="))
+	return key, err == nil && len(key) == 32
 }
 
 // minAdminToken is the fewest characters of an admin token.
