@@ -124,19 +124,6 @@ func (r *run) part(a, b []int) {
 // wait lets a fault last.
 func (r *run) wait(d time.Duration) { <-time.After(d) }
 
-func (r *run) await(what string, ok func() bool) {
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	timeout := time.After(2 * time.Minute)
-	for !ok() {
-		select {
-		case <-poll.C:
-		case <-timeout:
-			r.t.Fatalf("waited two minutes in vain for %s", what)
-		}
-	}
-}
-
 // TestFaults makes one fault after the other, each at least once if the time
 // suffices, and judges what a client saw.
 func TestFaults(t *testing.T) {
