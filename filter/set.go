@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"cmp"
 	"math/bits"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -232,40 +230,6 @@ func (s *Set) Sweep(turn uint64, now rescind.Millis) int {
 		w.sums.remove(s.summing, r)
 	}))
 	return s.census.remove(gone)
-}
-
-// Scan returns records in the order of their digests, starting at from, at
-// most limit of them, and the digest to go on from; done means that there are
-// no more. A record that is added during a series of scans may be missed by
-// it; one that was held from the first to the last scan is not.
-func (s *Set) Scan(from rescind.Digest, limit int) (records []rescind.Record, next rescind.Digest, done bool) {
-	for shard := from.Hi >> shardShift; shard < numShards; shard++ {
-		records = append(records, s.scanShard(shard, from, limit+1-len(records))...)
-		if len(records) > limit {
-			return records[:limit], records[limit].Digest, false
-		}
-	}
-	return records, rescind.Digest{}, true
-}
-
-// scanShard returns the records of one shard from one on, in order, at least
-// limit of them if there are as many.
-func (s *Set) scanShard(shard uint64, from rescind.Digest, limit int) []rescind.Record {
-	w := &s.writers[shard]
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	v := s.views[shard].Load()
-	if from.Hi>>shardShift != shard {
-		from = rescind.Digest{}
-	}
-	records := v.narrow.from(shard, from, limit, nil)
-	records = v.wide.from(shard, from, limit, records)
-	slices.SortFunc(records, byDigest)
-	return records[:min(limit, len(records))]
-}
-
-func byDigest(a, b rescind.Record) int {
-	return cmp.Or(cmp.Compare(a.Digest.Hi, b.Digest.Hi), cmp.Compare(a.Digest.Lo, b.Digest.Lo))
 }
 
 // Len returns how many records the set holds.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,21 +105,28 @@ func TestModel(t *testing.T) {
 					}
 				}
 				checkSums(t, s, model)
-				scanned := 0
-				var from, last rescind.Digest
+				scanned := map[rescind.Digest]bool{}
+				limit := rapid.IntRange(1, 12).Draw(t, "limit")
+				var from rescind.Digest
 				for done := false; !done; {
 					var records []rescind.Record
-					records, from, done = s.Scan(from, 7)
-					for _, r := range records {
-						if r != model[r.Digest] || !last.Less(r.Digest) {
-							t.Fatalf("Scan yields %v after %v; model has %v", r, last, model[r.Digest])
-						}
-						last = r.Digest
-						scanned++
+					var next rescind.Digest
+					if records, next, done = s.Scan(from, limit); !done && !from.Less(next) {
+						t.Fatalf("Scan goes on from %v after %v", next, from)
 					}
+					for _, r := range records {
+						if r != model[r.Digest] || scanned[r.Digest] {
+							t.Fatalf("Scan yields %v, again %v; model has %v", r, scanned[r.Digest], model[r.Digest])
+						}
+						scanned[r.Digest] = true
+					}
+					if shared := len(records) > 0 && !slices.ContainsFunc(records, func(r rescind.Record) bool { return r.Digest.Lo != records[0].Digest.Lo }); len(records) > limit && !shared {
+						t.Fatalf("Scan yields %d records, more than %d", len(records), limit)
+					}
+					from = next
 				}
-				if scanned != len(model) {
-					t.Fatalf("Scan yields %d records of %d", scanned, len(model))
+				if len(scanned) != len(model) {
+					t.Fatalf("Scan yields %d records of %d", len(scanned), len(model))
 				}
 			},
 		})

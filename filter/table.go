@@ -3,7 +3,6 @@ package filter
 import (
 	"iter"
 	"math/bits"
-	"slices"
 	"sync/atomic"
 
 	"rescind"
@@ -167,30 +166,6 @@ func (t *table) addTo(shard uint64, f *blocked) {
 			f.add(rescind.Digest{Hi: shard<<shardShift | k.high>>shardBits, Lo: k.low})
 		}
 	}
-}
-
-// from appends to records those that are not less than d, in the order of
-// their digests, until at least limit are appended or there are no more. Only
-// the writer may call it.
-func (t *table) from(shard uint64, d rescind.Digest, limit int, records []rescind.Record) []rescind.Record {
-	if len(t.keys) == 0 {
-		return records
-	}
-	first := len(records)
-	i := t.home(d.Hi)
-	for i > 0 && t.keys[i-1].low != 0 { // digests are only out of order between two empty slots
-		i--
-	}
-	for ; i < len(t.keys) && (len(records)-first < limit || t.keys[i].low != 0); i++ {
-		if t.keys[i].low == 0 {
-			continue
-		}
-		if r := t.record(shard, i); !r.Digest.Less(d) {
-			records = append(records, r)
-		}
-	}
-	slices.SortFunc(records[first:], byDigest)
-	return records
 }
 
 // bytes returns the memory of the table.

@@ -94,11 +94,12 @@ type RangeReply struct {
 	Records []rescind.Record
 }
 
-// StateRequest asks for the live records with digests from Cursor on.
+// StateRequest asks for the live records from Cursor on: by the first byte of
+// their digests, then by the second halves.
 type StateRequest struct{ Cursor rescind.Digest }
 
-// StateReply answers with records in the order of digests, from Cursor up to
-// before Next, or to the end if Done. Views are the sender's frontiers before
+// StateReply answers with the records from Cursor up to before Next, or to the end
+// if Done. Views are the sender's frontiers before
 // it scanned.
 type StateReply struct {
 	Cursor, Next rescind.Digest

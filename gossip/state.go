@@ -1,14 +1,13 @@
 package gossip
 
 import (
-	"slices"
 	"time"
 
 	"rescind"
 )
 
-// pull is a transfer of the state that is under way. The cursor is a digest,
-// so any donor can go on where another stopped. views holds the lowest
+// pull is a transfer of the state that is under way. A cursor means the same to
+// all, so any donor can go on where another stopped. views holds the lowest
 // frontier that any part was scanned behind.
 type pull struct {
 	donor    Origin
@@ -199,9 +198,6 @@ func earlier(p, q Position) Position {
 
 // Scanned answers s with the records found and where to go on.
 func (c *Core) Scanned(s Scan, records []rescind.Record, next rescind.Digest, done bool) {
-	if len(records) > maxRecords {
-		next, done = records[maxRecords].Digest, false
-		records = slices.Clip(records[:maxRecords])
-	}
+	records = records[:min(len(records), maxRecords)] // more would need digests that nobody's hash makes; a comparison brings the rest
 	c.sendTo(s.to, &StateReply{Cursor: s.Cursor, Next: next, Done: done, Views: s.views, Records: records})
 }
