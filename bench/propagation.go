@@ -86,8 +86,10 @@ func (p *propagation) all(ctx context.Context) (map[string]float64, error) {
 		if err := p.repaired(ctx, os.Stdout, figures); err != nil {
 			return nil, err
 		}
-		if err := p.sustained(ctx, os.Stdout, figures); err != nil {
-			return nil, err
+		for _, carrier := range []string{"nats", "gossip"} {
+			if err := p.sustained(ctx, os.Stdout, carrier, figures); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return figures, nil

@@ -15,10 +15,10 @@ import (
 
 const burstRate = 20_000
 
-// sustained revokes 20,000 a second over NATS, looks at the memory meanwhile,
-// and asks every node about every token afterwards.
-func (p *propagation) sustained(ctx context.Context, w io.Writer, figures map[string]float64) error {
-	return withCluster(ctx, group{carriers: "nats", nodes: p.nodes}, func(nodes []*cluster.Node) error {
+// sustained revokes 20,000 a second over one carrier, looks at the memory
+// meanwhile, and asks every node about every token afterwards.
+func (p *propagation) sustained(ctx context.Context, w io.Writer, carrier string, figures map[string]float64) error {
+	return withCluster(ctx, group{carriers: carrier, nodes: p.nodes}, func(nodes []*cluster.Node) error {
 		b := newBurst(nodes, int(burstRate*p.burst.Seconds()))
 		before := heap()
 		stop := b.watchMemory(ctx)
@@ -34,11 +34,11 @@ func (p *propagation) sustained(ctx context.Context, w io.Writer, figures map[st
 			return *b.failed.Load()
 		}
 		rate := float64(len(b.tokens)) / took.Seconds()
-		fmt.Fprintf(w, "\nBurst over NATS: %d revocations on %d nodes, %d/s asked for, %.0f/s acknowledged, %d lost, at most %d calls at a time.\n",
-			len(b.tokens), len(nodes), burstRate, rate, lost, b.most.Load())
+		fmt.Fprintf(w, "\nBurst over %s: %d revocations on %d nodes, %d/s asked for, %.0f/s acknowledged, %d lost, at most %d calls at a time.\n",
+			carrier, len(b.tokens), len(nodes), burstRate, rate, lost, b.most.Load())
 		fmt.Fprintf(w, "Heap before %.0f MB, at most %.0f in the first half and %.0f in the second, afterwards %.0f: %.0f bytes for each revocation and node.\n",
 			mb(before), mb(first), mb(second), mb(after), float64(after-before)/float64(len(b.tokens)*len(nodes)))
-		name := fmt.Sprintf("burst.nats.n%d.", len(nodes))
+		name := fmt.Sprintf("burst.%s.n%d.", carrier, len(nodes))
 		figures[name+"rate"], figures[name+"lost"], figures[name+"calls_max"] = rate, float64(lost), float64(b.most.Load())
 		figures[name+"heap_before_mb"], figures[name+"heap_after_mb"] = mb(before), mb(after)
 		figures[name+"heap_first_half_mb"], figures[name+"heap_second_half_mb"] = mb(first), mb(second)
