@@ -58,7 +58,9 @@ type SignerConfig struct {
 	// configured. The slower one fails with ErrUndecided, a 503, and a retry
 	// once it has heard gets the same tokens. Without a quorum nobody can
 	// refresh, and a node that dies between the two steps has used up the token
-	// for nothing: its user must sign in again. nil: both answer, with tokens of
+	// for nothing: retries then fail with ErrRevoked, a 401, once longer than
+	// RetryGrace and rescind.MaxClockSkew have passed since the first of them,
+	// and the user must sign in again. nil: both answer, with tokens of
 	// the same jti.
 	StrictRefresh Consumer
 
@@ -97,8 +99,10 @@ type Issuer struct {
 	rotating map[string]chan struct{}
 
 	// claimed holds the refresh tokens that StrictRefresh has granted to this
-	// node and that could not be used up yet, for the next try. Guarded by mu.
-	claimed map[string]bool
+	// node and that could not be used up yet, for the next try, and contested
+	// when those that it had granted to another node were first asked about
+	// here. Both forget a token when it has expired. Guarded by mu.
+	claimed, contested map[string]claim
 
 	refreshed, retried, reused atomic.Uint64
 }
@@ -130,7 +134,7 @@ func NewIssuer(c SignerConfig) (*Issuer, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("token: SignerConfig: %w", err)
 	}
-	i := &Issuer{config: c, rotating: make(map[string]chan struct{}), claimed: make(map[string]bool)}
+	i := &Issuer{config: c, rotating: make(map[string]chan struct{}), claimed: make(map[string]claim), contested: make(map[string]claim)}
 	v, err := NewVerifier(context.Background(), VerifierConfig{
 		Issuers:                      []IssuerConfig{i.Trust()},
 		DangerouslyIgnoreRevocations: true, // Refresh asks the Checker itself

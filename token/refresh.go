@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -82,17 +83,35 @@ func (i *Issuer) rotate(ctx context.Context, v *Verified) (Pair, error) {
 		i.retried.Add(1)
 		return next, nil
 	}
-	if err := i.claim(ctx, v); err != nil {
+	if err := i.useUp(ctx, v, s); err != nil {
 		return Pair{}, err
+	}
+	i.refreshed.Add(1)
+	return next, nil
+}
+
+// useUpWithin bounds the using up of a refresh token.
+const useUpWithin = 5 * time.Second
+
+// useUp claims v and revokes it as of s. Once begun it is not cut short because
+// the client has hung up: a claim without a revocation would keep everybody from
+// refreshing.
+func (i *Issuer) useUp(ctx context.Context, v *Verified, s session) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("token: using up the refresh token: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), useUpWithin)
+	defer cancel()
+	if err := i.claim(ctx, v); err != nil {
+		return err
 	}
 	use := v.This()
 	use.IssuedBefore = s.issued.Time()
 	if err := i.revoke(ctx, use); err != nil {
-		return Pair{}, fmt.Errorf("token: using up the refresh token: %w", err)
+		return fmt.Errorf("token: using up the refresh token: %w", err)
 	}
 	i.unclaim(v)
-	i.refreshed.Add(1)
-	return next, nil
+	return nil
 }
 
 // acquire waits until nobody else on this node is using the token called id.

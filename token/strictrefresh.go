@@ -6,9 +6,18 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"rescind"
 )
+
+// claim is what is remembered of one refresh token and StrictRefresh.
+type claim struct{ since, expires time.Time }
+
+// sweepClaims is how many claims there are before those of expired tokens are
+// looked for: claims that were not settled at once are few.
+const sweepClaims = 256
 
 // claim asks StrictRefresh, if there is one, whether v may be used up here. The
 // caller has acquired v.
@@ -21,21 +30,39 @@ func (i *Issuer) claim(ctx context.Context, v *Verified) error {
 	}, rescind.Strict)
 	switch {
 	case err == nil:
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.claimed[v.Token.ID] = true
+		i.remember(i.claimed, v)
 		return nil
-	case errors.Is(err, rescind.ErrConsumed):
-		return refuse(ErrUndecided, "use", "the refresh token is being used on another node; try again")
-	default:
+	case !errors.Is(err, rescind.ErrConsumed):
 		return fmt.Errorf("token: using up the refresh token: %w", consumeError(err))
+	case i.config.Now().Sub(i.remember(i.contested, v)) > i.config.RetryGrace+rescind.MaxClockSkew:
+		return refuse(ErrRevoked, "use", "the refresh token was used up by a node that did not finish; sign in again")
+	default:
+		return refuse(ErrUndecided, "use", "the refresh token is being used on another node; try again")
 	}
 }
 
 func (i *Issuer) hasClaimed(v *Verified) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.claimed[v.Token.ID]
+	_, ok := i.claimed[v.Token.ID]
+	return ok
+}
+
+// remember puts v into one of the two maps of claims and returns since when it
+// has been there.
+func (i *Issuer) remember(claims map[string]claim, v *Verified) (since time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := i.config.Now()
+	if len(claims) >= sweepClaims {
+		maps.DeleteFunc(claims, func(_ string, c claim) bool { return c.expires.Before(now) })
+	}
+	c, ok := claims[v.Token.ID]
+	if !ok {
+		c = claim{now, v.Token.ExpiresAt.Time()}
+		claims[v.Token.ID] = c
+	}
+	return c.since
 }
 
 // unclaim forgets a claim that has served: from here on the revocation of the

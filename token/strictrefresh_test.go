@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -84,4 +85,74 @@ func TestStrictRefreshFailsClosed(t *testing.T) {
 	wantError(t, err, ErrUndecided)
 	down.fail = nil
 	must(w.issuer.Refresh(t.Context(), p.RefreshToken))
+}
+
+// hangingUp cancels the caller's context right after a claim, as a client does
+// that hangs up.
+type hangingUp struct {
+	*consumer
+	hangUp context.CancelFunc
+}
+
+func (h hangingUp) Consume(ctx context.Context, t rescind.Token, m rescind.Mode) error {
+	defer h.hangUp()
+	return h.consumer.Consume(ctx, t, m)
+}
+
+// revokesAlive is a node that refuses to work for a caller who has gone.
+type revokesAlive struct{ *node }
+
+func (n revokesAlive) Revoke(ctx context.Context, r rescind.Revocation, a rescind.Ack) (rescind.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return rescind.Receipt{}, err
+	}
+	return n.node.Revoke(ctx, r, a)
+}
+
+// A client that hangs up in the middle has used its token up, and gets what it
+// was used up for when it comes back.
+func TestStrictRefreshOutlivesItsClient(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	store := &consumer{node: newNode(atEpoch), used: map[string]bool{}}
+	w := newWorld(t, func(c *SignerConfig) {
+		c.StrictRefresh, c.Revoker = hangingUp{store, hangUp}, revokesAlive{c.Revoker.(*node)}
+	})
+	p := w.login(t, LoginOptions{})
+	first := must(w.issuer.Refresh(ctx, p.RefreshToken))
+	w.retry(t, w.issuer, p, first)
+	if _, err := w.issuer.Refresh(ctx, first.RefreshToken); !errors.Is(err, context.Canceled) {
+		t.Errorf("a refresh for a client that has gone begins: %v", err)
+	}
+}
+
+// A token that another node has claimed and never used up is not retried for
+// ever: its user must sign in again.
+func TestStrictRefreshOfANodeThatDied(t *testing.T) {
+	w, there, _ := strictPair(t)
+	p := w.login(t, LoginOptions{})
+	w.node.fail = errors.New("power")
+	if _, err := w.issuer.Refresh(t.Context(), p.RefreshToken); err == nil {
+		t.Fatal("refreshed without a node")
+	}
+	for _, want := range []error{ErrUndecided, ErrUndecided, ErrRevoked} {
+		_, err := there.Refresh(t.Context(), p.RefreshToken)
+		wantError(t, err, want)
+		w.now = w.now.Add((DefaultRetryGrace+rescind.MaxClockSkew)/2 + time.Second)
+	}
+}
+
+// What is remembered of claims ends with the tokens.
+func TestStrictRefreshForgetsClaims(t *testing.T) {
+	w, there, _ := strictPair(t)
+	for range 3 * sweepClaims {
+		p := w.login(t, LoginOptions{})
+		w.node.fail = errors.New("disk")
+		_, _ = w.issuer.Refresh(t.Context(), p.RefreshToken)
+		w.node.fail = nil
+		_, _ = there.Refresh(t.Context(), p.RefreshToken)
+		w.now = w.now.Add(w.issuer.config.RefreshLifetime / 10)
+	}
+	if a, b := len(w.issuer.claimed), len(there.contested); a > 2*sweepClaims || b > 2*sweepClaims || b == 0 {
+		t.Errorf("%d claims and %d contested ones are remembered", a, b)
+	}
 }
