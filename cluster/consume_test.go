@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -347,4 +348,66 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// anotherUse is a use of the token on another node, as it arrives.
+func anotherUse(t *testing.T, n *Node, token rescind.Token) rescind.Record {
+	t.Helper()
+	record, use, err := n.useOf(&token, time.Now().Add(-time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	use.Node++
+	record.IssuedBefore = use.IssuedBefore()
+	return record
+}
+
+func siblingOf(token rescind.Token) rescind.Token {
+	sibling := oneTimeToken("sibling of " + token.ID)
+	sibling.Session = token.Session
+	return sibling
+}
+
+// A partition that heals brings many double uses at once: each session ends.
+func TestDoubleUsesInABurst(t *testing.T) {
+	const many = 3000
+	n := alone(t, func(c *Config) { c.RevokeDoubleUsed = true })
+	tokens := make([]rescind.Token, many)
+	var uses sync.WaitGroup
+	for worker := range 50 {
+		uses.Go(func() {
+			for i := worker; i < many; i += 50 {
+				tokens[i] = oneTimeToken(fmt.Sprint("burst-", i))
+				tokens[i].Session = fmt.Sprint("session-", i)
+				if err := n.Consume(t.Context(), tokens[i], rescind.Available); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	uses.Wait()
+	for _, token := range tokens {
+		n.merge(anotherUse(t, n, token))
+	}
+	for _, token := range tokens {
+		await(t, "the session's end", func() bool { return n.Check(siblingOf(token)) == rescind.Revoked })
+	}
+}
+
+// A session that can't be ended because the node is full ends when it no longer
+// is.
+func TestDoubleUseOnAFullNode(t *testing.T) {
+	var reported doubles
+	n := alone(t, func(c *Config) { c.RevokeDoubleUsed, c.MaxRevocations, c.OnDoubleUse = true, 1, reported.add })
+	token := oneTimeToken("double")
+	mustConsume(t, n, token, rescind.Available)
+	n.merge(anotherUse(t, n, token))
+	await(t, "the report", func() bool { return len(reported.all()) == 1 })
+	if reported.all()[0].SessionEnded || n.Check(siblingOf(token)) == rescind.Revoked {
+		t.Error("the session ended on a full node")
+	}
+	for turn := range uint64(256) {
+		n.set.Sweep(turn, rescind.Ever)
+	}
+	await(t, "the session's end", func() bool { return n.Check(siblingOf(token)) == rescind.Revoked })
 }

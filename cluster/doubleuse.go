@@ -21,8 +21,9 @@ type DoubleUse struct {
 	// First and Second are in the order of the nodes' clocks.
 	First, Second NodeUse
 
-	// SessionEnded says that its session is being revoked, by
-	// Config.RevokeDoubleUsed.
+	// SessionEnded says that its session has been revoked, by
+	// Config.RevokeDoubleUsed. If that fails, it is tried again until it
+	// succeeds or the node is closed.
 	SessionEnded bool
 }
 
@@ -39,6 +40,14 @@ const (
 
 	// maxMet bounds the other uses of one token that are told apart.
 	maxMet = 16
+
+	// maxDoubles bounds the reports that wait: a partition that heals may bring
+	// one for each use of ours.
+	maxDoubles = maxOwnUses
+
+	// endSessionsEvery is how soon the end of a session that could not be
+	// revoked is tried again.
+	endSessionsEvery = time.Second
 )
 
 // uses are the one-time tokens that this node has accepted lately.
@@ -47,6 +56,9 @@ type uses struct {
 	own   map[rescind.Digest]*ownUse
 	order []rescind.Digest // a ring of what own holds, oldest at next
 	next  int
+
+	doubles []double      // that wait for the reporter, at most maxDoubles
+	met     chan struct{} // tells it
 }
 
 // ownUse is a use that this node accepted.
@@ -126,34 +138,57 @@ func (n *Node) meetLocked(r rescind.Record, other rescind.Use) {
 		o.counted = true
 		n.counters.doubleUses.Add(1)
 	}
-	select {
-	case n.doubles <- double{r.Digest, o.use, other, o.session}:
-	default:
+	if len(n.uses.doubles) == maxDoubles {
+		o.met = o.met[:len(o.met)-1] // it is found again when it arrives again
 		n.log.Warn("a one-time token was used twice; too many such reports at once, this one without names")
+		return
+	}
+	n.uses.doubles = append(n.uses.doubles, double{r.Digest, o.use, other, o.session})
+	select {
+	case n.uses.met <- struct{}{}:
+	default: // the reporter has been told and has not looked yet
 	}
 }
 
-// reportDoubles tells of double uses until ctx ends.
+// reportDoubles tells of double uses until ctx ends, and ends sessions until it
+// has succeeded: a node that is full or cut off for a while forgets none.
 func (n *Node) reportDoubles(ctx context.Context) {
+	again := time.NewTicker(endSessionsEvery)
+	defer again.Stop()
+	var unended []rescind.Record
 	for {
 		select {
-		case d := <-n.doubles:
-			n.report(ctx, d)
+		case <-n.uses.met:
+		case <-again.C:
+			unended = slices.DeleteFunc(unended, func(session rescind.Record) bool { return n.endSession(ctx, session) == nil })
+			continue
 		case <-ctx.Done():
 			return
+		}
+		n.uses.mu.Lock()
+		doubles := n.uses.doubles
+		n.uses.doubles = nil
+		n.uses.mu.Unlock()
+		for _, d := range doubles {
+			if ended := n.report(ctx, d); !ended && len(unended) < maxDoubles {
+				unended = append(unended, d.session)
+			}
 		}
 	}
 }
 
-func (n *Node) report(ctx context.Context, d double) {
+// report tells of d and reports false if its session is still to be ended.
+func (n *Node) report(ctx context.Context, d double) (ended bool) {
 	first, second := d.own, d.other
 	if second.IssuedBefore() < first.IssuedBefore() {
 		first, second = second, first
 	}
 	event := DoubleUse{Digest: d.digest, First: n.nodeUse(first), Second: n.nodeUse(second)}
+	ended = true
 	if d.session.Digest != (rescind.Digest{}) {
 		if err := n.endSession(ctx, d.session); err != nil {
-			n.log.Error("could not revoke the session of a one-time token that was used twice", "error", err)
+			n.log.Error("could not revoke the session of a one-time token that was used twice; this is tried again", "error", err)
+			ended = false
 		} else {
 			event.SessionEnded = true
 		}
@@ -164,6 +199,7 @@ func (n *Node) report(ctx context.Context, d double) {
 	if n.cfg.OnDoubleUse != nil {
 		n.cfg.OnDoubleUse(event)
 	}
+	return ended
 }
 
 func (n *Node) endSession(ctx context.Context, session rescind.Record) error {

@@ -54,7 +54,6 @@ type Node struct {
 
 	onetime *onetime.Store // nil if strict one-time tokens are off
 	uses    uses
-	doubles chan double // for the reporter
 
 	setKeys  sync.Mutex // orders SetTransportKeys
 	closing  atomic.Bool
@@ -121,7 +120,7 @@ func Start(cfg Config) (*Node, error) {
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
 		watches:   newTokenWatches(),
-		doubles:   make(chan double, 1024),
+		uses:      uses{met: make(chan struct{}, 1)},
 		stop:      stop,
 	}
 	secret := cfg.secret()

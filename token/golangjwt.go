@@ -78,6 +78,7 @@ func withJWTError(err error) error {
 		{ErrUnknownKey, jwt.ErrTokenUnverifiable},
 		{ErrAlgorithm, jwt.ErrTokenUnverifiable},
 		{ErrNotReady, jwt.ErrTokenUnverifiable},
+		{ErrStale, jwt.ErrTokenUnverifiable},
 		{ErrDecryption, jwt.ErrTokenUnverifiable},
 	} {
 		if errors.Is(err, pair[0]) {

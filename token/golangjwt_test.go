@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"rescind"
 )
 
 // userClaims are those of a program that uses golang-jwt.
@@ -84,6 +86,19 @@ func TestParseWithClaimsSpeaksGolangJWT(t *testing.T) {
 		_, err := v.ParseWithClaims(raw, new(userClaims))
 		if !errors.Is(err, want[0]) || !errors.Is(err, want[1]) {
 			t.Errorf("%q: %v, want %v and %v", raw, err, want[0], want[1])
+		}
+	}
+}
+
+// What this node can't know is no fault of the token's: programs that answer
+// invalid claims by 401 must not see one.
+func TestParseWithClaimsStale(t *testing.T) {
+	for verdict, want := range map[rescind.Verdict]error{rescind.Stale: ErrStale, rescind.Unknown: ErrNotReady} {
+		n := newNode(atEpoch)
+		n.override = verdict
+		_, err := newVerifier(t, n, nil, hsIssuer()).ParseWithClaims(signHS(hsHeader, payload("")), new(userClaims))
+		if !errors.Is(err, want) || !errors.Is(err, jwt.ErrTokenUnverifiable) || errors.Is(err, jwt.ErrTokenInvalidClaims) {
+			t.Errorf("%v: %v", verdict, err)
 		}
 	}
 }

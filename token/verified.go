@@ -28,7 +28,8 @@ type Verified struct {
 	Audience  []string // aud; must not be changed
 
 	claims jsontext.Value
-	at     time.Time // when it was verified, on the verifier's clock
+	at     time.Time     // when it was verified, on the verifier's clock
+	leeway time.Duration // of the verifier
 
 	// clientSession is "", or the second name under which the token can be
 	// revoked: that of its subject's sessions at its client.

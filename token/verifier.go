@@ -194,7 +194,7 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 		}
 	}
 	verified := a.Verified
-	verified.at = now
+	verified.at, verified.leeway = now, v.config.Leeway
 	return &verified, nil
 }
 

@@ -26,7 +26,7 @@ func EndWithToken(w Watcher) Option {
 }
 
 // UntilRevoked returns a context that ends with ctx, or as soon as w knows that v
-// is revoked, or when v expires; [context.Cause] tells which, as an *Error that
+// is revoked, or when v expires, the verifier's leeway included; [context.Cause] tells which, as an *Error that
 // matches ErrRevoked or ErrExpired. stop releases what it holds, some 1 KiB, and
 // must be called. Use it where EndWithToken does not fit: for a token that arrives
 // within a connection.
@@ -37,7 +37,7 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 	if v.clientSession != "" {
 		stops = append(stops, w.WatchToken(clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt), end))
 	}
-	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Sub(v.at), func() { cancel(errExpired) })
+	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Add(v.leeway).Sub(v.at), func() { cancel(errExpired) })
 	return ctx, func() {
 		for _, stop := range stops {
 			stop()

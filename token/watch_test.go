@@ -59,7 +59,7 @@ func TestMiddlewareEndsWithToken(t *testing.T) {
 		want error
 	}{
 		"revoked":         {func(w *watcher, _ context.CancelFunc) { w.fire() }, ErrRevoked},
-		"expired":         {func(*watcher, context.CancelFunc) {}, ErrExpired}, // in an hour
+		"expired":         {func(*watcher, context.CancelFunc) {}, ErrExpired}, // in an hour and the leeway
 		"the client goes": {func(_ *watcher, cancel context.CancelFunc) { cancel() }, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestMiddlewareEndsWithToken(t *testing.T) {
 				if !errors.Is(cause, c.want) {
 					t.Errorf("the cause is %v", cause)
 				}
-				if took := time.Since(began); (took == time.Hour) != (c.want == ErrExpired) {
+				if took := time.Since(began); (took == time.Hour+DefaultLeeway) != (c.want == ErrExpired) {
 					t.Errorf("after %v", took)
 				}
 				if w.len() != 0 {
