@@ -167,3 +167,16 @@ func TestIntrospectIsForTheOperator(t *testing.T) {
 	off := newRig(t, func(c *Config) { c.AdminToken = nil })
 	wantOAuthError(t, off.form("/oauth2/introspect", testAdmin, "token="+access(t)), http.StatusForbidden, "access_denied")
 }
+
+// A token that is meant for another audience is accepted elsewhere: 200 must mean
+// that it is revoked there.
+func TestOAuthRevokeTakesATokenOfAnotherAudience(t *testing.T) {
+	r := newRig(t)
+	billing := access(t, "aud", "billing")
+	wantStatus(t, r.do("GET", "/v1/check", billing, "", ""), http.StatusUnauthorized)
+	wantStatus(t, r.form("/oauth2/revoke", "", "token="+billing), http.StatusOK)
+	wantStatus(t, r.post("/v1/revocations", `{"token":"`+access(t, "aud", "billing", "jti", "token-2")+`"}`), http.StatusCreated)
+	for _, jti := range []string{"token-1", "token-2"} { // as the other audience's verifier would see it
+		wantStatus(t, r.do("GET", "/v1/check", access(t, "jti", jti), "", ""), http.StatusUnauthorized)
+	}
+}

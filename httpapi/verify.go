@@ -35,9 +35,10 @@ func (a *API) verifyForLogout(r *http.Request) (*token.Verified, error) {
 
 // verifyToRevoke checks the signature and issuer of a token that is to be
 // revoked: an access or refresh token, revoked already or not. One that has
-// expired here may still pass a verifier whose leeway is larger.
+// expired here may still pass a verifier whose leeway is larger, and one that is
+// meant for another audience passes the verifiers of that.
 func (a *API) verifyToRevoke(raw string) (*token.Verified, error) {
-	return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowExpired: true, Types: []string{token.TypeRefresh}})
+	return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowExpired: true, Types: []string{token.TypeRefresh}, AnyAudience: true})
 }
 
 // resultOf says as what the failure of a check counts.

@@ -118,7 +118,7 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	if !slices.Contains(a.issuer.types, a.Type) && !slices.Contains(r.types, a.Type) {
 		return refuse(ErrType, "type", "the token is of another type than is accepted here")
 	}
-	if !a.forAudience(r.audience) {
+	if !r.anyAudience && !a.forAudience(r.audience) {
 		return refuse(ErrAudience, "audience", "the token is meant for another audience")
 	}
 	if err := v.checkLifetime(&a.claims, a.issuer.AllowNoExp || r.allowNoExp, now); err != nil {

@@ -151,6 +151,10 @@ type Inspection struct {
 	// Audience is expected instead of the issuer's: aud must contain one of
 	// these. Empty means the issuer's.
 	Audience []string
+
+	// AnyAudience accepts tokens that are meant for others, whatever Audience
+	// says: to revoke one, it need not be meant for this verifier.
+	AnyAudience bool
 }
 
 // VerifyIgnoringRevocation is Verify without the question whether the token is
@@ -158,7 +162,7 @@ type Inspection struct {
 // describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
 // answer open a door: the token may have been revoked long ago.
 func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
-	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, types: i.Types, audience: i.Audience})
+	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, types: i.Types, audience: i.Audience, anyAudience: i.AnyAudience})
 }
 
 // rules are the exceptions from Verify's judgement; the zero value has none.
@@ -170,6 +174,7 @@ type rules struct {
 	maxStaleness     time.Duration // 0: none besides the node's policy
 	types            []string      // accepted besides the issuer's
 	audience         []string      // expected instead of the issuer's
+	anyAudience      bool
 }
 
 func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
