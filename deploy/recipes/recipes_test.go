@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,33 @@ func passesOn(t *testing.T, url string) {
 		for name, want := range map[string]string{"X-Auth-Subject": "alice", "X-Auth-Session": "", "X-Auth-Token-Id": "b"} {
 			if values := got.Header.Values(name); len(values) > 1 || got.Header.Get(name) != want {
 				t.Errorf("%s: %s arrives as %q, want %q", method, name, values, want)
+			}
+		}
+	}
+	tricks(t, url)
+}
+
+// tricks: another spelling that some backends take for the same name, and a
+// Connection header that has the identity dropped on the way.
+func tricks(t *testing.T, url string) {
+	for _, sent := range [][]string{
+		{"X_Auth_Subject", "root", "X_Auth_Session", "forged", "X-Auth_Token_Id", "forged"},
+		{"Connection", "X-Auth-Subject, X-Auth-Token-Id"},
+	} {
+		resp := ask(t, "GET", url+"/x", mint(t, "b", "sid", nil), "", sent...)
+		if resp.StatusCode >= 400 && resp.StatusCode < 500 {
+			continue // refused altogether
+		}
+		var got seen
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%q: status %d, %v", sent, resp.StatusCode, err)
+		}
+		if got.Header.Get("X-Auth-Subject") != "alice" || got.Header.Get("X-Auth-Token-Id") != "b" {
+			t.Errorf("%q: the identity arrives as %q", sent, got.Header)
+		}
+		for name, values := range got.Header {
+			if strings.Contains(name, "_") && strings.Contains(strings.ToLower(name), "auth") {
+				t.Errorf("%s: %q passes", name, values)
 			}
 		}
 	}
