@@ -59,9 +59,9 @@ func (a *API) consume(w http.ResponseWriter, r *http.Request, raw string, mode r
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), consumeTimeout)
 	defer cancel()
 	v, err := a.cfg.Verifier.Consume(ctx, a.cfg.Node, raw, mode)
-	if status := token.Status(err); status != http.StatusUnauthorized { // those are noise, and anybody can make it
+	if status := token.Status(err); status != http.StatusUnauthorized && status != http.StatusConflict { // those are noise, and anybody can make it
 		a.log.LogAttrs(r.Context(), slog.LevelInfo, "one-time token", slog.String("endpoint", r.Pattern),
-			slog.String("remote", r.RemoteAddr), slog.String("mode", mode.String()), slog.Int("status", status))
+			slog.String("remote", a.remote(r)), slog.String("mode", mode.String()), slog.Int("status", status))
 	}
 	if err != nil {
 		token.WriteError(w, err, realm)

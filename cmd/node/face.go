@@ -63,7 +63,7 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert))
 	}
 	if c.cert != nil {
-		f.reloads = append(f.reloads, reload{"certificate", []string{c.cert.certFile, c.cert.keyFile}, c.cert.load})
+		f.reload("certificate", c.cert.load, c.cert.certFile, c.cert.keyFile)
 	}
 	return f, nil
 }

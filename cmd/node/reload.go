@@ -17,14 +17,24 @@ type reload struct {
 	what  string
 	files []string
 	apply func() error // on an error what was there stays in force
+	read  []stamp      // of the files before they were last read; nil: not by watchFiles
 }
 
-// watchFiles applies each reload whose files have changed, until ctx ends.
-func watchFiles(ctx context.Context, all []reload, every time.Duration, log *slog.Logger) {
-	seen := make([][]stamp, len(all))
-	for i, r := range all {
-		seen[i] = stamps(r.files)
+// reload has watchFiles call apply when one of the files changes, and once at the
+// start: one may have changed since it was first read. Empty names are of files
+// that are not used.
+func (f *face) reload(what string, apply func() error, files ...string) {
+	files = slices.DeleteFunc(files, func(name string) bool { return name == "" })
+	if len(files) > 0 {
+		f.reloads = append(f.reloads, reload{what: what, files: files, apply: apply})
 	}
+}
+
+// watchFiles applies each reload whose files have changed since they were read,
+// until ctx ends. What fails is tried again until it succeeds, and told once for
+// each change.
+func watchFiles(ctx context.Context, all []reload, every time.Duration, log *slog.Logger) {
+	told := make([][]stamp, len(all))
 	poll := time.NewTicker(every)
 	defer poll.Stop()
 	for {
@@ -33,17 +43,22 @@ func watchFiles(ctx context.Context, all []reload, every time.Duration, log *slo
 			return
 		case <-poll.C:
 		}
-		for i, r := range all {
-			now := stamps(r.files)
-			if slices.Equal(now, seen[i]) {
+		for i := range all {
+			r, now := &all[i], stamps(all[i].files)
+			if slices.Equal(now, r.read) {
 				continue
 			}
-			seen[i] = now
 			if err := r.apply(); err != nil {
-				log.Error("a changed file can't be used; what was read before stays in force", "what", r.what, "error", err)
+				if !slices.Equal(now, told[i]) {
+					log.Error("a changed file can't be used; what was read before stays in force", "what", r.what, "error", err)
+				}
+				told[i] = now
 				continue
 			}
-			log.Info("read again", "what", r.what)
+			if r.read != nil {
+				log.Info("read again", "what", r.what)
+			}
+			r.read = now
 		}
 	}
 }

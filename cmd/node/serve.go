@@ -133,9 +133,9 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 		return nil, errors.Join(err, n.Close())
 	}
 	people := func() error { return applyPeople(cfg, f.api) }
-	f.reloads = append(f.reloads,
-		reload{"admins and clients", []string{cfg.Admin.TokensFile, cfg.OAuth.ClientsFile}, people},
-		reload{"transport keys", []string{cfg.Cluster.TransportKeysFile}, func() error { return applyTransportKeys(cfg, n) }})
+	f.reload("admins and clients", people, cfg.Admin.TokensFile, cfg.OAuth.ClientsFile)
+	f.reload("introspection keys", func() error { return reloadSigner(cfg, api) }, cfg.OAuth.KeyFile)
+	f.reload("transport keys", func() error { return applyTransportKeys(cfg, n) }, cfg.Cluster.TransportKeysFile)
 	return f, nil
 }
 
@@ -147,6 +147,14 @@ func applyTransportKeys(cfg *config.Config, n *cluster.Node) error {
 		return err
 	}
 	return n.SetTransportKeys(keys)
+}
+
+// reloadSigner reads the keys that sign introspection again, in place.
+func reloadSigner(cfg *config.Config, api httpapi.Config) error {
+	if keys, ok := api.Signer.(*token.KeySet); ok {
+		return keys.Reload(cfg.OAuth.KeyFile)
+	}
+	return nil
 }
 
 // apiConfig is what cfg says of the HTTP face.
