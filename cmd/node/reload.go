@@ -17,7 +17,8 @@ type reload struct {
 	what  string
 	files []string
 	apply func() error // on an error what was there stays in force
-	read  []stamp      // of the files before they were last read; nil: not by watchFiles
+	read  []stamp      // of the files before they were last read
+	again bool         // they have been read since they are watched
 }
 
 // reload has watchFiles call apply when one of the files changes, and once at the
@@ -26,7 +27,7 @@ type reload struct {
 func (f *face) reload(what string, apply func() error, files ...string) {
 	files = slices.DeleteFunc(files, func(name string) bool { return name == "" })
 	if len(files) > 0 {
-		f.reloads = append(f.reloads, reload{what: what, files: files, apply: apply})
+		f.reloads = append(f.reloads, reload{what: what, files: files, apply: apply, read: stamps(files)})
 	}
 }
 
@@ -45,7 +46,8 @@ func watchFiles(ctx context.Context, all []reload, every time.Duration, log *slo
 		}
 		for i := range all {
 			r, now := &all[i], stamps(all[i].files)
-			if slices.Equal(now, r.read) {
+			changed := !slices.Equal(now, r.read)
+			if !changed && r.again {
 				continue
 			}
 			if err := r.apply(); err != nil {
@@ -55,10 +57,10 @@ func watchFiles(ctx context.Context, all []reload, every time.Duration, log *slo
 				told[i] = now
 				continue
 			}
-			if r.read != nil {
+			if changed {
 				log.Info("read again", "what", r.what)
 			}
-			r.read = now
+			r.read, r.again = now, true
 		}
 	}
 }
