@@ -78,7 +78,7 @@ func (r readers) read(ctx context.Context, orders chan *read, rest time.Duration
 		}
 		start := time.Now()
 		o.take()
-		pause := time.NewTimer(min(rest*time.Since(start), time.Second))
+		pause := time.NewTimer(rest * time.Since(start))
 		select {
 		case <-ctx.Done():
 			return

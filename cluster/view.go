@@ -96,7 +96,7 @@ func (l *loop) decideReady(v *view) (reasons []string, ready bool) {
 			l.warned = true
 			l.log.Warn("no peer reached within the join timeout: serving from this node's own disk, with unknown staleness", "timeout", l.cfg.JoinTimeout)
 		}
-		return []string{"no peer reached; this node knows only its own disk and its staleness is unknown"}, true
+		return []string{"no peer reached; this node knows only its own disk, its staleness is unknown, and it forgets nothing until a peer confirms its clock"}, true
 	}
 }
 

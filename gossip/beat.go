@@ -60,7 +60,10 @@ func (c *Core) ownView() View {
 }
 
 func (p *peer) view(now time.Duration) View {
-	v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: p.left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+	// That it left is told only together with all that it had: whoever hears it
+	// from us no longer counts it.
+	left := p.left && p.based && p.durable >= p.head
+	v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
 	if p.fromDisk {
 		v.Age = ageUnknown
 	}
@@ -121,7 +124,7 @@ func (p *peer) countViews(b *Beat) {
 // stepEcho takes what p says of this node: how many of our records it has
 // committed, and which of our beats it had received when it sent its own.
 func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
-	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch
+	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch || v.At.Epoch == c.cfg.Epoch && v.At.Seq > c.own.received
 	p.ofUs = v.Past
 	if v.Based && v.At.Epoch < c.cfg.Epoch && p.ofUs.Before(v.At) {
 		p.ofUs = v.At
@@ -208,6 +211,9 @@ func (c *Core) caughtUp(now time.Duration) bool {
 	for _, p := range c.list {
 		if p.left || !p.alive(now) || p.epoch == 0 {
 			continue
+		}
+		if p.beatN == 0 && now-c.started >= knownByOthers {
+			continue // only others hear it: it can neither vouch for us nor be waited for
 		}
 		holds := c.holdsAllOf(p)
 		if holds && p.synced {

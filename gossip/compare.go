@@ -53,7 +53,9 @@ type comparing struct {
 	last     Origin // with whom the one before was
 	deadline time.Duration
 	nextAt   time.Duration
-	verify   bool // a transfer of the state has ended and is not trusted yet
+	hop      uint64        // of the last step of the round that was taken here
+	verify   bool          // a transfer of the state has ended and is not trusted yet
+	trustAt  time.Duration // when it is, because what a round found missing has come; 0: not known
 	suspects []suspect
 	stats    CompareStats
 }
@@ -84,15 +86,21 @@ func (c *Core) compare(now time.Duration) {
 		u.stats.Unanswered++
 		u.with, u.nextAt = 0, now
 	}
-	if u.with != 0 || now < u.nextAt && !u.verify || c.pull != nil || !c.synced && !u.verify {
+	if u.trustAt != 0 && now >= u.trustAt {
+		u.verify, u.trustAt = false, 0
+	}
+	if u.with != 0 || u.trustAt != 0 || now < u.nextAt && !u.verify || c.pull != nil || !c.synced && !u.verify {
 		return
+	}
+	if _, off := c.ClockOff(now); off {
+		return // what others have forgotten for good would look missing
 	}
 	p := c.comparand(now)
 	if p == nil {
 		return
 	}
 	u.round++
-	u.with, u.last, u.deadline = p.origin, p.origin, now+compareWithin
+	u.with, u.last, u.hop, u.deadline = p.origin, p.origin, 0, now+compareWithin
 	c.compares = append(c.compares, Comparison{with: p.origin, round: u.round})
 }
 
@@ -120,8 +128,17 @@ func (c *Core) comparand(now time.Duration) (next *peer) {
 // stepCompare takes a step of p's. One without parts ends the round.
 func (c *Core) stepCompare(now time.Duration, p *peer, b *Compare) {
 	step := Comparison{with: p.origin, round: b.Round, hop: b.Hop, cut: b.Cut, parts: b.Parts}
-	if step.hop%2 == 1 && (p.origin != c.comparing.with || b.Round != c.comparing.round) {
-		return // of a round that has ended here
+	if step.hop%2 == 1 {
+		if p.origin != c.comparing.with || b.Round != c.comparing.round || b.Hop <= c.comparing.hop {
+			return // of a round that has ended here, or by another carrier again
+		}
+		c.comparing.hop = b.Hop
+	} else {
+		at := Position{b.Round, b.Hop + 1}
+		if !p.asked.Before(at) {
+			return // again, or replayed
+		}
+		p.asked = at
 	}
 	if len(b.Parts) == 0 {
 		if step.hop%2 == 1 {
@@ -167,7 +184,12 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 func (c *Core) endRound(now time.Duration, different, cut bool) {
 	u := &c.comparing
 	u.with = 0
-	u.verify = u.verify && cut
+	switch {
+	case !different:
+		u.verify = false
+	case u.verify && !cut: // the other supplies what it has found, once that is settled
+		u.trustAt = now + settle + time.Second
+	}
 	if different {
 		u.stats.Different++
 		u.nextAt = now + min(compareSoon, c.cfg.CompareEvery)

@@ -11,15 +11,17 @@ import (
 // Pace of the protocol. Repair waits a little because a message that another
 // carrier still brings needs no repair.
 const (
-	BeatEvery   = 250 * time.Millisecond
-	repairAfter = 20 * time.Millisecond
-	retryFirst  = 100 * time.Millisecond
-	retryMost   = 2 * time.Second
-	stateRetry  = time.Second
-	aliveWithin = 5 * BeatEvery // a member not heard for longer is silent
-	persistView = time.Second   // frontiers that moved without records of their own
-	coldStart   = time.Second   // before members that know no more than we do may vouch for each other
-	rememberFor = 100 * 24 * time.Hour
+	BeatEvery     = 250 * time.Millisecond
+	repairAfter   = 20 * time.Millisecond
+	retryFirst    = 100 * time.Millisecond
+	retryMost     = 2 * time.Second
+	stateRetry    = time.Second
+	aliveWithin   = 5 * BeatEvery    // a member not heard for longer is silent
+	persistView   = time.Second      // frontiers that moved without records of their own
+	coldStart     = time.Second      // before members that know no more than we do may vouch for each other
+	knownByOthers = 10 * time.Second // how long a starting node waits to be heard by a member that others hear
+	stableClock   = time.Hour        // after which a wall clock that nobody contradicts is believed
+	rememberFor   = 100 * 24 * time.Hour
 	// maxForgotten bounds the silent members whose streams are remembered, so
 	// that beats still fit a datagram where every restart makes a new folder.
 	maxForgotten = 16
@@ -76,6 +78,7 @@ type Core struct {
 	// wall is the wall clock, since the Unix epoch, less the clock of now, and
 	// confirmed what it was when a member's clock was last found to agree.
 	wall, confirmed time.Duration
+	wallSince       time.Duration // when wall last jumped
 
 	beats  uint64 // beats sent
 	told   Origin // up to which origin the last beat to all spoke
@@ -160,7 +163,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		nextAt:   now,
 	}
 	c.setWall(now, wall)
-	c.confirmed = c.wall
+	c.confirmed, c.wallSince = c.wall, now
 	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
 		at := cfg.Frontiers[o]
 		p := c.peer(o, now)
@@ -188,7 +191,7 @@ func (c *Core) Propose(records []rescind.Record) (last uint64) {
 // Step takes one message.
 func (c *Core) Step(now time.Duration, m Message) {
 	if m.From == c.cfg.Origin {
-		c.superseded = c.superseded || m.Epoch > c.cfg.Epoch // ours of an earlier epoch may come late
+		c.superseded = c.superseded || c.isAnothers(m)
 		return
 	}
 	p := c.peer(m.From, now)
@@ -206,13 +209,11 @@ func (c *Core) Step(now time.Duration, m Message) {
 	case *Ack:
 		c.stepAck(p, b.At)
 	case *RangeRequest:
-		c.stepRangeRequest(p, b)
+		c.stepRangeRequest(now, p, b)
 	case *RangeReply:
 		c.stepRangeReply(now, b)
 	case *StateRequest:
-		if len(c.scans) < maxScans { // the others ask again
-			c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
-		}
+		c.stepStateRequest(now, p, b)
 	case *StateReply:
 		c.stepStateReply(now, p, b)
 	case *Compare:
@@ -231,6 +232,22 @@ func (c *Core) Step(now time.Duration, m Message) {
 		c.beat(now, p.origin)
 	}
 	c.progress(now)
+}
+
+// isAnothers reports whether a message of our origin can't be ours: it is of a
+// later epoch, or of this one and from further on. Ours may come late.
+func (c *Core) isAnothers(m Message) bool {
+	if m.Epoch != c.cfg.Epoch {
+		return m.Epoch > c.cfg.Epoch
+	}
+	switch b := m.Body.(type) {
+	case *Beat:
+		return b.N > c.beats || b.Head > c.own.head
+	case *Batch:
+		return b.Head > c.own.head
+	default:
+		return false
+	}
 }
 
 // Tick does what is due: a beat, repairs, time-outs. Call it every few

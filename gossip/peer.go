@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rescind"
 )
 
 // peer is another node and the current epoch of its stream.
@@ -51,6 +53,12 @@ type peer struct {
 
 	skew skew // of its wall clock
 
+	asked     Position       // round and step of the last comparison of its that was taken
+	scanned   rescind.Digest // the cursor of its last request for the state
+	scannedAt time.Duration
+	ranged    RangeRequest // its last request for a range
+	rangedAt  time.Duration
+
 	attempts int // repairs asked for since the frontier last moved
 	askAgain time.Duration
 	askedAt  uint64 // the frontier then
@@ -92,6 +100,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
 	p.told, p.toldUpTo, p.toldAll = 0, 0, false
+	p.asked, p.scannedAt, p.rangedAt = Position{}, 0, 0
 	p.attempts, p.askAgain = 0, now+repairAfter
 	return true
 }

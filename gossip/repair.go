@@ -46,7 +46,11 @@ func (c *Core) holder(now time.Duration, p *peer, attempt int) Origin {
 	return holders[attempt%len(holders)]
 }
 
-func (c *Core) stepRangeRequest(p *peer, req *RangeRequest) {
+func (c *Core) stepRangeRequest(now time.Duration, p *peer, req *RangeRequest) {
+	if p.rangedAt != 0 && p.ranged == *req && now-p.rangedAt < retryFirst/2 {
+		return // by another carrier again
+	}
+	p.ranged, p.rangedAt = *req, now
 	s := &c.own
 	if req.Origin != c.cfg.Origin {
 		other := c.peers[req.Origin]
@@ -65,8 +69,7 @@ func (c *Core) stepRangeRequest(p *peer, req *RangeRequest) {
 func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {
 	p := c.peers[r.Origin]
 	if p == nil || p.epoch != r.Epoch {
-		c.take(r.Records)
-		return
+		return // asked for before its origin was restarted
 	}
 	if r.Gone && r.From == p.received+1 {
 		p.lost = true

@@ -26,9 +26,21 @@ func (s skew) tooLarge() bool {
 	return s.known && (s.least > rescind.MaxClockSkew || s.most < -rescind.MaxClockSkew)
 }
 
-// setWall takes a reading of the wall clock, which may step.
+// setWall takes a reading of the wall clock, which may step. One that has jumped
+// is believed when it has gone evenly for stableClock and no member contradicts:
+// a node that is alone can't know more.
 func (c *Core) setWall(now time.Duration, wall rescind.Millis) {
+	before := c.wall
 	c.wall = min(max(time.Duration(wall), 0), time.Duration(maxClock))*time.Millisecond - now
+	if (c.wall - before).Abs() > time.Second {
+		c.wallSince = now
+	}
+	if now-c.wallSince < stableClock {
+		return
+	}
+	if _, off := c.ClockOff(now); !off {
+		c.confirmed = c.wall
+	}
 }
 
 func (c *Core) wallAt(now time.Duration) rescind.Millis {

@@ -15,6 +15,7 @@ type pull struct {
 	cursor   rescind.Digest
 	views    map[Origin]View
 	deadline time.Duration
+	tries    int  // how often this part has been asked for
 	paused   bool // until the disk has caught up
 	tried    map[Origin]bool
 }
@@ -49,6 +50,17 @@ func (c *Core) transfer(now time.Duration, donor Origin) {
 	}
 }
 
+// stepStateRequest orders a scan for p. What finds no room is asked for again,
+// and what comes by another carrier again is not answered twice.
+func (c *Core) stepStateRequest(now time.Duration, p *peer, b *StateRequest) {
+	again := p.scannedAt != 0 && p.scanned == b.Cursor && now-p.scannedAt < retryFirst
+	if again || len(c.scans) == maxScans {
+		return
+	}
+	p.scanned, p.scannedAt = b.Cursor, now
+	c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
+}
+
 // changeDonor goes on with another donor, or once all have been tried, with any
 // but the last. If there is none left, the transfer ends; it begins anew when
 // there is.
@@ -73,7 +85,8 @@ func (c *Core) changeDonor(now time.Duration) {
 }
 
 func (c *Core) askState(now time.Duration) {
-	c.pull.deadline = now + stateRetry
+	c.pull.deadline = now + stateRetry<<min(c.pull.tries, 4)
+	c.pull.tries++
 	c.sendTo(c.pull.donor, &StateRequest{Cursor: c.pull.cursor})
 }
 
@@ -123,16 +136,16 @@ func (d *peer) wouldHelp(p *peer) bool {
 
 // stepStateReply takes one part of the state.
 func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
-	c.take(r.Records)
-	if c.pull == nil || p.origin != c.pull.donor || r.Cursor != c.pull.cursor {
-		return
+	if c.pull == nil || p.origin != c.pull.donor || r.Cursor != c.pull.cursor || c.Full() {
+		return // of no use, or asked for again
 	}
+	c.take(r.Records)
 	c.pull.lower(r.Views)
 	if !r.Done {
 		if !c.pull.cursor.Less(r.Next) {
 			return // no progress: let the time-out choose another donor
 		}
-		c.pull.cursor = r.Next
+		c.pull.cursor, c.pull.tries = r.Next, 0
 		clear(c.pull.tried)
 		if c.pull.paused = c.Full(); !c.pull.paused {
 			c.askState(now)

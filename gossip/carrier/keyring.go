@@ -37,7 +37,9 @@ func (m *Memberlist) SetKeys(keys [][]byte) error {
 	if err := m.keys.UseKey(keys[0]); err != nil {
 		return fmt.Errorf("gossip: use a key: %w", err)
 	}
-	for _, old := range slices.Clone(m.keys.GetKeys()) {
+	// From the end, because memberlist moves what is behind a removed key within
+	// the list that it is decrypting by.
+	for _, old := range slices.Backward(slices.Clone(m.keys.GetKeys())) {
 		if !slices.ContainsFunc(keys, func(key []byte) bool { return bytes.Equal(key, old) }) {
 			if err := m.keys.RemoveKey(old); err != nil {
 				return fmt.Errorf("gossip: remove a key: %w", err)

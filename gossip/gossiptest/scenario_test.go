@@ -1,9 +1,11 @@
 package gossiptest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"rescind"
 	"rescind/gossip"
 )
 
@@ -57,15 +59,19 @@ func (s scenario) complete(i int) {
 
 func (s scenario) holdsAll(i int) {
 	s.t.Helper()
-	lacks := 0
-	for _, a := range s.acked {
-		if s.required(a.record) && !s.nodes[i].refuses(a.record) {
-			lacks++
-		}
-	}
-	if lacks > 0 {
+	if lacks := s.lacks(i); lacks > 0 {
 		s.t.Errorf("n%d lacks %d of %d", i, lacks, len(s.acked))
 	}
+}
+
+// lacks counts what was acknowledged and is needed and not held by node i.
+func (s scenario) lacks(i int) (n int) {
+	for _, a := range s.acked {
+		if s.required(a.record) && !s.nodes[i].refuses(a.record) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s scenario) known(i int) bool {
@@ -355,5 +361,90 @@ func TestPausedNode(t *testing.T) {
 	s.holdsAll(1)
 	if asOf, known := core.Staleness(s.now); !known || s.now-asOf > s.usualStaleness() {
 		t.Errorf("two seconds later its bound is %v, %v", s.now-asOf, known)
+	}
+}
+
+// TestLeaverWithAGapByHearsay: who hears from another that a member has left
+// counts it until it has all that the member had, though the teller has not.
+func TestLeaverWithAGapByHearsay(t *testing.T) {
+	s := newScenario(t, 3)
+	s.run(time.Second)
+	for i := 1; i < 3; i++ {
+		s.cut[[2]int{0, i}] = s.now + 300*time.Millisecond
+	}
+	s.writes(0, 3)
+	s.run(300 * time.Millisecond)
+	s.cut[[2]int{0, 2}] = never // n2 will not hear the farewell
+	s.nodes[0].core.Leave()
+	if err := s.ready(s.nodes[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.run(10 * time.Millisecond)
+	s.down(0)              // before n1 can ask for what it missed
+	s.run(3 * time.Second) // steps check that nobody understates
+	for i := 1; i < 3; i++ {
+		if asOf, known := s.nodes[i].core.Staleness(s.now); known && s.now-asOf < time.Second && s.lacks(i) > 0 {
+			t.Errorf("n%d lacks %d and claims to be fresh", i, s.lacks(i))
+		}
+	}
+}
+
+// TestColdStartOfAPartialMesh: nodes that start at once, each of which does not
+// hear one of the others, come up all the same.
+func TestColdStartOfAPartialMesh(t *testing.T) {
+	s := newScenario(t, 4)
+	s.writes(0, 5)
+	s.run(2 * time.Second)
+	for i := range s.nodes {
+		s.down(i)
+	}
+	for _, link := range [][2]int{{0, 2}, {1, 3}} {
+		s.cut[link], s.cut[[2]int{link[1], link[0]}] = never, never
+	}
+	for i := range s.nodes {
+		s.up(i)
+	}
+	for i := range s.nodes {
+		s.complete(i)
+	}
+}
+
+// TestTransferIsVerified: a record that a transfer has missed is there when the
+// node is ready.
+func TestTransferIsVerified(t *testing.T) {
+	for _, writes := range []int{10, 30, 100, 300, 1000} { // who lists whose records depends on how many there are
+		s := newScenario(t, 2)
+		s.down(1)
+		s.wipe(1)
+		s.writes(0, writes)
+		s.run(time.Second)
+		s.down(0)
+		s.up(0) // a second epoch, so that the newcomer needs its base
+		s.run(time.Second)
+		long := slices.IndexFunc(s.acked, func(a acked) bool { return a.record.ExpiresAt > s.trueTime().Add(rescind.BucketWidth) })
+		s.hidden = s.acked[long].record.Digest
+		s.skipped[s.hidden] = true // steps excuse it; complete does not
+		s.up(1)
+		s.complete(1)
+	}
+}
+
+// TestClockSteppedBackBringsNothingBack: a node whose clock stepped back a day
+// no longer forgets, and does not give back to others what they have forgotten.
+func TestClockSteppedBackBringsNothingBack(t *testing.T) {
+	s := newScenario(t, 3)
+	for range 300 {
+		s.write(s.nodes[0])
+	}
+	s.run(2 * time.Second)
+	s.nodes[1].skew = -24 * time.Hour
+	s.run(rescind.RetentionMargin / 2) // what was revoked for a short time lapses at the others
+	before := s.compared
+	s.run(10 * time.Second)
+	if grown := s.compared - before; grown > 10_000 {
+		t.Errorf("%d bytes of comparisons in ten seconds of calm", grown)
+	}
+	if s.nodes[0].set.Len() >= s.nodes[1].set.Len() {
+		t.Errorf("n0 holds %d records and n1, which forgets nothing, %d", s.nodes[0].set.Len(), s.nodes[1].set.Len())
 	}
 }

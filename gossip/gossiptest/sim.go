@@ -50,6 +50,7 @@ type Sim struct {
 	written  map[rescind.Digest]rescind.Record // the join of all that was revoked, by whomever
 	acked    []acked
 	compared int                     // bytes sent to compare and to heal
+	hidden   rescind.Digest          // from transfers of the state, by mistake
 	history  []string                // nil: nobody wants to know
 	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
 	skipped  map[rescind.Digest]bool // some node has not merged them and does not know it: comparisons must find them

@@ -3,6 +3,7 @@ package gossiptest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"rescind"
@@ -102,6 +103,7 @@ func (s *Sim) ready(n *node) error {
 		}
 		for _, scan := range r.Scans {
 			records, next, done := n.set.Scan(scan.Cursor, 20)
+			records = slices.DeleteFunc(records, func(r rescind.Record) bool { return r.Digest == s.hidden })
 			n.core.Scanned(scan, records, next, done)
 		}
 		for _, c := range r.Compares {
