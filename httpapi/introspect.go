@@ -127,6 +127,8 @@ func (a *API) refuseIntrospection(w http.ResponseWriter, err error) {
 // extraClaims are those that a check does not need. They are decoded without a
 // type: a claim of an odd type is no reason to call a good token inactive.
 type extraClaims struct {
+	Exp      any            `json:"exp"`
+	Iat      any            `json:"iat"`
 	Scope    any            `json:"scope"`
 	Username any            `json:"username"`
 	Nbf      any            `json:"nbf"`
@@ -139,8 +141,6 @@ func introspectionOf(v *token.Verified) introspection {
 		Active:    true,
 		ClientID:  t.ClientID,
 		TokenType: "Bearer",
-		Exp:       int64(t.ExpiresAt) / 1000,
-		Iat:       int64(t.IssuedAt) / 1000,
 		Sub:       t.Subject,
 		Iss:       t.Issuer,
 		Sid:       t.Session,
@@ -152,10 +152,15 @@ func introspectionOf(v *token.Verified) introspection {
 	if v.Decode(&extra) == nil {
 		out.Scope, _ = extra.Scope.(string)
 		out.Username, _ = extra.Username.(string)
-		if nbf, ok := extra.Nbf.(float64); ok {
-			out.Nbf = int64(nbf)
-		}
+		out.Exp, out.Iat, out.Nbf = seconds(extra.Exp), seconds(extra.Iat), seconds(extra.Nbf)
 		out.Aud = extra.Aud
 	}
 	return out
+}
+
+// seconds returns a NumericDate rounded down, or 0 if there is none. The verifier
+// has judged the token's times by then.
+func seconds(claim any) int64 {
+	n, _ := claim.(float64)
+	return int64(n)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token"
 )
 
 func wantOAuthError(t testing.TB, rec *httptest.ResponseRecorder, status int, code string) {
@@ -178,5 +179,26 @@ func TestOAuthRevokeTakesATokenOfAnotherAudience(t *testing.T) {
 	wantStatus(t, r.post("/v1/revocations", `{"token":"`+access(t, "aud", "billing", "jti", "token-2")+`"}`), http.StatusCreated)
 	for _, jti := range []string{"token-1", "token-2"} { // as the other audience's verifier would see it
 		wantStatus(t, r.do("GET", "/v1/check", access(t, "jti", jti), "", ""), http.StatusUnauthorized)
+	}
+}
+
+// Introspection states the token's own times, also where revocations compare
+// with auth_time, and none that the token lacks.
+func TestIntrospectStatesTheTokensOwnTimes(t *testing.T) {
+	issued := time.Now().Unix() - 10
+	verifier, err := token.NewVerifier(t.Context(), token.VerifierConfig{
+		Checker: newFakeNode(),
+		Issuers: []token.IssuerConfig{{Issuer: testIssuer, Algorithms: []string{"HS256"}, HS256Secret: testKey, AuthTime: true, AllowNoExp: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer verifier.Close()
+	v, err := verifier.Verify(access(t, "iat", issued, "auth_time", issued-3600, "exp", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := introspectionOf(v); got.Iat != issued || got.Exp != 0 {
+		t.Errorf("iat %d, want %d; exp %d, want none", got.Iat, issued, got.Exp)
 	}
 }

@@ -44,6 +44,7 @@ func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
 // refuseEvent answers 400 for what is the event's fault, and 503 for what is the
 // node's: a transmitter sends that again.
 func (a *API) refuseEvent(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Language", "en") // RFC 8935, section 2.3
 	if p, ok := errors.AsType[*eventProblem](err); ok {
 		writeJSON(w, http.StatusBadRequest, eventError{p.code, p.detail})
 		return

@@ -144,6 +144,9 @@ func TestSecurityEventsAreValidated(t *testing.T) {
 			r := eventRig(t)
 			rec := r.push(c.raw)
 			wantStatus(t, rec, http.StatusBadRequest)
+			if rec.Header().Get("Content-Language") == "" {
+				t.Error("the error names no language")
+			}
 			if got := decode[eventError](t, rec.Body); got.Err != c.err || got.Description == "" {
 				t.Errorf("%+v, want %s", got, c.err)
 			}

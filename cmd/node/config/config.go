@@ -113,4 +113,10 @@ type Issuer struct {
 	HS256SecretFile string // for the HS* algorithms, whatever its name says
 
 	DecryptionKeysFile string // empty: encrypted tokens are refused
+
+	// As in token.IssuerConfig: the typ of access tokens; that auth_time counts
+	// as the time of issue; that a token needs no exp.
+	Types      []string
+	AuthTime   bool
+	AllowNoExp bool
 }

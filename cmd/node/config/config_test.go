@@ -65,12 +65,12 @@ tokens:
   issuers:
     - {issuer: a, audience: one, jwks-url: "http://[::1]:1/jwks"}
     - {issuer: b, audience: [one, two], hs256-secret-file: s}
-    - {issuer: c, algorithms: [ES512], jwks-file: f}
+    - {issuer: c, algorithms: [ES512], jwks-file: f, types: [at+jwt], auth-time: true, allow-no-exp: false}
 `)
 	want := []Issuer{
 		{Issuer: "a", Audience: []string{"one"}, Algorithms: []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}, JWKSURL: "http://[::1]:1/jwks"},
 		{Issuer: "b", Audience: []string{"one", "two"}, Algorithms: []string{"HS256"}, HS256SecretFile: "s"},
-		{Issuer: "c", Algorithms: []string{"ES512"}, JWKSFile: "f"},
+		{Issuer: "c", Algorithms: []string{"ES512"}, JWKSFile: "f", Types: []string{"at+jwt"}, AuthTime: true},
 	}
 	if !reflect.DeepEqual(c.Tokens.Issuers, want) {
 		t.Errorf("%+v\nwant %+v", c.Tokens.Issuers, want)

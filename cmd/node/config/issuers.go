@@ -49,7 +49,7 @@ func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
 	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
 }
 
-const issuerFields = "issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file"
+const issuerFields = "issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
 
 func (l *issuerLoad) list(root *yaml.Node) {
 	if root.Kind != yaml.SequenceNode {
@@ -106,10 +106,16 @@ func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
 	for source, field := range i.sources() {
 		texts[source] = field
 	}
-	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "events-audience": &i.EventsAudience, "algorithms": &i.Algorithms}
-	switch text, many := texts[name], lists[name]; {
-	case text == nil && many == nil:
+	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "events-audience": &i.EventsAudience, "algorithms": &i.Algorithms, "types": &i.Types}
+	flags := map[string]*bool{"auth-time": &i.AuthTime, "allow-no-exp": &i.AllowNoExp}
+	switch text, many, flag := texts[name], lists[name], flags[name]; {
+	case text == nil && many == nil && flag == nil:
 		return false
+	case flag != nil:
+		*flag = v.Value == "true"
+		if v.Kind != yaml.ScalarNode || v.Value != "true" && v.Value != "false" {
+			l.bad(key, v.Value, v, "use true or false")
+		}
 	case text != nil && v.Kind == yaml.ScalarNode:
 		*text = v.Value
 	case many != nil && name != "algorithms" && v.Kind == yaml.ScalarNode:

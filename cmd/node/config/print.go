@@ -76,6 +76,15 @@ func issuerNode(i Issuer) *yaml.Node {
 	if i.DecryptionKeysFile != "" {
 		add("decryption-keys-file", scalar(i.DecryptionKeysFile))
 	}
+	if len(i.Types) > 0 {
+		add("types", list(i.Types))
+	}
+	if i.AuthTime {
+		add("auth-time", scalar("true"))
+	}
+	if i.AllowNoExp {
+		add("allow-no-exp", scalar("true"))
+	}
 	return n
 }
 

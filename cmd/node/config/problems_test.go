@@ -105,7 +105,7 @@ func TestFilesThatSetNothing(t *testing.T) {
 }
 
 func TestIssuerProblems(t *testing.T) {
-	const hint = "use an entry with issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file"
+	const hint = "use an entry with issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
 	for name, c := range map[string]struct{ list, want string }{
 		"scalar":       {" x", "tokens.issuers is \"x\" (node.yaml:2): use a file that can be read: file does not exist"},
 		"entry":        {"\n    - x", `tokens.issuers[0] is "x" (node.yaml:3): ` + hint},
@@ -121,7 +121,7 @@ func TestIssuerProblems(t *testing.T) {
 		"not a list":   {"\n    - issuer: x\n      jwks-file: y\n      algorithms: RS256", `tokens.issuers[0].algorithms is "RS256" (node.yaml:5): use a list, such as [RS256, ES256]`},
 		"http":         {"\n    - issuer: x\n      jwks-url: http://example.com/jwks", `tokens.issuers[0].jwks-url is "http://example.com/jwks" (node.yaml:4): use an https URL without user and password, or http on loopback; who can change the keys in transit can sign tokens`},
 		"two entries": {"\n    - {issuer: x, jwks: f}\n    - {issuer: y}",
-			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file\n" +
+			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp\n" +
 				`tokens.issuers[1] is "y" (node.yaml:4): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
 	} {
 		t.Run(name, func(t *testing.T) { wantProblems(t, nil, nil, "tokens:\n  issuers:"+c.list+"\n", c.want) })
