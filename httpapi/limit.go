@@ -58,7 +58,7 @@ func (a *API) tooMany(w http.ResponseWriter) {
 // a write to disk on every node.
 func (a *API) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !a.clientLimit.allow(a.remote(r)) {
+		if !a.clientLimit.allow(network(a.remote(r))) {
 			a.tooMany(w)
 			return
 		}

@@ -31,6 +31,20 @@ func (a *API) remote(r *http.Request) string {
 	return client.String()
 }
 
+// network is the address by which a client is counted: of IPv6 the first 64 bits,
+// of which every host can use all others.
+func network(client string) string {
+	address, err := netip.ParseAddr(client)
+	if err != nil || address.Is4() {
+		return client
+	}
+	prefix, err := address.Prefix(64)
+	if err != nil {
+		return client
+	}
+	return prefix.String()
+}
+
 func (a *API) trusted(proxy netip.Addr) bool {
 	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
 }

@@ -35,3 +35,13 @@ func TestRemote(t *testing.T) {
 		}
 	}
 }
+// TestNetworkOfAClient: a host that has a whole IPv6 network is one client.
+func TestNetworkOfAClient(t *testing.T) {
+	for client, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "@": "@",
+	} {
+		if got := network(client); got != want {
+			t.Errorf("%s counts as %s, want %s", client, got, want)
+		}
+	}
+}

@@ -276,3 +276,11 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// A panic ends its own call and not the node.
+func TestPanicEndsItsCallOnly(t *testing.T) {
+	answer, err := survive(t.Context(), nil, nil, func(context.Context, any) (any, error) { panic("a bug") })
+	if answer != nil || status.Code(err) != codes.Internal {
+		t.Errorf("%v, %v", answer, err)
+	}
+}

@@ -2,12 +2,15 @@ package extauthz
 
 import (
 	"context"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 )
@@ -18,17 +21,40 @@ type Face interface {
 	Ready() bool
 }
 
-// maxMessage bounds a request: headers of at most some 100 KiB, and no body.
-const maxMessage = 256 << 10
+const (
+	// maxMessage bounds a request: headers of at most some 100 KiB, and no body.
+	maxMessage = 256 << 10
+
+	// maxStreams bounds what one connection asks at once, and maxIdle how long
+	// it may ask nothing.
+	maxStreams = 1000
+	maxIdle    = 15 * time.Minute
+)
 
 // NewGRPCServer returns a server that answers Envoy, with health by readiness and
 // reflection.
 func NewGRPCServer(face Face, options ...grpc.ServerOption) *grpc.Server {
-	server := grpc.NewServer(append([]grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage)}, options...)...)
+	server := grpc.NewServer(append([]grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle}),
+		grpc.UnaryInterceptor(survive),
+	}, options...)...)
 	auth.RegisterAuthorizationServer(server, NewServer(face))
 	grpc_health_v1.RegisterHealthServer(server, &health{face: face})
 	reflection.Register(server)
 	return server
+}
+
+// survive makes of a panic an error of that call, as net/http does: Envoy then
+// refuses the request, and the node goes on.
+func survive(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			answer, err = nil, status.Error(codes.Internal, "the node failed to judge this request")
+			slog.ErrorContext(ctx, "a gRPC call panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	return handler(ctx, req)
 }
 
 // health is grpc.health.v1: SERVING while /readyz answers 200.
