@@ -35,6 +35,7 @@ func TestRemote(t *testing.T) {
 		}
 	}
 }
+
 // TestNetworkOfAClient: a host that has a whole IPv6 network is one client.
 func TestNetworkOfAClient(t *testing.T) {
 	for client, want := range map[string]string{
