@@ -105,10 +105,12 @@ func (h *hub) leave(r *eventReader) {
 	h.watched.Store(int64(len(h.readers)))
 }
 
+// publish gives e to all and says when.
 func (h *hub) publish(e Event) {
 	if h.watched.Load() == 0 {
 		return
 	}
+	e.At = time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for r := range h.readers {
@@ -123,7 +125,7 @@ func (h *hub) publish(e Event) {
 // noticed tells whoever watches that r came into force. It never waits.
 func (n *Node) noticed(r rescind.Record, here bool) {
 	n.watches.fire(r)
-	n.events.publish(Event{Kind: EventRevoked, At: time.Now(), Record: r, Here: here})
+	n.events.publish(Event{Kind: EventRevoked, Record: r, Here: here})
 }
 
 // states are the members as they were last told to whoever watches.
@@ -139,12 +141,12 @@ func (s states) tell(h *hub, members []gossip.Member) {
 			continue
 		}
 		s[m.Origin] = now
-		h.publish(Event{Kind: EventMember, At: time.Now(), Member: now.Name, State: now.State})
+		h.publish(Event{Kind: EventMember, Member: now.Name, State: now.State})
 	}
 	for origin, m := range s {
 		if !listed[origin] {
 			delete(s, origin)
-			h.publish(Event{Kind: EventMember, At: time.Now(), Member: m.Name, State: MemberForgotten})
+			h.publish(Event{Kind: EventMember, Member: m.Name, State: MemberForgotten})
 		}
 	}
 }

@@ -10,8 +10,9 @@ import (
 // was skipped, memory that flipped, a bookkeeping error, a record that its
 // origin sent and lost in a crash. It is range-based set reconciliation (Meyer,
 // 2023): two members exchange the sums of ranges, divide those that differ, and
-// list the records of those that are small. Each step answers the one before
-// and keeps no state of its own, so a lost one costs a round and nothing else.
+// list the records of those that are small. Each step answers the one before, and
+// all that is remembered of it is its number, so a lost one costs a round and
+// nothing else.
 //
 // What is on its way when two members compare looks like a difference. So a
 // record that seems to be missing waits for settle, and only if it has not come
@@ -81,6 +82,9 @@ func (c *Core) CompareStats() CompareStats { return c.comparing.stats }
 // suspects.
 func (c *Core) compare(now time.Duration) {
 	u := &c.comparing
+	if c.Full() {
+		return // what would be found has no place yet
+	}
 	c.settleSuspects(now)
 	if u.with != 0 && now >= u.deadline {
 		u.stats.Unanswered++
@@ -89,7 +93,7 @@ func (c *Core) compare(now time.Duration) {
 	if u.trustAt != 0 && now >= u.trustAt {
 		u.verify, u.trustAt = false, 0
 	}
-	if u.with != 0 || u.trustAt != 0 || now < u.nextAt && !u.verify || c.pull != nil || !c.synced && !u.verify {
+	if u.with != 0 || u.trustAt != 0 || now < u.nextAt || c.pull != nil || !c.synced && !u.verify {
 		return
 	}
 	if _, off := c.ClockOff(now); off {
@@ -158,7 +162,7 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 	}
 	cut := s.cut || o.cut
 	for _, r := range o.lacking {
-		if c.comparing.verify {
+		if c.comparing.verify && !c.Full() {
 			c.mend(r)
 		} else {
 			cut = !c.suspect(now, 0, r) || cut
@@ -184,19 +188,26 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 func (c *Core) endRound(now time.Duration, different, cut bool) {
 	u := &c.comparing
 	u.with = 0
-	switch {
-	case !different:
+	if !different {
 		u.verify = false
-	case u.verify && !cut: // the other supplies what it has found, once that is settled
-		u.trustAt = now + settle + time.Second
-	}
-	if different {
-		u.stats.Different++
-		u.nextAt = now + min(compareSoon, c.cfg.CompareEvery)
-	} else {
 		u.stats.Equal++
 		u.nextAt = now + c.cfg.CompareEvery + c.jitter(c.cfg.CompareEvery/3)
+		return
 	}
+	u.stats.Different++
+	u.nextAt = now + min(compareSoon, c.cfg.CompareEvery)
+	switch {
+	case u.verify && cut: // the rest at once, or nearly
+		u.nextAt = now + BeatEvery
+	case u.verify: // the other supplies what it has found, once that is settled
+		u.trustAt = now + settle + time.Second
+	}
+}
+
+// distrust has what a transfer of the state has brought verified before it
+// counts.
+func (c *Core) distrust(now time.Duration) {
+	c.comparing.verify, c.comparing.trustAt, c.comparing.nextAt = true, 0, now
 }
 
 // jitter keeps members from comparing in step. It depends on who and which

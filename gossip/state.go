@@ -161,7 +161,7 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 		}
 	}
 	c.pull = nil
-	c.comparing.verify = true
+	c.distrust(now)
 }
 
 // lower takes the minimum of the frontiers noted so far and those of another

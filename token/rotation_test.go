@@ -266,3 +266,27 @@ func runClient(t *testing.T, issuer *Issuer, verifiers []*Verifier, end time.Tim
 		}
 	}
 }
+
+// TestRevokedKeyIsRefusedEverywhere: tokens of a leaked key are revoked on every
+// node that hears of it, also where the key is still trusted, and those of the
+// next key are not.
+func TestRevokedKeyIsRefusedEverywhere(t *testing.T) {
+	w := newWorld(t, nil)
+	before := w.login(t, LoginOptions{})
+	if _, err := w.verifier.Verify(before.AccessToken); err != nil {
+		t.Fatal(err)
+	}
+	leaked := w.issuer.config.Keys.current().kid
+	if err := w.issuer.RevokeKey(t.Context(), leaked); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.verifier.Verify(before.AccessToken)
+	wantError(t, err, ErrRevoked)
+	_, err = w.issuer.Refresh(t.Context(), before.RefreshToken)
+	wantError(t, err, ErrRevoked)
+
+	must(w.issuer.config.Keys.RotateNow(w.now, Rotation{}))
+	if _, err := w.verifier.Verify(w.login(t, LoginOptions{}).AccessToken); err != nil {
+		t.Errorf("by the next key: %v", err)
+	}
+}

@@ -28,23 +28,12 @@ func (c *client) revokeFile(ctx context.Context, e env, path string, query url.V
 		defer f.Close()
 		in = f
 	}
-	c.http.Timeout = 0 // it takes as long as there are lines
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/revocations/bulk?"+query.Encode(), io.NopCloser(in))
+	answers, err := c.stream(ctx, http.MethodPost, "/v1/revocations/bulk?"+query.Encode(), io.NopCloser(in), "application/x-ndjson")
 	if err != nil {
-		return usage("%v", err)
+		return err
 	}
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	req.Header.Set("Authorization", "Bearer "+c.admin)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-		return problemOf(resp.StatusCode, answer)
-	}
-	return c.printResults(e, resp.Body)
+	defer answers.Close()
+	return c.printResults(e, answers)
 }
 
 // printResults returns an error unless the answer is complete and no line failed.

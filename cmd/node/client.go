@@ -142,6 +142,30 @@ func (c *client) do(ctx context.Context, method, path, bearer string, body any) 
 	return resp.StatusCode, answer, nil
 }
 
+// stream sends a request of the operator's whose answer is read as it comes,
+// however long that takes. The caller closes it.
+func (c *client) stream(ctx context.Context, method, path string, body io.Reader, mediaType string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	if mediaType != "" {
+		req.Header.Set("Content-Type", mediaType)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.admin)
+	c.http.Timeout = 0
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+		return nil, problemOf(resp.StatusCode, answer)
+	}
+	return resp.Body, nil
+}
+
 // problemOf makes an error of a refusal.
 func problemOf(status int, answer []byte) error {
 	var p struct{ Title, Detail string }

@@ -35,22 +35,12 @@ func runWatch(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
-	c.http.Timeout = 0 // it goes on until it is stopped
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/events", nil)
+	events, err := c.stream(ctx, http.MethodGet, "/v1/events", nil, "")
 	if err != nil {
-		return usage("%v", err)
+		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.admin)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-		return problemOf(resp.StatusCode, answer)
-	}
-	err = c.printEvents(e.stdout, resp.Body)
+	defer events.Close()
+	err = c.printEvents(e.stdout, events)
 	if ctx.Err() != nil {
 		return nil // it was stopped
 	}
