@@ -33,6 +33,7 @@ func (a *API) table() []route {
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodPost, "/v1/revocations/bulk", "admin", "one revocation a line, one answer a line (NDJSON)", a.adminOnly(a.postBulk)},
 		{http.MethodPost, "/v1/tokens/consume", "admin or bearer", "use up a one-time token: 200 the first time, 409 ever after", a.limited(a.consumeToken)},
+		{http.MethodPost, "/v1/explain", "admin", "why is this token refused? step by step and scope by scope", a.adminOnly(a.explain)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
 		{http.MethodGet, "/v1/events", "admin", "revocations and members as they change (server-sent events)", a.adminOnly(a.getEvents)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
