@@ -19,7 +19,8 @@ type eventError struct {
 // durable, and for events that end nothing, too. An event that comes again is
 // harmless and answered alike.
 func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
-	if len(a.cfg.EventAudience) == 0 {
+	rules := a.termsOf(r).rules
+	if len(rules.eventAudience) == 0 {
 		writeJSON(w, http.StatusForbidden, eventError{"access_denied", "this node is configured with no audience of security events"})
 		return
 	}
@@ -28,7 +29,7 @@ func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
 		a.refuseEvent(w, err)
 		return
 	}
-	revocations, err := a.verifyEvents(strings.TrimSpace(string(body)))
+	revocations, err := a.verifyEvents(rules, strings.TrimSpace(string(body)))
 	for _, rev := range revocations {
 		if err == nil {
 			_, _, err = a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")

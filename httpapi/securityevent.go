@@ -58,8 +58,8 @@ func (e *eventProblem) Error() string { return e.detail }
 // verifyEvents validates a security event token and returns what its events
 // revoke: nothing, where none of them ends sessions. Errors are of type
 // *eventProblem, or what cannotKnow tells.
-func (a *API) verifyEvents(raw string) ([]rescind.Revocation, error) {
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: a.eventAudiences})
+func (a *API) verifyEvents(rules *rules, raw string) ([]rescind.Revocation, error) {
+	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
 		return nil, err
@@ -67,7 +67,7 @@ func (a *API) verifyEvents(raw string) ([]rescind.Revocation, error) {
 		return nil, &eventProblem{eventCode(err), "the event token was refused: " + reasonOf(err)}
 	case verified.Type != token.TypeEvent:
 		return nil, &eventProblem{"invalid_request", "the token is no security event token"}
-	case !overlap(verified.Audience, a.cfg.EventAudience[verified.Token.Issuer]):
+	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
 		return nil, &eventProblem{"invalid_audience", "the event token is meant for another receiver"}
 	}
 	var c eventClaims
@@ -86,7 +86,7 @@ func (a *API) verifyEvents(raw string) ([]rescind.Revocation, error) {
 		if event.Subject == nil {
 			event.Subject = c.SubjectID
 		}
-		rev, err := a.revocationOf(verified, event, bySession)
+		rev, err := rules.revocationOf(verified, event, bySession)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +114,7 @@ func eventCode(err error) string {
 // revocationOf maps an event to what it ends, up to the moment at which it
 // happened: so an event that comes late, or twice, ends nothing that began
 // afterwards.
-func (a *API) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
+func (rules *rules) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
 	iss := verified.Token.Issuer
 	if s := event.Subject; bySession && s != nil && s.Session != nil {
 		id := s.Session.ID
@@ -123,7 +123,7 @@ func (a *API) revocationOf(verified *token.Verified, event securityEvent, bySess
 		}
 		return rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeSID, Issuer: iss, ID: id}}, nil
 	}
-	sub, err := a.subjectOf(event.Subject, iss)
+	sub, err := rules.subjectOf(event.Subject, iss)
 	if err != nil {
 		return rescind.Revocation{}, err
 	}
@@ -150,7 +150,7 @@ func (s *eventSubject) format() string {
 
 // subjectOf returns the sub that s names. A transmitter speaks for subjects of
 // its own only, or it could log out anybody's.
-func (a *API) subjectOf(s *eventSubject, iss string) (string, error) {
+func (rules *rules) subjectOf(s *eventSubject, iss string) (string, error) {
 	if s == nil {
 		return "", &eventProblem{"invalid_request", "the event has no subject"}
 	}
@@ -167,7 +167,7 @@ func (a *API) subjectOf(s *eventSubject, iss string) (string, error) {
 	case "opaque":
 		sub = s.ID
 	case "email":
-		if !a.cfg.EmailIsSubject {
+		if !rules.emailIsSubject {
 			return "", &eventProblem{"invalid_request", "subjects are not named by email here"}
 		}
 		sub = s.Email
