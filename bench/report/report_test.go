@@ -106,7 +106,7 @@ func TestSpreadCurveReachesOneOnlyIfAllHeard(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.01234: "0.012", 0.5: "0.5", 1: "1", 4.567: "4.57", 12.04: "12", 99.96: "100", 123.4: "123", 1234567: "1,234,567", -1234: "-1,234", 1e-9: "1e-09",
+		0: "0", 0.01234: "0.0123", 0.0004: "0.0004", 0.09999: "0.1", 0.5: "0.5", 1: "1", 4.567: "4.57", 12.04: "12", 99.96: "100", 123.4: "123", 1234567: "1,234,567", -1234: "-1,234", 1e-9: "1e-09",
 	} {
 		if got := Number(v); got != want {
 			t.Errorf("%v is written %q, want %q", v, got, want)

@@ -31,6 +31,9 @@ type Result struct {
 	// does not say so ([Direction]).
 	Better map[string]Better `json:"better,omitempty"`
 
+	// Highlights are what a reader in a hurry takes away, at the top of the page.
+	Highlights []Highlight `json:"highlights,omitempty"`
+
 	// Blocks are the page, from top to bottom.
 	Blocks []Block `json:"blocks"`
 
@@ -45,6 +48,13 @@ type Result struct {
 type Module struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+}
+
+// Highlight is one figure in large letters and what it is.
+type Highlight struct {
+	Value string `json:"value"` // with its unit: "1.2 ms"
+	Label string `json:"label"`
+	Bad   bool   `json:"bad,omitempty"` // a promise was broken
 }
 
 // New returns the result of a command that begins now. It looks at the machine.
@@ -78,6 +88,16 @@ func (r *Result) Settings(pairs ...any) {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		r.Setting[pairs[i].(string)] = pairs[i+1]
 	}
+}
+
+// Highlight adds a figure to the top of the page.
+func (r *Result) Highlight(value, label string) {
+	r.Highlights = append(r.Highlights, Highlight{Value: value, Label: label})
+}
+
+// HighlightZero adds a count that must be 0 to the top of the page.
+func (r *Result) HighlightZero(count int, label string) {
+	r.Highlights = append(r.Highlights, Highlight{Value: Number(float64(count)), Label: label, Bad: count != 0})
 }
 
 // Uses notes the version of something that was measured or took part.

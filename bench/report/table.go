@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -49,24 +51,18 @@ func (t Table) Text(w io.Writer) error {
 }
 
 // Number writes v with three significant digits and no exponent, thousands set
-// apart by commas: 0.0123, 4.57, 1,230.
+// apart by commas: 0.0123, 4.57, 1,230. What is very small or large has one.
 func Number(v float64) string {
-	s := ""
-	switch a := max(v, -v); {
+	a := math.Abs(v)
+	switch {
 	case a == 0:
 		return "0"
-	case a >= 1e15 || a < 1e-6:
+	case a >= 1e15 || a < 1e-6 || math.IsNaN(v):
 		return fmt.Sprintf("%.3g", v)
-	case a >= 100:
-		s = fmt.Sprintf("%.0f", v)
-	case a >= 10:
-		s = fmt.Sprintf("%.1f", v)
-	case a >= 1:
-		s = fmt.Sprintf("%.2f", v)
-	default:
-		return strings.TrimRight(fmt.Sprintf("%.3f", v), "0")
 	}
-	if strings.Contains(s, ".") {
+	digits := max(0, 2-int(math.Floor(math.Log10(a))))
+	s := strconv.FormatFloat(v, 'f', digits, 64)
+	if digits > 0 {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	for i := strings.IndexByte(s+".", '.') - 3; i > 0 && s[i-1] != '-'; i -= 3 {
