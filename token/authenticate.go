@@ -100,6 +100,10 @@ func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verifi
 	if cl.clientSession {
 		v.clientSession = clientSessionID(v.Token.Subject, v.Token.ClientID)
 	}
+	v.status = cl.status.StatusReference
+	if slices.Contains(t.PublishedLists, v.status.URI) {
+		v.published = v.status.Key()
+	}
 	return v
 }
 

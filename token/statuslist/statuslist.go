@@ -62,6 +62,9 @@ func (l *List) Bits() int { return l.bits }
 // Len returns how many statuses there are.
 func (l *List) Len() int { return len(l.packed) * 8 / l.bits }
 
+// Size returns how many bytes the list occupies.
+func (l *List) Size() int { return len(l.packed) }
+
 // Get returns the status at index i, or false if the list does not go that far:
 // then it says nothing about the token.
 func (l *List) Get(i uint64) (Status, bool) {
