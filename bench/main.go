@@ -6,6 +6,7 @@
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
+//	go run ./bench diff          what got better or worse between two --json files, beyond the noise
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
 //
 // Every command takes --out report.html for a page and --json FILE for figures.
@@ -37,6 +38,7 @@ type command struct {
 func commands() map[string]command {
 	return map[string]command{
 		"check":       {run: runCheck, about: "the cost of one check, beside what one would use instead", quick: []string{"--quick"}},
+		"diff":        {run: runDiff, about: "what got better or worse between two --json files, beyond the noise"},
 		"front":       {run: runFront, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
 		"front-ours":  {run: withoutResult(runFrontOurs)},
 		"front-rival": {run: withoutResult(runFrontRival)},
@@ -76,7 +78,7 @@ func (c command) measure(ctx context.Context, name string, args []string) error 
 	r := report.New(name)
 	r.Command = strings.Join(append([]string{"bench", name}, args...), " ")
 	if c.about != "" {
-		r.Title = c.about
+		r.Title = strings.ToUpper(c.about[:1]) + c.about[1:]
 	}
 	err := c.run(ctx, args, r)
 	if errors.Is(err, flag.ErrHelp) {
