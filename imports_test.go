@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
+	"rescind/bench/progress":    {},
 	"rescind/bench/report":      {},
 	"rescind/deploy/recipes":    {},
 }
