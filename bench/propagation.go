@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"rescind/bench/report"
 )
 
 // The cluster without a broker that the goals speak of.
@@ -36,7 +34,7 @@ type propagation struct {
 
 // runPropagation measures each carrier beside what one would use instead, and
 // prints tables.
-func runPropagation(ctx context.Context, args []string, r *report.Result) error {
+func runPropagation(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("propagation", flag.ContinueOnError)
 	p := &propagation{load: load{giveUp: 10 * time.Second}, curves: map[string][]curve{}}
 	fs.IntVar(&p.nodes, "nodes", 5, "nodes in this process")
@@ -47,7 +45,10 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 	fs.BoolVar(&p.rivals, "rivals", true, "also raw NATS, 20 nodes with and without Rescind, a burst and messages lost on purpose")
 	carriers := fs.String("carriers", "gossip,nats,both", "which carriers to measure")
 	quick := fs.Bool("quick", false, "three short rounds")
-	if err := parse(fs, args, r); err != nil {
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	p.carriers, p.burst, p.drops = strings.Split(*carriers, ","), 10*time.Second, 40
@@ -61,30 +62,37 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 	// each node has one such thread; here many share the runtime, and so do the
 	// rivals.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	r.Settings("nodes", p.nodes, "rate", p.rate, "duration", p.duration.String(), "rounds", p.rounds)
-	return p.all(ctx, r.Figures)
+	figures, err := p.all(ctx)
+	if err != nil {
+		return err
+	}
+	if *out != "" {
+		return writeJSON(*out, map[string]any{"nodes": p.nodes, "rate": p.rate, "duration": p.duration.String(), "rounds": p.rounds}, figures)
+	}
+	return nil
 }
 
 // all measures everything and prints it.
-func (p *propagation) all(ctx context.Context, figures map[string]float64) error {
+func (p *propagation) all(ctx context.Context) (map[string]float64, error) {
 	for round := range p.rounds {
 		if err := p.round(ctx); err != nil {
-			return fmt.Errorf("round %d: %w", round+1, err)
+			return nil, fmt.Errorf("round %d: %w", round+1, err)
 		}
 	}
+	figures := map[string]float64{}
 	p.windows(os.Stdout, figures)
 	if p.rivals {
 		p.ratios(os.Stdout, figures)
 		if err := p.repaired(ctx, os.Stdout, figures); err != nil {
-			return err
+			return nil, err
 		}
 		for _, carrier := range []string{"nats", "gossip"} {
 			if err := p.sustained(ctx, os.Stdout, carrier, figures); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return figures, nil
 }
 
 // round measures every subject once. Rounds are repeated, so that a noisy moment

@@ -23,7 +23,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
-	"rescind/bench/report"
 	"rescind/filter"
 	"rescind/token"
 )
@@ -48,7 +47,7 @@ type verifyRound struct{ rival, first, cached cost }
 // decoded into jwt.RegisteredClaims (its fastest way), no revocations. In
 // each round of each algorithm both verify the same tokens, a few at a time by
 // turns, so that a noisy moment hits both.
-func runVerify(ctx context.Context, args []string, r *report.Result) error {
+func runVerify(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("verify", flag.ContinueOnError)
 	s := verifySettings{}
 	fs.IntVar(&s.rounds, "rounds", 9, "rounds; the table shows the median of each figure")
@@ -56,7 +55,10 @@ func runVerify(ctx context.Context, args []string, r *report.Result) error {
 	fs.IntVar(&s.repeats, "repeats", 400, "how often each token comes again in a round")
 	fs.IntVar(&s.revoked, "revoked", 100_000, "live revocations that are asked on every verification")
 	quick := fs.Bool("quick", false, "three short rounds")
-	if err := parse(fs, args, r); err != nil {
+	out := fs.String("json", "", "write the figures to this file")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if *quick {
@@ -70,7 +72,9 @@ func runVerify(ctx context.Context, args []string, r *report.Result) error {
 		return err
 	}
 	printVerify(os.Stdout, s, all)
-	s.enter(all, r)
+	if *out != "" {
+		return writeVerify(*out, s, all)
+	}
 	return nil
 }
 
@@ -290,16 +294,11 @@ var verifyFigures = []figure{
 
 // statistics returns the median and the range of f.
 func (f figure) statistics(rounds []verifyRound) (middle, low, high float64) {
-	values := f.values(rounds)
-	return mid(values), slices.Min(values), slices.Max(values)
-}
-
-func (f figure) values(rounds []verifyRound) []float64 {
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {
 		values[i] = f.of(r)
 	}
-	return values
+	return mid(values), slices.Min(values), slices.Max(values)
 }
 
 func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
@@ -328,12 +327,14 @@ func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
 	t.Flush()
 }
 
-// enter puts what was measured into the result.
-func (s verifySettings) enter(all map[string][]verifyRound, r *report.Result) {
-	r.Settings("rounds", s.rounds, "tokens", s.tokens, "repeats", s.repeats, "revoked", s.revoked)
+// writeVerify writes the machine, the settings and a flat object of figures.
+func writeVerify(path string, s verifySettings, all map[string][]verifyRound) error {
+	figures := map[string]float64{}
 	for _, alg := range verifyAlgorithms {
 		for _, f := range verifyFigures {
-			r.Rounds("verify."+fmt.Sprintf(f.name, strings.ToLower(alg)), f.values(all[alg]))
+			name := "verify." + fmt.Sprintf(f.name, strings.ToLower(alg))
+			figures[name], _, _ = f.statistics(all[alg])
 		}
 	}
+	return writeJSON(path, map[string]any{"rounds": s.rounds, "tokens": s.tokens, "repeats": s.repeats, "revoked": s.revoked}, figures)
 }

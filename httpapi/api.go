@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -88,10 +90,6 @@ type Config struct {
 	// from one address; beyond that they are answered by 429. 0 means no limit.
 	AdminRate, ClientRate float64
 
-	// Admins may use the admin endpoints besides the holder of AdminToken, each
-	// with a token of its own.
-	Admins []Admin
-
 	// Clients may call the OAuth endpoints under their own name. Empty means
 	// that possession of a token is enough to revoke it.
 	Clients []Client
@@ -105,9 +103,18 @@ type Config struct {
 	// 8935). Events of other issuers are refused.
 	EventAudience map[string][]string
 
+	// EventSubjects says by issuer about the subjects and sessions of which other
+	// issuers its security events may speak. Without it an issuer speaks for its
+	// own alone, or it could log out anybody's.
+	EventSubjects map[string][]string
+
 	// EmailIsSubject takes the email address by which a security event may name
 	// a subject for its sub. False refuses such events.
 	EmailIsSubject bool
+
+	// EventPolls returns what the pollers of security events have counted, for
+	// metrics: of each [ssf.Poller] its Stats. nil means that there are none.
+	EventPolls func() []ssf.PollStats
 
 	// Signer signs answers to introspection for callers that accept only such
 	// (RFC 9701), as Name. nil means that there are none.
@@ -175,17 +182,16 @@ func (c Config) withDefaults() (Config, error) {
 
 // API serves one node. It starts no goroutine and needs no closing.
 type API struct {
-	cfg Config // what of it rules hold is not here
-	log *slog.Logger
+	cfg     Config
+	log     *slog.Logger
+	admin   admins
+	clients atomic.Pointer[clients] // holds nil: none
 
-	changing sync.Mutex            // held while the rules are replaced
-	rules    atomic.Pointer[rules] // never nil
+	adminLimit, clientLimit *limit // nil: none
+
+	logoutAudiences, eventAudiences []string // of all issuers
 
 	logouts sync.Map // the jti of logout tokens that are being processed
-
-	// refusalLogged is the second of the last log line about an admin request
-	// that was refused: guessing must be visible, yet not fill the disk.
-	refusalLogged atomic.Int64
 
 	metrics  *metrics
 	draining atomic.Bool
@@ -199,13 +205,41 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, log: cfg.Logger}
-	a.rules.Store(new(rules))
-	if err := a.Reconfigure(cfg); err != nil {
+	a := &API{
+		cfg: cfg, log: cfg.Logger,
+		adminLimit: newLimit(cfg.AdminRate), clientLimit: newLimit(cfg.ClientRate),
+	}
+	a.drained, a.drain = context.WithCancel(context.Background())
+	if err := a.admin.set(cfg.AdminToken); err != nil {
 		return nil, err
 	}
-	a.cfg.AdminToken, a.cfg.Admins, a.cfg.Clients = nil, nil, nil // the digests are enough
-	a.drained, a.drain = context.WithCancel(context.Background())
+	a.cfg.AdminToken = nil // the digest is enough
+	if cfg.AdminScope != "" {
+		a.admin.enabled.Store(true)
+	}
+	if err := a.SetClients(cfg.Clients); err != nil {
+		return nil, err
+	}
+	for _, audiences := range cfg.LogoutAudience {
+		a.logoutAudiences = append(a.logoutAudiences, audiences...)
+	}
+	for _, audiences := range cfg.EventAudience {
+		a.eventAudiences = append(a.eventAudiences, audiences...)
+	}
 	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil
+}
+
+// Handler returns the handler of every endpoint.
+func (a *API) Handler() http.Handler { return a.handler(func(route) bool { return true }) }
+
+// PublicHandler is Handler without the admin endpoints, and AdminHandler has
+// those, health, metrics and the index alone: for listeners of their own.
+func (a *API) PublicHandler() http.Handler {
+	return a.handler(func(rt route) bool { return rt.who != "admin" })
+}
+
+// AdminHandler is described at PublicHandler.
+func (a *API) AdminHandler() http.Handler {
+	return a.handler(func(rt route) bool { return rt.who == "admin" || rt.who == "" })
 }

@@ -64,6 +64,7 @@ func newMetrics(cfg Config, draining func() bool) *metrics {
 		checks, info, m.adminRefused,
 		&statusCollector{node: cfg.Node, draining: draining},
 		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
+		&pollCollector{cfg.EventPolls},
 	)
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),

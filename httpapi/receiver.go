@@ -1,39 +1,27 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 
 	"rescind"
+	"rescind/httpapi/ssf"
 )
-
-// eventError is the body of an error of RFC 8935.
-type eventError struct {
-	Err         string `json:"err"`
-	Description string `json:"description"`
-}
 
 // receiveEvent takes a security event that a transmitter pushes (RFC 8935; Shared
 // Signals, CAEP, RISC) and revokes what it ends. It answers 202 once that is
 // durable, and for events that end nothing, too. An event that comes again is
 // harmless and answered alike.
 func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
-	rules := a.termsOf(r).rules
-	if len(rules.eventAudience) == 0 {
-		writeJSON(w, http.StatusForbidden, eventError{"access_denied", "this node is configured with no audience of security events"})
+	if len(a.cfg.EventAudience) == 0 {
+		writeJSON(w, http.StatusForbidden, ssf.Refusal{Code: "access_denied", Description: "this node is configured with no audience of security events"})
 		return
 	}
 	body, err := readBody(w, r, "application/secevent+jwt")
-	if err != nil {
-		a.refuseEvent(w, err)
-		return
-	}
-	revocations, err := a.verifyEvents(rules, strings.TrimSpace(string(body)))
-	for _, rev := range revocations {
-		if err == nil {
-			_, _, err = a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")
-		}
+	if err == nil {
+		err = a.actOnEvent(w.Header(), r, ssf.Event{Raw: strings.TrimSpace(string(body))})
 	}
 	if err != nil {
 		a.refuseEvent(w, err)
@@ -42,20 +30,46 @@ func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
+// TakeEvent revokes what a security event ends that was fetched from its
+// transmitter, as if that had pushed it: it is an [ssf.Stream]'s Take. It returns
+// nil once that is durable here, and for events that end nothing. Errors are of
+// type *ssf.Refusal where the event is at fault; any other is this node's.
+func (a *API) TakeEvent(ctx context.Context, e ssf.Event) error {
+	r := (&http.Request{Pattern: "poll", RemoteAddr: e.Issuer}).WithContext(ctx)
+	return eventFault(a.actOnEvent(http.Header{}, r, e))
+}
+
+// actOnEvent is what all ways have in common in which an event arrives. r tells
+// the audit log where from; h is as in revoke.
+func (a *API) actOnEvent(h http.Header, r *http.Request, e ssf.Event) error {
+	revocations, err := a.verifyEvents(e)
+	for _, rev := range revocations {
+		if err == nil {
+			_, _, err = a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")
+		}
+	}
+	return err
+}
+
+// eventFault makes a Refusal of an error that is the event's fault.
+func eventFault(err error) error {
+	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
+		return &ssf.Refusal{Code: "invalid_request", Description: "the event can not be acted upon: " + invalid.Field + " " + invalid.Problem}
+	}
+	return err
+}
+
 // refuseEvent answers 400 for what is the event's fault, and 503 for what is the
 // node's: a transmitter sends that again.
 func (a *API) refuseEvent(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Language", "en") // RFC 8935, section 2.3
-	if p, ok := errors.AsType[*eventProblem](err); ok {
-		writeJSON(w, http.StatusBadRequest, eventError{p.code, p.detail})
+	err = eventFault(err)
+	if refusal, ok := errors.AsType[*ssf.Refusal](err); ok {
+		writeJSON(w, http.StatusBadRequest, refusal)
 		return
 	}
 	if bad, ok := errors.AsType[*badRequest](err); ok {
-		writeJSON(w, bad.kind.status, eventError{"invalid_request", bad.detail})
-		return
-	}
-	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
-		writeJSON(w, http.StatusBadRequest, eventError{"invalid_request", "the event can not be acted upon: " + invalid.Field + " " + invalid.Problem})
+		writeJSON(w, bad.kind.status, ssf.Refusal{Code: "invalid_request", Description: bad.detail})
 		return
 	}
 	if kindOf(err) == kindInternal && cannotKnow(err) { // the issuer's keys are not there yet

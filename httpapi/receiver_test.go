@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
+	"rescind/httpapi/ssf"
 )
 
 const (
@@ -147,7 +148,7 @@ func TestSecurityEventsAreValidated(t *testing.T) {
 			if rec.Header().Get("Content-Language") == "" {
 				t.Error("the error names no language")
 			}
-			if got := decode[eventError](t, rec.Body); got.Err != c.err || got.Description == "" {
+			if got := decode[ssf.Refusal](t, rec.Body); got.Code != c.err || got.Description == "" {
 				t.Errorf("%+v, want %s", got, c.err)
 			}
 			if len(r.node.all()) != 0 {

@@ -17,10 +17,9 @@ func (a *API) remote(r *http.Request) string {
 		return r.RemoteAddr // a Unix socket, or a test
 	}
 	client := peer.Addr().Unmap()
-	trusted := a.termsOf(r).trustedProxies
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		if !isTrusted(trusted, client) {
+		if !a.trusted(client) {
 			break
 		}
 		next, err := netip.ParseAddr(strings.Trim(hop, " \t"))
@@ -46,6 +45,6 @@ func network(client string) string {
 	return prefix.String()
 }
 
-func isTrusted(proxies []netip.Prefix, proxy netip.Addr) bool {
-	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
+func (a *API) trusted(proxy netip.Addr) bool {
+	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
 }

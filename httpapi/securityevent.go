@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -37,45 +38,36 @@ type securityEvent struct {
 	At      float64       `json:"event_timestamp"` // seconds; 0: when the token was issued
 }
 
-// eventSubject is a subject identifier (RFC 9493). In drafts format was called
-// subject_type.
-type eventSubject struct {
-	Format  string        `json:"format"`
-	Draft   string        `json:"subject_type"`
-	Iss     string        `json:"iss"`
-	Sub     string        `json:"sub"`
-	ID      string        `json:"id"`
-	Email   string        `json:"email"`
-	User    *eventSubject `json:"user"`
-	Session *eventSubject `json:"session"`
-}
-
-// eventProblem is an error of RFC 8935, section 2.4.
-type eventProblem struct{ code, detail string }
-
-func (e *eventProblem) Error() string { return e.detail }
+// refusal returns an error of RFC 8935, section 2.4.
+func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code, Description: detail} }
 
 // verifyEvents validates a security event token and returns what its events
 // revoke: nothing, where none of them ends sessions. Errors are of type
-// *eventProblem, or what cannotKnow tells.
-func (a *API) verifyEvents(rules *rules, raw string) ([]rescind.Revocation, error) {
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
+// *ssf.Refusal, or what cannotKnow tells.
+func (a *API) verifyEvents(e ssf.Event) ([]rescind.Revocation, error) {
+	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: a.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
 		return nil, err
 	case err != nil:
-		return nil, &eventProblem{eventCode(err), "the event token was refused: " + reasonOf(err)}
+		return nil, refusal(eventCode(err), "the event token was refused: "+reasonOf(err))
 	case verified.Type != token.TypeEvent:
-		return nil, &eventProblem{"invalid_request", "the token is no security event token"}
-	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
-		return nil, &eventProblem{"invalid_audience", "the event token is meant for another receiver"}
+		return nil, refusal("invalid_request", "the token is no security event token")
+	case !overlap(verified.Audience, a.cfg.EventAudience[verified.Token.Issuer]):
+		return nil, refusal("invalid_audience", "the event token is meant for another receiver")
+	}
+	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
+		return nil, refusal("invalid_issuer", "the event is of another issuer than its stream")
 	}
 	var c eventClaims
 	if verified.Decode(&c) != nil {
-		return nil, &eventProblem{"invalid_request", "sub_id or events of the event token have another form than is known"}
+		return nil, refusal("invalid_request", "sub_id or events of the event token have another form than is known")
 	}
 	if c.Iat == nil || c.Jti == nil || len(c.Events) == 0 || c.Exp != nil {
-		return nil, &eventProblem{"invalid_request", "an event token has iat, jti and events, and no exp"}
+		return nil, refusal("invalid_request", "an event token has iat, jti and events, and no exp")
+	}
+	if e.ID != "" && e.ID != verified.Token.ID {
+		return nil, refusal("invalid_request", "the event has another jti than it is called by")
 	}
 	var revocations []rescind.Revocation
 	for name, event := range c.Events {
@@ -86,7 +78,7 @@ func (a *API) verifyEvents(rules *rules, raw string) ([]rescind.Revocation, erro
 		if event.Subject == nil {
 			event.Subject = c.SubjectID
 		}
-		rev, err := rules.revocationOf(verified, event, bySession)
+		rev, err := a.revocationOf(verified, event, bySession)
 		if err != nil {
 			return nil, err
 		}
@@ -114,16 +106,16 @@ func eventCode(err error) string {
 // revocationOf maps an event to what it ends, up to the moment at which it
 // happened: so an event that comes late, or twice, ends nothing that began
 // afterwards.
-func (rules *rules) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
+func (a *API) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
 	iss := verified.Token.Issuer
-	if s := event.Subject; bySession && s != nil && s.Session != nil {
-		id := s.Session.ID
-		if s.Session.format() != "opaque" || id == "" {
-			return rescind.Revocation{}, &eventProblem{"invalid_request", "the session is not named as opaque"}
-		}
-		return rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeSID, Issuer: iss, ID: id}}, nil
+	if event.Subject == nil {
+		return rescind.Revocation{}, refusal("invalid_request", "the event has no subject")
 	}
-	sub, err := rules.subjectOf(event.Subject, iss)
+	if bySession && event.Subject.Session != nil {
+		key, err := a.sessionOf(event.Subject, iss)
+		return rescind.Revocation{Key: key}, err
+	}
+	key, err := a.subjectOf(event.Subject, iss)
 	if err != nil {
 		return rescind.Revocation{}, err
 	}
@@ -131,51 +123,9 @@ func (rules *rules) revocationOf(verified *token.Verified, event securityEvent, 
 	if event.At > 0 {
 		at = min(at, rescind.MillisOf(time.Unix(int64(min(event.At, 1e11)), 0))) // a future one would shut out later log-ins
 	}
-	return rescind.Revocation{
-		Key:          rescind.Key{Scope: rescind.ScopeSub, Issuer: iss, ID: sub},
-		IssuedBefore: endOfSecond(at),
-	}, nil
+	return rescind.Revocation{Key: key, IssuedBefore: endOfSecond(at)}, nil
 }
 
 // endOfSecond is the last moment of the second that m is in: issuers date tokens
 // in whole seconds.
 func endOfSecond(m rescind.Millis) time.Time { return (m - m%1000 + 999).Time() }
-
-func (s *eventSubject) format() string {
-	if s.Format != "" {
-		return s.Format
-	}
-	return s.Draft
-}
-
-// subjectOf returns the sub that s names. A transmitter speaks for subjects of
-// its own only, or it could log out anybody's.
-func (rules *rules) subjectOf(s *eventSubject, iss string) (string, error) {
-	if s == nil {
-		return "", &eventProblem{"invalid_request", "the event has no subject"}
-	}
-	if s.User != nil { // a complex subject
-		s = s.User
-	}
-	sub := ""
-	switch s.format() {
-	case "iss_sub", "iss-sub":
-		if s.Iss != iss {
-			return "", &eventProblem{"invalid_request", "the subject is of another issuer than the event"}
-		}
-		sub = s.Sub
-	case "opaque":
-		sub = s.ID
-	case "email":
-		if !rules.emailIsSubject {
-			return "", &eventProblem{"invalid_request", "subjects are not named by email here"}
-		}
-		sub = s.Email
-	default:
-		return "", &eventProblem{"invalid_request", "the subject must be iss_sub, opaque, email, or complex with one of these"}
-	}
-	if (rescind.Key{Scope: rescind.ScopeSub, Issuer: iss, ID: sub}).Validate() != nil {
-		return "", &eventProblem{"invalid_request", "the subject is empty, or no identifier"}
-	}
-	return sub, nil
-}

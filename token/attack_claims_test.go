@@ -98,6 +98,21 @@ func TestAttackFuture(t *testing.T) {
 	}
 }
 
+// TestAttackTokensOfATransmitter: whoever is trusted for security events only opens
+// no door.
+func TestAttackTokensOfATransmitter(t *testing.T) {
+	issuer := hsIssuer()
+	issuer.EventsOnly = true
+	v := newVerifier(t, nil, nil, issuer)
+	event := signHS(`{"alg":"HS256","typ":"secevent+jwt"}`, payload(""))
+	refuseAll(t, v, ErrType, map[string]string{"access token": signHS(hsHeader, payload("")), "event": event})
+	types := []string{TypeRefresh, TypeOneTime, TypeLogout, TypeEvent}
+	for typ, want := range map[string]error{"jwt": ErrType, TypeAccess: ErrType, TypeRefresh: ErrType, TypeOneTime: ErrType, TypeLogout: ErrType, TypeEvent: nil} {
+		_, err := v.VerifyIgnoringRevocation(signHS(`{"alg":"HS256","typ":"`+typ+`"}`, payload("")), Inspection{Types: types})
+		wantError(t, err, want)
+	}
+}
+
 func TestAttackAudienceAndType(t *testing.T) {
 	v := newVerifier(t, nil, nil, hsIssuer())
 	aud := func(value string) string {

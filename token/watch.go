@@ -34,9 +34,8 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 	ctx, cancel := context.WithCancelCause(ctx)
 	end := func() { cancel(errRevoked) }
 	stops := []func(){w.WatchToken(v.Token, end)}
-	names, n := v.aliases()
-	for _, name := range names[:n] {
-		stops = append(stops, w.WatchToken(name, end))
+	if v.clientSession != "" {
+		stops = append(stops, w.WatchToken(clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt), end))
 	}
 	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Add(v.leeway).Sub(v.at), func() { cancel(errExpired) })
 	return ctx, func() {

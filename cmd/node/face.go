@@ -13,6 +13,7 @@ import (
 
 	"rescind/cluster"
 	"rescind/httpapi"
+	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -24,6 +25,7 @@ type face struct {
 	servers  []server
 	addr     net.Addr // of the HTTP face
 	reloads  []reload
+	events   *eventPolls // whose events are revoked through api; empty: nobody's
 	log      *slog.Logger
 }
 
@@ -47,12 +49,14 @@ type faceConfig struct {
 }
 
 func newFace(n *cluster.Node, c faceConfig) (*face, error) {
+	events := new(eventPolls) // filled before anything is served
+	c.api.EventPolls = func() []ssf.PollStats { return events.stats() }
 	c.api.Node, c.api.Verifier, c.api.Version, c.api.Logger = n, c.verifier, buildVersion(), c.log
 	api, err := httpapi.New(c.api)
 	if err != nil {
 		return nil, err
 	}
-	f := &face{node: n, verifier: c.verifier, api: api, log: c.log, addr: c.listener.Addr()}
+	f := &face{node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
@@ -114,6 +118,7 @@ func (f *face) run(ctx context.Context, delay time.Duration) error {
 	case err := <-served:
 		cause = fmt.Errorf("serve: %w", err)
 	}
+	f.events.close() // while what they have fetched can still be revoked
 	// Not ctx, which has ended: shutting down has time of its own.
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -19,7 +19,7 @@ func issuerConfigs(cfg *config.Config) ([]token.IssuerConfig, error) {
 		issuers[i] = token.IssuerConfig{
 			Issuer: c.Issuer, Audience: c.Audience, Algorithms: c.Algorithms,
 			JWKSURL: c.JWKSURL, JWKSFile: c.JWKSFile, HS256SecretFile: c.HS256SecretFile,
-			Types: c.Types, AuthTime: c.AuthTime, AllowNoExp: c.AllowNoExp,
+			Types: c.Types, AuthTime: c.AuthTime, AllowNoExp: c.AllowNoExp, EventsOnly: c.EventsOnly,
 		}
 		if c.DecryptionKeysFile == "" {
 			continue

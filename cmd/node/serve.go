@@ -128,6 +128,9 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 	if err == nil {
 		err = applyPeople(cfg, f.api)
 	}
+	if err == nil {
+		*f.events, err = startPolls(cfg, f.api, log)
+	}
 	if err != nil {
 		v.Close()
 		return nil, errors.Join(err, n.Close())
@@ -170,9 +173,10 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	}
 	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)
 	c.EmailIsSubject, c.EventAudience = cfg.Events.Email == "subject", map[string][]string{}
+	c.EventSubjects = map[string][]string{}
 	for _, i := range cfg.Tokens.Issuers {
 		if len(i.EventsAudience) > 0 {
-			c.EventAudience[i.Issuer] = i.EventsAudience
+			c.EventAudience[i.Issuer], c.EventSubjects[i.Issuer] = i.EventsAudience, i.EventsSubjects
 		}
 	}
 	if (cfg.OAuth.KeyFile == "") != (cfg.OAuth.Issuer == "") {
@@ -290,6 +294,11 @@ func checkFiles(cfg *config.Config) error {
 	}
 	if _, err := loadCertificate(cfg.HTTP.CertFile, cfg.HTTP.KeyFile); err != nil {
 		return err
+	}
+	for _, i := range cfg.Tokens.Issuers {
+		if _, err := cfg.PollToken(i); err != nil {
+			return err
+		}
 	}
 	_, err := readList[httpapi.Admin]("admin.tokens-file", cfg.Admin.TokensFile)
 	if err == nil {

@@ -56,8 +56,8 @@ type Config struct {
 		Addr       string // host:port; empty: that of HTTP
 		Scope      string // empty: access tokens make no operator
 	}
-	Events struct{ Email string } // "refuse" or "subject"
-	GRPC   struct{ Addr string }  // host:port; empty: none
+	Events Events
+	GRPC   struct{ Addr string } // host:port; empty: none
 	OAuth  struct {
 		ClientsFile string // empty: none
 		Issuer      string // a URL
@@ -103,10 +103,18 @@ type Config struct {
 // Issuer is one entry of tokens.issuers: whose tokens are accepted, and how
 // they are verified. Exactly one of the three fields from JWKSURL on is set.
 type Issuer struct {
-	Issuer          string
-	Audience        []string // empty: any
-	LogoutAudience  []string // of logout tokens; empty: Audience
-	EventsAudience  []string // of security events; empty: none are taken
+	Issuer         string
+	Audience       []string // empty: any
+	LogoutAudience []string // of logout tokens; empty: Audience
+	EventsAudience []string // of security events; empty: none are taken
+
+	// Where its security events are polled, and the file with the bearer token
+	// for that. Empty: they are not; no token.
+	EventsPollURL, EventsPollTokenFile string
+
+	EventsSubjects []string // other issuers whose subjects and sessions its events may name
+	EventsOnly     bool     // its tokens are no access tokens
+
 	Algorithms      []string // never empty
 	JWKSURL         string   // https, or http on loopback
 	JWKSFile        string

@@ -98,7 +98,7 @@ func TestIssuersFile(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, events-audience: [e], jwks-file: y}\n")
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, events-audience: [e], events-poll-url: 'https://z', events-poll-token-file: f, events-subjects: [s], events-only: true, jwks-file: y}\n")
 	const want = `node:
   name: "" # default
 cluster:
@@ -144,10 +144,12 @@ tokens:
       audience: [a, b]
       logout-audience: [rp]
       events-audience: [e]
+      events-poll-url: https://z
+      events-poll-token-file: f
+      events-subjects: [s]
+      events-only: true
       algorithms: [RS256, PS256, ES256, ES384, EdDSA]
       jwks-file: y
-events:
-  email: refuse # default
 revocations:
   max: 10000000 # default
   ack: local # default
@@ -161,6 +163,10 @@ shutdown:
 log:
   level: warn # RESCIND_LOG_LEVEL
   format: text # default
+events:
+  email: refuse # default
+  poll-wait: 1m # default
+  poll-max: 100 # default
 one-time:
   strict: false # default
   buckets: 4 # default

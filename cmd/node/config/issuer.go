@@ -36,6 +36,7 @@ func (l *issuerLoad) check(key string, i *Issuer, n *yaml.Node) {
 	if slices.Contains(i.EventsAudience, "") {
 		l.bad(key+".events-audience", "", fieldOf(n, "events-audience"), "use audiences that are not empty")
 	}
+	l.events(key, i, n)
 	if sources != 1 {
 		l.bad(key, i.Issuer, n, "use exactly one of jwks-url, jwks-file and hs256-secret-file")
 		return // which algorithms fit depends on it
@@ -44,6 +45,23 @@ func (l *issuerLoad) check(key string, i *Issuer, n *yaml.Node) {
 		l.bad(key+".jwks-url", i.JWKSURL, fieldOf(n, "jwks-url"), "use an https URL without user and password, or http on loopback; who can change the keys in transit can sign tokens")
 	}
 	l.algorithms(key+".algorithms", i, fieldOf(n, "algorithms"))
+}
+
+// events checks where events come from and whom they may name.
+func (l *issuerLoad) events(key string, i *Issuer, n *yaml.Node) {
+	switch {
+	case len(i.EventsAudience) == 0 && len(i.EventsSubjects) > 0:
+		l.bad(key+".events-subjects", "", fieldOf(n, "events-subjects"), "name events-audience too, the aud of the events; without it none is taken")
+	case slices.Contains(i.EventsSubjects, ""):
+		l.bad(key+".events-subjects", "", fieldOf(n, "events-subjects"), "use issuers that are not empty")
+	case i.EventsPollURL == "" && i.EventsPollTokenFile != "":
+		l.bad(key+".events-poll-token-file", i.EventsPollTokenFile, fieldOf(n, "events-poll-token-file"), "use it only with events-poll-url")
+	case i.EventsPollURL == "":
+	case !goodJWKSURL(i.EventsPollURL):
+		l.bad(key+".events-poll-url", i.EventsPollURL, fieldOf(n, "events-poll-url"), "use an https URL without user and password, or http on loopback")
+	case len(i.EventsAudience) == 0:
+		l.bad(key+".events-poll-url", i.EventsPollURL, fieldOf(n, "events-poll-url"), "name events-audience too, the aud of the events; without it none is taken")
+	}
 }
 
 // algorithms refuses HS* with public keys: otherwise whoever knows a public

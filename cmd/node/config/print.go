@@ -67,6 +67,18 @@ func issuerNode(i Issuer) *yaml.Node {
 	if len(i.EventsAudience) > 0 {
 		add("events-audience", list(i.EventsAudience))
 	}
+	if i.EventsPollURL != "" {
+		add("events-poll-url", scalar(i.EventsPollURL))
+	}
+	if i.EventsPollTokenFile != "" {
+		add("events-poll-token-file", scalar(i.EventsPollTokenFile))
+	}
+	if len(i.EventsSubjects) > 0 {
+		add("events-subjects", list(i.EventsSubjects))
+	}
+	if i.EventsOnly {
+		add("events-only", scalar("true"))
+	}
 	add("algorithms", list(i.Algorithms))
 	for name, field := range i.sources() {
 		if *field != "" {

@@ -105,23 +105,27 @@ func TestFilesThatSetNothing(t *testing.T) {
 }
 
 func TestIssuerProblems(t *testing.T) {
-	const hint = "use an entry with issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
+	const hint = "use an entry with issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
 	for name, c := range map[string]struct{ list, want string }{
-		"scalar":       {" x", "tokens.issuers is \"x\" (node.yaml:2): use a file that can be read: file does not exist"},
-		"entry":        {"\n    - x", `tokens.issuers[0] is "x" (node.yaml:3): ` + hint},
-		"no issuer":    {"\n    - {jwks-file: f}", "tokens.issuers[0] (node.yaml:3): name its issuer, the iss of its tokens"},
-		"no source":    {"\n    - issuer: x", `tokens.issuers[0] is "x" (node.yaml:3): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
-		"two sources":  {"\n    - {issuer: x, jwks-file: f, hs256-secret-file: s}", `tokens.issuers[0] is "x" (node.yaml:3): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
-		"field":        {"\n    - issuer: x\n      jwks-uri: f", "tokens.issuers[0].jwks-uri (node.yaml:4): there is no such field; did you mean jwks-url?"},
-		"field twice":  {"\n    - issuer: x\n      issuer: y", "tokens.issuers[0].issuer (node.yaml:4): use each key once"},
-		"issuer twice": {"\n    - {issuer: x, jwks-file: y}\n    - {issuer: x, jwks-file: z}", `tokens.issuers[1].issuer is "x" (node.yaml:4): use each issuer once; it is on line 3 already`},
-		"none":         {"\n    - issuer: x\n      jwks-file: y\n      algorithms: [none]", `tokens.issuers[0].algorithms is "none" (node.yaml:5): use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512`},
-		"confusion":    {"\n    - issuer: x\n      jwks-file: y\n      algorithms: [RS256, HS256]", `tokens.issuers[0].algorithms is "HS256" (node.yaml:5): use HS256 only with hs256-secret-file`},
-		"public":       {"\n    - issuer: x\n      hs256-secret-file: y\n      algorithms: [RS256]", `tokens.issuers[0].algorithms is "RS256" (node.yaml:5): use only HS256, HS384, HS512 with hs256-secret-file`},
-		"not a list":   {"\n    - issuer: x\n      jwks-file: y\n      algorithms: RS256", `tokens.issuers[0].algorithms is "RS256" (node.yaml:5): use a list, such as [RS256, ES256]`},
-		"http":         {"\n    - issuer: x\n      jwks-url: http://example.com/jwks", `tokens.issuers[0].jwks-url is "http://example.com/jwks" (node.yaml:4): use an https URL without user and password, or http on loopback; who can change the keys in transit can sign tokens`},
+		"scalar":                {" x", "tokens.issuers is \"x\" (node.yaml:2): use a file that can be read: file does not exist"},
+		"entry":                 {"\n    - x", `tokens.issuers[0] is "x" (node.yaml:3): ` + hint},
+		"no issuer":             {"\n    - {jwks-file: f}", "tokens.issuers[0] (node.yaml:3): name its issuer, the iss of its tokens"},
+		"no source":             {"\n    - issuer: x", `tokens.issuers[0] is "x" (node.yaml:3): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
+		"two sources":           {"\n    - {issuer: x, jwks-file: f, hs256-secret-file: s}", `tokens.issuers[0] is "x" (node.yaml:3): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
+		"field":                 {"\n    - issuer: x\n      jwks-uri: f", "tokens.issuers[0].jwks-uri (node.yaml:4): there is no such field; did you mean jwks-url?"},
+		"field twice":           {"\n    - issuer: x\n      issuer: y", "tokens.issuers[0].issuer (node.yaml:4): use each key once"},
+		"issuer twice":          {"\n    - {issuer: x, jwks-file: y}\n    - {issuer: x, jwks-file: z}", `tokens.issuers[1].issuer is "x" (node.yaml:4): use each issuer once; it is on line 3 already`},
+		"none":                  {"\n    - issuer: x\n      jwks-file: y\n      algorithms: [none]", `tokens.issuers[0].algorithms is "none" (node.yaml:5): use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512`},
+		"confusion":             {"\n    - issuer: x\n      jwks-file: y\n      algorithms: [RS256, HS256]", `tokens.issuers[0].algorithms is "HS256" (node.yaml:5): use HS256 only with hs256-secret-file`},
+		"public":                {"\n    - issuer: x\n      hs256-secret-file: y\n      algorithms: [RS256]", `tokens.issuers[0].algorithms is "RS256" (node.yaml:5): use only HS256, HS384, HS512 with hs256-secret-file`},
+		"not a list":            {"\n    - issuer: x\n      jwks-file: y\n      algorithms: RS256", `tokens.issuers[0].algorithms is "RS256" (node.yaml:5): use a list, such as [RS256, ES256]`},
+		"http":                  {"\n    - issuer: x\n      jwks-url: http://example.com/jwks", `tokens.issuers[0].jwks-url is "http://example.com/jwks" (node.yaml:4): use an https URL without user and password, or http on loopback; who can change the keys in transit can sign tokens`},
+		"poll":                  {"\n    - issuer: x\n      jwks-file: y\n      events-audience: e\n      events-poll-url: http://example.com", `tokens.issuers[0].events-poll-url is "http://example.com" (node.yaml:6): use an https URL without user and password, or http on loopback`},
+		"poll without audience": {"\n    - issuer: x\n      jwks-file: y\n      events-poll-url: https://e", `tokens.issuers[0].events-poll-url is "https://e" (node.yaml:5): name events-audience too, the aud of the events; without it none is taken`},
+		"poll without URL":      {"\n    - issuer: x\n      jwks-file: y\n      events-poll-token-file: f", `tokens.issuers[0].events-poll-token-file is "f" (node.yaml:5): use it only with events-poll-url`},
+		"subjects of no events": {"\n    - issuer: x\n      jwks-file: y\n      events-subjects: s", `tokens.issuers[0].events-subjects (node.yaml:5): name events-audience too, the aud of the events; without it none is taken`},
 		"two entries": {"\n    - {issuer: x, jwks: f}\n    - {issuer: y}",
-			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp\n" +
+			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp\n" +
 				`tokens.issuers[1] is "y" (node.yaml:4): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
 	} {
 		t.Run(name, func(t *testing.T) { wantProblems(t, nil, nil, "tokens:\n  issuers:"+c.list+"\n", c.want) })

@@ -81,14 +81,32 @@ func (c *Config) AdminToken() ([]byte, error) {
 	if b == nil || err != nil {
 		return nil, err
 	}
-	// A token travels in an Authorization header, where nothing else would
-	// arrive as it was sent.
-	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
 	if len(b) < minAdminToken || bytes.ContainsFunc(b, unprintable) {
 		return nil, fmt.Errorf("admin.token-file: %s does not hold a token; it must be at least %d printable ASCII characters without spaces, as `rescind keys generate` makes them", c.Admin.TokenFile, minAdminToken)
 	}
 	return b, nil
 }
+
+// PollToken reads the bearer token with which the security events of i are
+// polled. It returns "" if no file is set. Errors never repeat the content.
+func (c *Config) PollToken(i Issuer) (string, error) {
+	return c.bearer("tokens.issuers events-poll-token-file of "+i.Issuer, i.EventsPollTokenFile)
+}
+
+// bearer reads what travels in an Authorization header, where nothing else would
+// arrive as it was sent.
+func (c *Config) bearer(key, path string) (string, error) {
+	b, err := c.secret(key, path)
+	if b == nil || err != nil {
+		return "", err
+	}
+	if len(b) == 0 || bytes.ContainsFunc(b, unprintable) {
+		return "", fmt.Errorf("%s: the file must hold one token, of printable ASCII characters without spaces", key)
+	}
+	return string(b), nil
+}
+
+func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // secret reads the file of the setting key without the white space around its
 // content. It returns nil if path is empty, and never nil otherwise.

@@ -62,8 +62,7 @@ func table() []setting {
 		row("data.dir", "./rescind-data", "folder of this node's revocations, for it alone", text(func(c *Config) *string { return &c.Data.Dir }, notEmpty)),
 		row("tokens.leeway", "5s", "clock leeway in checking exp, nbf and iat, at most 60s", duration(func(c *Config) *time.Duration { return &c.Tokens.Leeway }, 0, rescind.MaxLeeway)),
 		row("tokens.max-lifetime", "720h", "longest lifetime of any token, and of revocations that state no expiry", duration(func(c *Config) *time.Duration { return &c.Tokens.MaxLifetime }, time.Minute, rescind.MaxLifetimeLimit)),
-		row("tokens.issuers", "", "list of issuer, audience, logout-audience (the client_id in logout tokens; empty: audience), events-audience (aud of its security events; empty: none are taken), algorithms and one of jwks-url, jwks-file, hs256-secret-file, and decryption-keys-file for encrypted tokens, types (the typ of access tokens, such as at+jwt; empty: at+jwt, JWT or none, save what betrays an ID, refresh or logout token), auth-time (count auth_time as the time of issue) and allow-no-exp; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
-		row("events.email", "refuse", "security events about an email address: refuse, or subject where it is the sub of your tokens", text(func(c *Config) *string { return &c.Events.Email }, oneOf("refuse", "subject"))),
+		row("tokens.issuers", "", "list of issuer, audience, logout-audience (the client_id in logout tokens; empty: audience), events-audience (aud of its security events; empty: none are taken), events-poll-url and events-poll-token-file (where those are polled, with which bearer token; empty: they are pushed), events-subjects (other issuers whose subjects and sessions its events may name), events-only (its tokens open nothing: true for a transmitter that is no issuer of access tokens), algorithms and one of jwks-url, jwks-file, hs256-secret-file, and decryption-keys-file for encrypted tokens, types (the typ of access tokens, such as at+jwt; empty: at+jwt, JWT or none, save what betrays an ID, refresh or logout token), auth-time (count auth_time as the time of issue) and allow-no-exp; as a flag or variable, the path of a YAML or JSON file with that list", issuerList()),
 		row("revocations.max", "10000000", "live revocations at which new ones are refused", count(func(c *Config) *int { return &c.Revocations.Max })),
 		row("revocations.ack", "local", "nodes that must hold a revocation on disk before it is acknowledged: local, majority, all, or a number of other nodes", ack()),
 		row("revocations.isolated", "accept", "revocations while no peer is heard for cluster.forget-after: accept or refuse", text(func(c *Config) *string { return &c.Revocations.Isolated }, oneOf("accept", "refuse"))),
@@ -73,7 +72,7 @@ func table() []setting {
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
-	}, oneTimeRows()...)
+	}, append(eventRows(), oneTimeRows()...)...)
 }
 
 func row(key, standard, doc string, c codec) setting {
