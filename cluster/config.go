@@ -57,6 +57,10 @@ type Config struct {
 	// the limit Revoke fails with rescind.ErrFull. 0 means ten million.
 	MaxRevocations int
 
+	// MaxBytes bounds the memory of the live revocations, tables and Bloom filter
+	// together, in bytes, beside MaxRevocations and like it. 0 means no bound.
+	MaxBytes int
+
 	// Ack is the write concern of revocations that ask for rescind.AckDefault.
 	// 0 means rescind.AckLocal.
 	Ack rescind.Ack
@@ -156,6 +160,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.VersionWait, time.Second)
 	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
 		return c, fmt.Errorf("cluster: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	}
+	if c.MaxRevocations < 0 || c.MaxBytes < 0 {
+		return c, fmt.Errorf("cluster: Config.MaxRevocations is %d and MaxBytes %d; neither may be negative", c.MaxRevocations, c.MaxBytes)
 	}
 	if c.VersionWait < 0 || c.VersionWait > time.Minute {
 		return c, fmt.Errorf("cluster: Config.VersionWait is %v; use at most %v", c.VersionWait, time.Minute)

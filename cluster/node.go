@@ -21,7 +21,8 @@ import (
 // Node is one member of the cluster. All its methods are safe for concurrent
 // use.
 type Node struct {
-	cfg     Config
+	cfg     Config                 // of its policy, what the node started with
+	policy  atomic.Pointer[Policy] // never nil
 	log     *slog.Logger
 	started time.Duration // on the steady clock
 	set     *filter.Set
@@ -123,9 +124,10 @@ func Start(cfg Config) (*Node, error) {
 		uses:      uses{met: make(chan struct{}, 1)},
 		stop:      stop,
 	}
+	n.policy.Store(cfg.policy())
 	secret := cfg.secret()
 	digestKey := carrier.DeriveKey(secret, "digest 3 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
-	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations})
+	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations, MaxBytes: cfg.MaxBytes})
 	if n.sealer, err = carrier.NewRing(cfg.Cluster, sealKeys(cfg.transportKeys())); err != nil {
 		stop()
 		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)
@@ -156,11 +158,11 @@ func (n *Node) Check(t rescind.Token) rescind.Verdict {
 		return rescind.Revoked
 	case !n.ready.Load():
 		return rescind.Unknown
-	case n.cfg.RejectStale && !n.within(n.cfg.MaxStaleness):
-		return rescind.Stale
-	default:
-		return rescind.Valid
 	}
+	if p := n.policy.Load(); p.RejectStale && !n.within(p.MaxStaleness) {
+		return rescind.Stale
+	}
+	return rescind.Valid
 }
 
 // GossipAddr returns the address that gossip listens on, for others to join,

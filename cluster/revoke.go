@@ -45,7 +45,7 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 		return rescind.Receipt{}, err
 	}
 	if ack == rescind.AckDefault {
-		ack = n.cfg.Ack
+		ack = n.policy.Load().Ack
 	}
 	// A record that was known already is proposed again: whoever asks must
 	// learn that it is durable, and the first proposal may still be under way.

@@ -26,6 +26,7 @@ type Status struct {
 	Revocations map[rescind.Scope]int // live revocations
 	Total       int                   // their sum
 	Max         int                   // the configured limit
+	MaxBytes    int                   // that of Filter.Bytes; 0: none
 	Filter      filter.Stats          // memory, and what the Bloom filter measures of itself
 
 	Comparisons gossip.CompareStats // rounds of anti-entropy that this node has begun

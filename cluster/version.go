@@ -110,7 +110,7 @@ func (n *Node) WaitFor(ctx context.Context, version string) error {
 		return rescind.ErrBusy
 	}
 	n.counters.waits.Add(1)
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.VersionWait)
+	ctx, cancel := context.WithTimeout(ctx, n.policy.Load().VersionWait)
 	defer cancel()
 	for ; !r.covers(versions); r = n.reach.Load() {
 		select {

@@ -40,7 +40,8 @@ func TestVersionsHaveOneForm(t *testing.T) {
 
 // waitingNode is a node without a loop, which the test plays.
 func waitingNode() *Node {
-	n := &Node{cfg: Config{VersionWait: time.Second}}
+	n := &Node{}
+	n.policy.Store(&Policy{VersionWait: time.Second})
 	n.publishReach([]gossip.Held{heldTo(1, 5, 10)})
 	return n
 }
@@ -133,7 +134,8 @@ func TestWaitingCallersAreBounded(t *testing.T) {
 }
 
 func TestWaitBeforeTheDiskIsLoaded(t *testing.T) {
-	n := &Node{cfg: Config{VersionWait: time.Second}}
+	n := &Node{}
+	n.policy.Store(&Policy{VersionWait: time.Second})
 	if err := n.WaitFor(t.Context(), versionOf(1, 5, 10)); !errors.Is(err, rescind.ErrNotReady) {
 		t.Error(err)
 	}

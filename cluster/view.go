@@ -89,7 +89,7 @@ func (l *loop) decideReady(v *view) (reasons []string, ready bool) {
 		return []string{"synchronising with a peer that was met after the join timeout"}, false
 	case v.at-l.loaded < l.cfg.JoinTimeout:
 		return []string{"looking for a peer"}, false
-	case l.cfg.RejectStale:
+	case l.policy.Load().RejectStale:
 		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}, false
 	default:
 		if !l.warned {
@@ -182,7 +182,7 @@ func (n *Node) Staleness() Staleness {
 // must refuse revocations, if it is configured to.
 func (n *Node) isolated() bool {
 	v := n.view.Load()
-	return n.cfg.RefuseIsolated && !n.cfg.alone() && v != nil && steady()-v.heard > n.cfg.ForgetAfter
+	return n.policy.Load().RefuseIsolated && !n.cfg.alone() && v != nil && steady()-v.heard > n.cfg.ForgetAfter
 }
 
 // held returns the number of live records by scope.
@@ -203,7 +203,7 @@ func (n *Node) Status() Status {
 		Uptime:      steady() - n.started,
 		Ready:       n.ready.Load(),
 		Staleness:   n.Staleness(),
-		Revocations: n.held(), Total: n.set.Len(), Max: n.cfg.MaxRevocations, Filter: n.set.Stats(),
+		Revocations: n.held(), Total: n.set.Len(), Max: n.policy.Load().MaxRevocations, MaxBytes: n.policy.Load().MaxBytes, Filter: n.set.Stats(),
 		Counters: n.counters.snapshot(), Window: n.window.snapshot(),
 	}
 	for _, c := range n.carriers {

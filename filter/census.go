@@ -15,10 +15,13 @@ type census struct {
 	scopes     atomic.Uint64
 	total      atomic.Int64
 	quietAdded atomic.Uint64 // how many records of quietScopes have been added
+	bytes      atomic.Int64  // of tables and filters
 
 	mu   sync.Mutex // held to change any of this
 	held [rescind.NumScopes]int
 	max  int // of total, for those who must keep to it; 0 is no limit
+
+	maxBytes int // likewise
 }
 
 // add counts a record that is about to be inserted. If limited, it refuses to
@@ -26,7 +29,7 @@ type census struct {
 func (c *census) add(scope rescind.Scope, limited bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limited && c.max > 0 && c.total.Load() >= int64(c.max) {
+	if limited && (c.max > 0 && c.total.Load() >= int64(c.max) || c.maxBytes > 0 && c.bytes.Load() >= int64(c.maxBytes)) {
 		return false
 	}
 	c.total.Add(1)

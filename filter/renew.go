@@ -55,6 +55,7 @@ func (s *Set) renew(records int) {
 			return // somebody else has just finished
 		}
 		next = newBlocked(max(minFilter, int(headroom*float64(s.Len()))))
+		s.census.bytes.Add(int64(next.bytes()))
 		s.renewal.next.Store(next)
 		s.renewal.shard = 0
 	}
@@ -62,6 +63,7 @@ func (s *Set) renew(records int) {
 		moved += s.copyShard(s.renewal.shard, next)
 	}
 	if s.renewal.shard == numShards {
+		s.census.bytes.Add(-int64(s.filter.Load().bytes()))
 		s.filter.Store(next)
 		s.renewal.next.Store(nil)
 	}

@@ -50,8 +50,9 @@ type Options struct {
 	// the sums. All nodes of a cluster use the same for the life of their data.
 	Key [32]byte
 
-	// Max is how many records Add accepts; 0 means no limit.
-	Max int
+	// Max is how many records Add accepts, and MaxBytes for how many bytes of
+	// memory, as Stats counts them. 0 means no limit.
+	Max, MaxBytes int
 }
 
 // New returns an empty set.
@@ -59,9 +60,11 @@ func New(o Options) *Set {
 	s := &Set{
 		prf:     newPRF([16]byte(o.Key[:16])),
 		summing: newPRF([16]byte(o.Key[16:])),
-		census:  census{max: o.Max},
+		census:  census{max: o.Max, maxBytes: o.MaxBytes},
 	}
-	s.filter.Store(newBlocked(minFilter))
+	first := newBlocked(minFilter)
+	s.filter.Store(first)
+	s.census.bytes.Add(int64(first.bytes()))
 	for i := range s.views {
 		s.views[i].Store(emptyView)
 		s.writers[i].sums = sums{}
@@ -163,7 +166,7 @@ func (s *Set) Lookup(d rescind.Digest) (rescind.Record, bool) {
 
 // Add joins r into the set and returns what the set now holds for its digest,
 // and whether that changed anything. It returns rescind.ErrFull if the digest
-// is new and the set is at its limit.
+// is new and the set is at one of its limits.
 func (s *Set) Add(r rescind.Record) (joined rescind.Record, changed bool, err error) {
 	joined, changed, err = s.join(r, true)
 	s.renew(renewStep)
@@ -194,7 +197,7 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 			if t == &v.wide || isNarrow(joined) {
 				t.store(i, joined)
 			} else {
-				s.views[shard].Store(v.with(shard, joined))
+				s.publish(shard, v.with(shard, joined))
 			}
 			w.sums.remove(s.summing, old)
 			w.sums.add(s.summing, joined)
@@ -205,7 +208,7 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 		return rescind.Record{}, false, rescind.ErrFull
 	}
 	if !v.insert(r) {
-		s.views[shard].Store(v.with(shard, r))
+		s.publish(shard, v.with(shard, r))
 	}
 	s.remember(r.Digest)
 	if quietScopes>>r.Digest.Scope()&1 != 0 {
@@ -213,6 +216,19 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 	}
 	w.sums.add(s.summing, r)
 	return r, true, nil
+}
+
+// publish makes v the view of a shard, whose lock the caller holds.
+func (s *Set) publish(shard uint64, v *view) {
+	s.census.bytes.Add(int64(v.bytes() - s.views[shard].Load().bytes()))
+	s.views[shard].Store(v)
+}
+
+// SetLimits replaces Options.Max and MaxBytes. It drops nothing.
+func (s *Set) SetLimits(records, bytes int) {
+	s.census.mu.Lock()
+	defer s.census.mu.Unlock()
+	s.census.max, s.census.maxBytes = records, bytes
 }
 
 // Sweep forgets the records of one shard that have lapsed at now and returns
@@ -225,7 +241,7 @@ func (s *Set) Sweep(turn uint64, now rescind.Millis) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var gone [rescind.NumScopes]int
-	s.views[shard].Store(s.views[shard].Load().without(shard, now, func(r rescind.Record) {
+	s.publish(shard, s.views[shard].Load().without(shard, now, func(r rescind.Record) {
 		gone[r.Digest.Scope()]++
 		w.sums.remove(s.summing, r)
 	}))

@@ -16,13 +16,8 @@ type Stats struct {
 // Stats returns what the set measures of itself. It is cheap, but not for the
 // check path.
 func (s *Set) Stats() Stats {
-	f := s.filter.Load()
-	st := Stats{Bytes: f.bytes(), Fill: f.fill(), FalsePositives: s.falsePositives.Load()}
-	if next := s.renewal.next.Load(); next != nil {
-		st.Bytes += next.bytes()
+	return Stats{
+		Bytes: int(s.census.bytes.Load()), Fill: s.filter.Load().fill(),
+		FalsePositives: s.falsePositives.Load(),
 	}
-	for i := range s.views {
-		st.Bytes += s.views[i].Load().bytes()
-	}
-	return st
 }

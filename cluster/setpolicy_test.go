@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"rescind"
+)
+
+// Each part of a policy holds for the calls after SetPolicy.
+func TestSetPolicy(t *testing.T) {
+	r := newRigWith(t, 2, false, true, func(c *Config) { c.MaxRevocations, c.ForgetAfter = 1, time.Second })
+	n := r.nodes[0]
+	revoke := func(id string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err := n.Revoke(ctx, rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: id}}, rescind.AckDefault)
+		return err
+	}
+	set := func(p Policy) {
+		t.Helper()
+		if err := n.SetPolicy(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := revoke("1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := revoke("2"); !errors.Is(err, rescind.ErrFull) {
+		t.Errorf("at the limit: %v", err)
+	}
+	set(Policy{MaxRevocations: 2})
+	if err := revoke("2"); err != nil || n.Status().Max != 2 {
+		t.Errorf("below a raised limit of %d: %v", n.Status().Max, err)
+	}
+	set(Policy{MaxRevocations: 1})
+	if err := revoke("3"); !errors.Is(err, rescind.ErrFull) || n.Check(tokenOf("2")) != rescind.Revoked {
+		t.Errorf("above a lowered limit: %v", err)
+	}
+	set(Policy{MaxBytes: 1})
+	if err := revoke("3"); !errors.Is(err, rescind.ErrFull) || n.Status().MaxBytes != 1 {
+		t.Errorf("above a limit of bytes: %v", err)
+	}
+	set(Policy{Ack: 5})
+	if err := revoke("3"); !errors.Is(err, rescind.ErrUnconfirmed) {
+		t.Errorf("with an acknowledgement that nobody can give: %v", err)
+	}
+	for _, bad := range []Policy{{MaxRevocations: -1}, {MaxBytes: -1}, {VersionWait: time.Hour}, {Ack: -9}} {
+		if n.SetPolicy(bad) == nil || bad.Validate() == nil {
+			t.Errorf("%+v is accepted", bad)
+		}
+	}
+	set(Policy{RejectStale: true, MaxStaleness: time.Nanosecond})
+	if v := n.Check(tokenOf("x")); v != rescind.Stale {
+		t.Errorf("with a bound that nobody meets: %v", v)
+	}
+	set(Policy{})
+	if v := n.Check(tokenOf("x")); v != rescind.Valid {
+		t.Errorf("with no bound: %v", v)
+	}
+	r.nats.Shutdown()
+	set(Policy{RefuseIsolated: true})
+	await(t, "refused in isolation", func() bool { return errors.Is(revoke("4"), rescind.ErrIsolated) })
+	set(Policy{})
+	if err := revoke("4"); err != nil {
+		t.Errorf("in isolation that does not matter: %v", err)
+	}
+}
