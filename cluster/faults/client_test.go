@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -136,6 +137,59 @@ func (c *client) revoke() {
 	if status == http.StatusCreated || status == http.StatusAccepted {
 		r.acked = c.now()
 	}
+	c.note(r)
+}
+
+// fillLog revokes through node i until it fails to: a disk that is full still
+// has room in the log that is open, up to 16 MiB. Of what was acknowledged it
+// puts one in a thousand into the history, with a token, to be checked like the
+// others; all would take minutes.
+func (c *client) fillLog(i int) error {
+	const lines, sample = 5000, 1000
+	for part := range 400 {
+		var body bytes.Buffer
+		ids := map[int]string{}
+		for line := range lines {
+			id := fmt.Sprint("ballast-", part, "-", line)
+			if line%sample == 0 {
+				id = c.mint()
+				ids[line+1] = id
+			}
+			fmt.Fprintf(&body, `{"scope":"jti","iss":%q,"id":%q}`+"\n", issuer, id)
+		}
+		called := c.now()
+		c.mu.Lock()
+		for _, id := range ids {
+			c.revoked = append(c.revoked, id)
+		}
+		c.mu.Unlock()
+		_, answer := c.do(i, http.MethodPost, "/v1/revocations/bulk?ack=local", adminToken, body.Bytes(), "Content-Type", "application/x-ndjson")
+		acked, accepted := c.now(), 0
+		for results := json.NewDecoder(bytes.NewReader(answer)); ; {
+			var r struct{ Line, Status int }
+			if results.Decode(&r) != nil { // it may break off
+				break
+			}
+			if r.Status != http.StatusCreated && r.Status != http.StatusAccepted {
+				continue
+			}
+			accepted++
+			if id, ok := ids[r.Line]; ok {
+				c.note(revocation{id: id, node: i, called: called, acked: acked})
+				delete(ids, r.Line)
+			}
+		}
+		for _, id := range ids { // their fate is unknown
+			c.note(revocation{id: id, node: i, called: called})
+		}
+		if accepted < lines {
+			return nil
+		}
+	}
+	return fmt.Errorf("node %d accepted 2,000,000 revocations on a full disk", i)
+}
+
+func (c *client) note(r revocation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.history.revocations = append(c.history.revocations, r)

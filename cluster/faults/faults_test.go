@@ -37,6 +37,29 @@ var all = []fault{
 		r.site.net.deafen(i, r.others(i)...)
 		r.wait(5 * time.Second)
 	}},
+	{"disk full", func(r *run) {
+		i := small
+		free := r.site.fillDisk()
+		r.must(r.client.fillLog(i))
+		select {
+		case <-r.site.nodes[i].ended:
+		case <-time.After(30 * time.Second):
+			r.t.Error("a node that can't write has not ended")
+		}
+		r.site.nodes[i].kill()
+		// A supervisor starts it again while the disk is full. What the node left
+		// without writing is taken too.
+		r.site.fillDisk()
+		r.site.start(i)
+		select {
+		case <-r.site.nodes[i].ended:
+		case <-time.After(30 * time.Second):
+			r.t.Error("a node that can't write has started")
+			r.site.nodes[i].kill()
+		}
+		free()
+		r.site.start(i)
+	}},
 	{"a third of all packets lost", func(r *run) {
 		for i := range nodes + 1 {
 			r.site.net.thin(i, 0.3)
@@ -118,6 +141,14 @@ func (r *run) part(a, b []int) {
 	}
 	for _, i := range b {
 		r.site.net.deafen(i, a...)
+	}
+}
+
+// must ends the test if a fault could not be made.
+func (r *run) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 

@@ -3,12 +3,14 @@ package faults
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -16,6 +18,7 @@ import (
 const (
 	nodes      = 5
 	natsHost   = nodes // the last host of the network
+	small      = 2     // the node whose disk is small
 	httpAddr   = "127.0.0.1:8080"
 	adminToken = "an-admin-token-for-tests-only"
 	issuer     = "https://faults.rescind.invalid"
@@ -47,6 +50,7 @@ func newSite(t *testing.T, dir, bin string) *site {
 	s.write("admin.token", adminToken+"\n")
 	s.write("hs256.secret", tokenSecret)
 	s.write("issuers.yaml", fmt.Sprintf("- issuer: %s\n  algorithms: [HS256]\n  hs256-secret-file: %s\n", issuer, filepath.Join(dir, "hs256.secret")))
+	s.mountSmall()
 	t.Cleanup(s.stop)
 	s.startNATS()
 	for i := range nodes {
@@ -63,6 +67,47 @@ func (s *site) write(name, content string) {
 }
 
 func (s *site) data(i int) string { return filepath.Join(s.dir, fmt.Sprint("data", i)) }
+
+// mountSmall gives one node a disk of 96 MiB: room for a few tables, and no more
+// than the client can fill. It is in memory, where a sync is nothing, but full is full.
+func (s *site) mountSmall() {
+	s.t.Helper()
+	dir := s.data(small)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "rescind-faults", dir).CombinedOutput(); err != nil {
+		s.t.Fatalf("mount a small disk: %v\n%s", err, out)
+	}
+	s.t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			s.t.Errorf("unmount the small disk: %v\n%s", err, out)
+		}
+	})
+}
+
+// fillDisk fills what is left of the small disk with a file, which free removes.
+func (s *site) fillDisk() (free func()) {
+	s.t.Helper()
+	name := filepath.Join(s.data(small), "filler")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 1<<20); len(block) > 0; {
+		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
+			block = block[:len(block)/2]
+		} else if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := os.Remove(name); err != nil {
+			s.t.Error(err)
+		}
+	}
+}
 
 func (s *site) start(i int) {
 	var seeds string

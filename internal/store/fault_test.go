@@ -207,11 +207,17 @@ func TestFullDiskAtOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := newFaulty(vfs.NewCrashableMem(), syscall.ENOSPC, fail)
-			s := open(t, disk)
 			want := set{}
-			commit(t, s, many(1))
-			for _, r := range many(1).Records {
-				want.join(r)
+			var s *Store
+			for i := range uint64(4) { // several tables, so that opening begins to merge them
+				s = open(t, disk)
+				commit(t, s, many(i))
+				for _, r := range many(i).Records {
+					want.join(r)
+				}
+				if i < 3 {
+					s.Close()
+				}
 			}
 			crashed := disk.mem.CrashClone(vfs.CrashCloneCfg{}) // with all of it in the log
 			s.Close()

@@ -27,7 +27,9 @@ type fence struct {
 	scratch *vfs.MemFS            // holds what Pebble creates after the failure
 
 	// released is closed when the store closes. Until then merging tables, which
-	// would copy the disk into memory, waits.
+	// would copy the disk into memory, waits; but not before the store is open,
+	// because Pebble's opening waits for merges that are under way.
+	opened   atomic.Bool
 	released chan struct{}
 	once     sync.Once
 
@@ -93,7 +95,9 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, op func() (v
 		return &fencedFile{File: file, fence: f, table: isTable(name), log: isLog(name)}, nil
 	}
 	if category == mergeCategory {
-		<-f.released
+		if f.opened.Load() {
+			<-f.released
+		}
 		return nil, errFenced
 	}
 	return f.scratch.Create(name, category)

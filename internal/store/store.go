@@ -134,6 +134,7 @@ func (s *Store) open(fs vfs.FS, opt Options) (err error) {
 	if s.db, err = s.openPebble(opt.MemTable); err != nil {
 		return err
 	}
+	s.fence.opened.Store(true)
 	if err := s.fence.err(); err != nil {
 		return err // hidden from Pebble, which carried on in memory
 	}
