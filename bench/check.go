@@ -13,6 +13,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"rescind/bench/report"
 )
 
 // checkSettings of one run of bench check.
@@ -30,16 +32,13 @@ const (
 )
 
 // runCheck compares the filter with what a user would take instead.
-func runCheck(ctx context.Context, args []string) error {
+func runCheck(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("check", flag.ContinueOnError)
 	s := checkSettings{rounds: 11, slice: 300 * time.Millisecond, sizes: []int{1_000, 10_000, 100_000}}
 	fs.IntVar(&s.rounds, "rounds", s.rounds, "rounds; the tables show the median of each figure")
 	fs.DurationVar(&s.slice, "slice", s.slice, "how long each is measured in each round")
 	quick := fs.Bool("quick", false, "5 rounds of 150 ms, and fewer sizes in the plot")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *quick {
@@ -48,14 +47,9 @@ func runCheck(ctx context.Context, args []string) error {
 	if s.rounds < 1 || s.slice <= 0 {
 		return errors.New("use at least 1 round and a slice longer than 0")
 	}
-	r := &checkRun{checkSettings: s, w: os.Stdout, figures: map[string]float64{}}
-	if err := r.all(ctx); err != nil {
-		return err
-	}
-	if *out != "" {
-		return writeJSON(*out, map[string]any{"rounds": s.rounds, "slice": s.slice.String()}, r.figures)
-	}
-	return nil
+	r.Settings("rounds", s.rounds, "slice", s.slice.String())
+	run := &checkRun{checkSettings: s, w: os.Stdout, figures: r.Figures}
+	return run.all(ctx)
 }
 
 // checkRun is one run of bench check.

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"text/tabwriter"
 	"time"
+
+	"rescind/bench/report"
 )
 
 // consumeSettings of one run of 'bench consume'.
@@ -47,7 +49,7 @@ type rate struct {
 }
 
 // runConsume measures what mode available lets pass, and what mode strict costs.
-func runConsume(ctx context.Context, args []string) error {
+func runConsume(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("consume", flag.ContinueOnError)
 	s := consumeSettings{}
 	fs.IntVar(&s.pairs, "pairs", 5000, "tokens used on both nodes, for each gap between the uses")
@@ -56,10 +58,7 @@ func runConsume(ctx context.Context, args []string) error {
 	fs.IntVar(&s.callers, "callers", 64, "callers that use tokens at once")
 	fs.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to measure")
 	quick := fs.Bool("quick", false, "fewer tokens, one short round")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *quick {
@@ -88,9 +87,7 @@ func runConsume(ctx context.Context, args []string) error {
 		}
 	}
 	printConsume(os.Stdout, s, doubles, rates)
-	if *out != "" {
-		return writeConsume(*out, s, doubles, rates)
-	}
+	s.enter(doubles, rates, r)
 	return nil
 }
 
@@ -132,13 +129,15 @@ func medianRate(all []rate, f func(rate) float64) float64 {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func writeConsume(path string, s consumeSettings, doubles []doubleResult, rates map[int][]rate) error {
-	figures := map[string]float64{}
-	for _, r := range doubles {
-		name := fmt.Sprintf("consume.available.gap_%dus.", r.gap.Microseconds())
-		figures[name+"doubles_per_million"] = r.perMillion()
-		figures[name+"doubles"] = float64(r.doubles)
-		figures[name+"detected"] = float64(r.detected)
+// enter puts what was measured into the result.
+func (s consumeSettings) enter(doubles []doubleResult, rates map[int][]rate, r *report.Result) {
+	r.Settings("pairs", s.pairs, "duration", s.duration.String(), "rounds", s.rounds, "callers", s.callers)
+	figures := r.Figures
+	for _, d := range doubles {
+		name := fmt.Sprintf("consume.available.gap_%dus.", d.gap.Microseconds())
+		figures[name+"doubles_per_million"] = d.perMillion()
+		figures[name+"doubles"] = float64(d.doubles)
+		figures[name+"detected"] = float64(d.detected)
 	}
 	for buckets, all := range rates {
 		name := fmt.Sprintf("consume.strict.b%d.", buckets)
@@ -149,5 +148,4 @@ func writeConsume(path string, s consumeSettings, doubles []doubleResult, rates 
 		figures[name+"p50_ms"] = medianRate(all, func(r rate) float64 { return ms(r.p50) })
 		figures[name+"p99_ms"] = medianRate(all, func(r rate) float64 { return ms(r.p99) })
 	}
-	return writeJSON(path, map[string]any{"pairs": s.pairs, "duration": s.duration.String(), "rounds": s.rounds, "callers": s.callers}, figures)
 }

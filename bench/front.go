@@ -10,21 +10,20 @@ import (
 	"runtime"
 	"text/tabwriter"
 	"time"
+
+	"rescind/bench/report"
 )
 
 // runFront compares /v1/check over keep-alive connections with nginx that answers
 // 200 to everything, and with what a user would write instead: golang-jwt and a
 // Redis EXISTS. Each server is a process of its own; they take turns, so that a
 // noisy moment hits all.
-func runFront(ctx context.Context, args []string) error {
+func runFront(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("front", flag.ContinueOnError)
 	connections := fs.Int("connections", 64, "keep-alive connections")
 	rounds := fs.Int("rounds", 5, "rounds; the table shows the median of each figure")
 	duration := fs.Duration("duration", 3*time.Second, "how long to measure, each round")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *connections < 1 || *rounds < 1 || *duration <= 0 {
@@ -60,11 +59,9 @@ func runFront(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	figures := printFront(os.Stdout, servers, runs, *connections, *rounds, *duration)
-	if *out == "" {
-		return nil
-	}
-	return writeJSON(*out, map[string]any{"connections": *connections, "rounds": *rounds, "duration": duration.String()}, figures)
+	r.Settings("connections", *connections, "rounds", *rounds, "duration", duration.String())
+	printFront(os.Stdout, servers, runs, *connections, *rounds, *duration, r.Figures)
+	return nil
 }
 
 // What the servers are called.
@@ -74,10 +71,9 @@ const (
 	frontRival = "golang-jwt + Redis EXISTS"
 )
 
-func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, connections, rounds int, d time.Duration) map[string]float64 {
+func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, connections, rounds int, d time.Duration, figures map[string]float64) {
 	fmt.Fprintf(w, "%d keep-alive connections, 1,000 tokens (ES256), %v, medians of %d rounds; load and servers share the processors.\n%s, %s/%s, %d CPUs.\n\n",
 		connections, d, rounds, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	figures := map[string]float64{}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "server\treq/s\tp50 ms\tp99 ms\tof nginx\tof golang-jwt + Redis")
 	rate := func(name string) []float64 { return over(runs[name], func(r frontRun) float64 { return r.perSecond }) }
@@ -90,7 +86,6 @@ func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, conne
 		figures["front."+s.key+".ratio.nginx"], figures["front."+s.key+".ratio.rival"] = ofNginx, ofRival
 	}
 	t.Flush()
-	return figures
 }
 
 func over(runs []frontRun, f func(frontRun) float64) []float64 {

@@ -6,49 +6,108 @@
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
+//	go run ./bench diff          what got better or worse between two --json files, beyond the noise
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
+//
+// Every command takes --out report.html for a page and --json FILE for figures.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
+
+	"rescind/bench/report"
 )
 
-var commands = map[string]func(ctx context.Context, args []string) error{
-	"check":       runCheck,
-	"front":       runFront,
-	"front-ours":  runFrontOurs, // these two are started by front
-	"front-rival": runFrontRival,
-	"consume":     runConsume,
-	"memory":      runMemory,
-	"propagation": runPropagation,
-	"simulate":    runSimulate,
-	"verify":      runVerify,
+// command measures something. It fills the result, also when it returns an
+// error because a promise was broken, and prints to stdout.
+type command struct {
+	run   func(ctx context.Context, args []string, r *report.Result) error
+	about string   // one line
+	quick []string // the flags with which 'bench all --quick' runs it; nil: it is not part of that
+}
+
+// commands returns them by name. One without about is started by others.
+func commands() map[string]command {
+	return map[string]command{
+		"check":       {run: runCheck, about: "the cost of one check, beside what one would use instead", quick: []string{"--quick"}},
+		"diff":        {run: runDiff, about: "what got better or worse between two --json files, beyond the noise"},
+		"front":       {run: runFront, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
+		"front-ours":  {run: withoutResult(runFrontOurs)},
+		"front-rival": {run: withoutResult(runFrontRival)},
+		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never"},
+		"memory":      {run: runMemory, about: "what a set takes, and gives back"},
+		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
+		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
+		"verify":      {run: runVerify, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},
+	}
+}
+
+func withoutResult(run func(context.Context, []string) error) func(context.Context, []string, *report.Result) error {
+	return func(ctx context.Context, args []string, _ *report.Result) error { return run(ctx, args) }
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	run, name := (func(context.Context, []string) error)(nil), ""
+	name := ""
 	if len(os.Args) > 1 {
 		name = os.Args[1]
-		run = commands[name]
 	}
-	if run == nil {
-		names := make([]string, 0, len(commands))
-		for name := range commands {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		fmt.Fprintf(os.Stderr, "usage: go run ./bench %s [flags]; -h shows them\n", strings.Join(names, "|"))
+	c, found := commands()[name]
+	if !found {
+		usage()
 		os.Exit(2)
 	}
-	if err := run(ctx, os.Args[2:]); err != nil {
+	if err := c.measure(ctx, name, os.Args[2:]); err != nil {
 		fmt.Fprintf(os.Stderr, "bench %s: %v\n", name, err)
 		os.Exit(1)
+	}
+}
+
+// measure runs the command and writes the files that its flags name, also where
+// a promise was broken, so that the page shows what happened.
+func (c command) measure(ctx context.Context, name string, args []string) error {
+	r := report.New(name)
+	r.Command = strings.Join(append([]string{"bench", name}, args...), " ")
+	if c.about != "" {
+		r.Title = strings.ToUpper(c.about[:1]) + c.about[1:]
+	}
+	err := c.run(ctx, args, r)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if len(r.Figures) == 0 {
+		return err
+	}
+	return errors.Join(err, r.Output.Write(r))
+}
+
+// parse reads a command's flags, and those that every command has.
+func parse(fs *flag.FlagSet, args []string, r *report.Result) error {
+	r.Output.Flags(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("there are only flags, but %q is none", fs.Arg(0))
+	}
+	return nil
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: go run ./bench COMMAND [flags]; -h shows the flags")
+	all := commands()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name].about != "" {
+			fmt.Fprintf(os.Stderr, "  %-12s %s\n", name, all[name].about)
+		}
 	}
 }

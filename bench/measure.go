@@ -7,21 +7,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rescind"
 	"rescind/cluster"
 )
 
-const (
-	issuer = "https://bench.rescind.invalid"
-
-	// pollEvery is how often a node is asked about a token: often enough for
-	// the resolution, seldom enough to leave the machine to the nodes.
-	pollEvery = 20 * time.Microsecond
-)
+const issuer = "https://bench.rescind.invalid"
 
 // load is one measurement of the window.
 type load struct {
@@ -160,6 +154,9 @@ func awaitCluster(ctx context.Context, nodes []*cluster.Node) error {
 type probe struct {
 	nodes []*cluster.Node
 	next  int // number of the next token
+
+	mu   sync.Mutex // guards errs
+	errs error
 }
 
 // run revokes n tokens at a fixed rate, whatever the answers take.
@@ -170,96 +167,52 @@ func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (cur
 		p.next++
 	}
 	rec := newRecorder(n, len(p.nodes)-1, giveUp)
-	w := &watcher{rec: rec, feed: make(chan pending, n*len(p.nodes))} // feeding never blocks
-	var watching sync.WaitGroup
-	var clockErr error
-	watching.Go(func() { clockErr = w.run() })
-	var mu sync.Mutex // guards errs
-	var errs error
+	stops, start := make([]func(), n*len(p.nodes)), time.Now()
 	started, err := pace(ctx, rate, n, func(i int, _ time.Time) {
-		origin := i % len(p.nodes)
-		called := time.Now()
+		origin, called := i%len(p.nodes), new(atomic.Int64)
 		for k, node := range p.nodes {
 			if k != origin {
-				w.feed <- pending{sample: i, called: called, node: node, token: &tokens[i]}
+				stops[i*len(p.nodes)+k] = p.await(node, &tokens[i], func() { rec.arrived(i, time.Since(start)-time.Duration(called.Load())) })
 			}
 		}
-		if err := revoke(ctx, p.nodes[origin], tokens[i]); err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			errs = errors.Join(errs, err)
-		}
+		called.Store(int64(time.Since(start)))
+		p.note(revoke(ctx, p.nodes[origin], tokens[i]))
 	})
-	close(w.feed)
-	watching.Wait()
-	return rec.curve(started), errors.Join(err, errs, clockErr)
+	if started == n {
+		rec.await()
+	}
+	for _, stop := range stops {
+		if stop != nil {
+			stop()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return rec.curve(started), errors.Join(err, p.errs)
+}
+
+// await calls refused when node's checks refuse t. It is told by the node
+// rather than asking every few microseconds, which would take from the nodes a
+// good part of a processor; a check then says whether it is true. What that adds
+// to the window is one change of goroutine.
+func (p *probe) await(node *cluster.Node, t *rescind.Token, refused func()) (stop func()) {
+	return node.WatchToken(*t, func() {
+		if node.Check(*t) != rescind.Revoked {
+			p.note(fmt.Errorf("a node said that %s is revoked, and does not refuse it", t.ID))
+			return
+		}
+		refused()
+	})
+}
+
+func (p *probe) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.errs = errors.Join(p.errs, err)
 }
 
 func revoke(ctx context.Context, n *cluster.Node, t rescind.Token) error {
 	key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: t.Issuer, ID: t.ID}
 	_, err := n.Revoke(ctx, rescind.Revocation{Key: key}, rescind.AckLocal)
 	return err
-}
-
-// pending is a token that a node does not refuse yet.
-type pending struct {
-	sample int
-	called time.Time
-	node   *cluster.Node
-	token  *rescind.Token
-}
-
-// watcher asks nodes about tokens until each is refused.
-type watcher struct {
-	rec  *recorder
-	feed chan pending // closed after the last
-	open []pending
-}
-
-// run returns when the feed has ended and nothing is open.
-func (w *watcher) run() error {
-	clock, err := newNapper()
-	if err != nil {
-		return err
-	}
-	defer clock.close()
-	for more := true; more || len(w.open) > 0; {
-		if more = w.take(more); len(w.open) == 0 {
-			continue
-		}
-		w.open = slices.DeleteFunc(w.open, func(p pending) bool {
-			if p.node.Check(*p.token) == rescind.Revoked {
-				w.rec.arrived(p.sample, time.Since(p.called))
-				return true
-			}
-			return time.Since(p.called) > w.rec.giveUp
-		})
-		clock.nap(pollEvery)
-	}
-	return nil
-}
-
-// take opens what has been fed, and waits for it only if nothing is open. It
-// reports whether there may be more.
-func (w *watcher) take(more bool) bool {
-	for more {
-		if len(w.open) == 0 {
-			p, ok := <-w.feed
-			if !ok {
-				return false
-			}
-			w.open = append(w.open, p)
-			continue
-		}
-		select {
-		case p, ok := <-w.feed:
-			if !ok {
-				return false
-			}
-			w.open = append(w.open, p)
-		default:
-			return true
-		}
-	}
-	return false
 }

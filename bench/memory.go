@@ -13,32 +13,28 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/bench/report"
 )
 
 // runMemory fills a set and shows what it takes, and what is left when nine
 // tenths have lapsed.
-func runMemory(_ context.Context, args []string) error {
+func runMemory(_ context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("memory", flag.ContinueOnError)
 	n := fs.Int("entries", bigSize, "live entries")
 	percent := fs.Int("gogc", 50, "Go's garbage collection target, in percent")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *n < 1000 {
 		return errors.New("use at least 1000 entries")
 	}
 	debug.SetGCPercent(*percent)
-	figures := map[string]float64{}
+	r.Settings("entries", *n, "gogc", *percent)
+	figures := r.Figures
 	measureMemory(os.Stdout, *n, fmt.Sprintf("memory.%d.", *n), figures)
 	if peak, ok := peakMemory(); ok {
 		fmt.Printf("The process took at most %.2f GiB from the system (GOGC=%d).\n", peak/(1<<30), *percent)
 		figures[fmt.Sprintf("memory.%d.peak_bytes", *n)] = peak
-	}
-	if *out != "" {
-		return writeJSON(*out, map[string]any{"entries": *n, "gogc": *percent}, figures)
 	}
 	return nil
 }

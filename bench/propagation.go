@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"rescind/bench/report"
 )
 
 // The cluster without a broker that the goals speak of.
@@ -34,7 +36,7 @@ type propagation struct {
 
 // runPropagation measures each carrier beside what one would use instead, and
 // prints tables.
-func runPropagation(ctx context.Context, args []string) error {
+func runPropagation(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("propagation", flag.ContinueOnError)
 	p := &propagation{load: load{giveUp: 10 * time.Second}, curves: map[string][]curve{}}
 	fs.IntVar(&p.nodes, "nodes", 5, "nodes in this process")
@@ -45,10 +47,7 @@ func runPropagation(ctx context.Context, args []string) error {
 	fs.BoolVar(&p.rivals, "rivals", true, "also raw NATS, 20 nodes with and without Rescind, a burst and messages lost on purpose")
 	carriers := fs.String("carriers", "gossip,nats,both", "which carriers to measure")
 	quick := fs.Bool("quick", false, "three short rounds")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	p.carriers, p.burst, p.drops = strings.Split(*carriers, ","), 10*time.Second, 40
@@ -62,37 +61,30 @@ func runPropagation(ctx context.Context, args []string) error {
 	// each node has one such thread; here many share the runtime, and so do the
 	// rivals.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	figures, err := p.all(ctx)
-	if err != nil {
-		return err
-	}
-	if *out != "" {
-		return writeJSON(*out, map[string]any{"nodes": p.nodes, "rate": p.rate, "duration": p.duration.String(), "rounds": p.rounds}, figures)
-	}
-	return nil
+	r.Settings("nodes", p.nodes, "rate", p.rate, "duration", p.duration.String(), "rounds", p.rounds)
+	return p.all(ctx, r.Figures)
 }
 
 // all measures everything and prints it.
-func (p *propagation) all(ctx context.Context) (map[string]float64, error) {
+func (p *propagation) all(ctx context.Context, figures map[string]float64) error {
 	for round := range p.rounds {
 		if err := p.round(ctx); err != nil {
-			return nil, fmt.Errorf("round %d: %w", round+1, err)
+			return fmt.Errorf("round %d: %w", round+1, err)
 		}
 	}
-	figures := map[string]float64{}
 	p.windows(os.Stdout, figures)
 	if p.rivals {
 		p.ratios(os.Stdout, figures)
 		if err := p.repaired(ctx, os.Stdout, figures); err != nil {
-			return nil, err
+			return err
 		}
 		for _, carrier := range []string{"nats", "gossip"} {
 			if err := p.sustained(ctx, os.Stdout, carrier, figures); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return figures, nil
+	return nil
 }
 
 // round measures every subject once. Rounds are repeated, so that a noisy moment

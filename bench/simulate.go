@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,22 +10,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rescind/bench/report"
 	"rescind/gossip/gossiptest"
 )
 
 // runSimulate holds the replication core against its promises on many bad days,
 // then shows how the window grows with the cluster.
-func runSimulate(ctx context.Context, args []string) error {
+func runSimulate(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	seeds := fs.Uint64("seeds", 2000, "bad days; each has a seed of its own and replays with -first SEED -seeds 1")
 	first := fs.Uint64("first", 1, "the first seed")
 	sizes := fs.String("nodes", "10,100,1000,10000", "sizes of cluster, separated by commas; empty: none")
 	limit := fs.Int("real", 30, "up to this size, real cores run as well; beyond it the model alone. 100 takes some minutes")
 	quick := fs.Bool("quick", false, "200 seeds, and real cores for 10 nodes only")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *quick {
@@ -36,19 +33,14 @@ func runSimulate(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	figures := map[string]float64{}
+	figures := r.Figures
+	r.Settings("seeds", *seeds, "first", *first, "nodes", *sizes, "real", *limit, "network", fmt.Sprintf("%+v", gossiptest.LAN(0)))
 	violations, err := simulateDays(ctx, *first, *seeds)
 	if err != nil {
 		return err
 	}
 	figures["sim.seeds"], figures["sim.violations"] = float64(*seeds), float64(violations)
 	simulateScale(clusters, *limit, figures)
-	if *out != "" {
-		settings := map[string]any{"seeds": *seeds, "first": *first, "nodes": *sizes, "real": *limit, "network": fmt.Sprintf("%+v", gossiptest.LAN(0))}
-		if err := writeJSON(*out, settings, figures); err != nil {
-			return err
-		}
-	}
 	if violations > 0 {
 		return fmt.Errorf("%d of %d days broke a promise", violations, *seeds)
 	}

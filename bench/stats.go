@@ -1,14 +1,14 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
 	"runtime"
 	"slices"
+
+	"rescind/bench/report"
 )
 
 // mid returns the median.
-func mid(values []float64) float64 { return quantile(values, 0.5) }
+func mid(values []float64) float64 { return report.Median(values) }
 
 // quartiles returns the values below which a quarter and three quarters lie.
 func quartiles(values []float64) (low, high float64) {
@@ -36,17 +36,4 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-// writeJSON writes the machine, the settings and a flat object of figures.
-func writeJSON(path string, settings map[string]any, figures map[string]float64) error {
-	b, err := json.MarshalIndent(map[string]any{
-		"machine":  map[string]any{"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpus": runtime.NumCPU()},
-		"settings": settings,
-		"figures":  figures,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
+	"rescind/bench/report"
 	"rescind/filter"
 	"rescind/token"
 )
@@ -47,7 +48,7 @@ type verifyRound struct{ rival, first, cached cost }
 // decoded into jwt.RegisteredClaims (its fastest way), no revocations. In
 // each round of each algorithm both verify the same tokens, a few at a time by
 // turns, so that a noisy moment hits both.
-func runVerify(ctx context.Context, args []string) error {
+func runVerify(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("verify", flag.ContinueOnError)
 	s := verifySettings{}
 	fs.IntVar(&s.rounds, "rounds", 9, "rounds; the table shows the median of each figure")
@@ -55,10 +56,7 @@ func runVerify(ctx context.Context, args []string) error {
 	fs.IntVar(&s.repeats, "repeats", 400, "how often each token comes again in a round")
 	fs.IntVar(&s.revoked, "revoked", 100_000, "live revocations that are asked on every verification")
 	quick := fs.Bool("quick", false, "three short rounds")
-	out := fs.String("json", "", "write the figures to this file")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *quick {
@@ -72,9 +70,7 @@ func runVerify(ctx context.Context, args []string) error {
 		return err
 	}
 	printVerify(os.Stdout, s, all)
-	if *out != "" {
-		return writeVerify(*out, s, all)
-	}
+	s.enter(all, r)
 	return nil
 }
 
@@ -294,11 +290,16 @@ var verifyFigures = []figure{
 
 // statistics returns the median and the range of f.
 func (f figure) statistics(rounds []verifyRound) (middle, low, high float64) {
+	values := f.values(rounds)
+	return mid(values), slices.Min(values), slices.Max(values)
+}
+
+func (f figure) values(rounds []verifyRound) []float64 {
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {
 		values[i] = f.of(r)
 	}
-	return mid(values), slices.Min(values), slices.Max(values)
+	return values
 }
 
 func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
@@ -327,14 +328,12 @@ func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
 	t.Flush()
 }
 
-// writeVerify writes the machine, the settings and a flat object of figures.
-func writeVerify(path string, s verifySettings, all map[string][]verifyRound) error {
-	figures := map[string]float64{}
+// enter puts what was measured into the result.
+func (s verifySettings) enter(all map[string][]verifyRound, r *report.Result) {
+	r.Settings("rounds", s.rounds, "tokens", s.tokens, "repeats", s.repeats, "revoked", s.revoked)
 	for _, alg := range verifyAlgorithms {
 		for _, f := range verifyFigures {
-			name := "verify." + fmt.Sprintf(f.name, strings.ToLower(alg))
-			figures[name], _, _ = f.statistics(all[alg])
+			r.Rounds("verify."+fmt.Sprintf(f.name, strings.ToLower(alg)), f.values(all[alg]))
 		}
 	}
-	return writeJSON(path, map[string]any{"rounds": s.rounds, "tokens": s.tokens, "repeats": s.repeats, "revoked": s.revoked}, figures)
 }

@@ -12,7 +12,7 @@ import (
 func TestVerifyWritesItsFigures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "verify.json")
 	args := []string{"--rounds", "1", "--tokens", "2", "--repeats", "2", "--revoked", "10", "--json", path}
-	if err := runVerify(t.Context(), args); err != nil {
+	if err := commands()["verify"].measure(t.Context(), "verify", args); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)

@@ -157,11 +157,14 @@ type loop struct {
 	lastHeard time.Duration // of any peer
 	warned    bool          // that it serves without having met a peer
 	told      states        // to whoever watches
+	due       *time.Timer   // when the core has a commit
 }
 
 func (l *loop) run(ctx context.Context) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	l.due = time.NewTimer(time.Hour)
+	defer l.due.Stop()
 	for {
 		proposals := l.proposals
 		if l.core.Full() {
@@ -187,6 +190,7 @@ func (l *loop) run(ctx context.Context) {
 			l.counters.commits.Add(1)
 			l.core.Advance()
 			l.acks.durable(l.core.Durable())
+		case <-l.due.C: // work asks the core
 		case <-tick.C:
 			l.core.Tick(steady(), rescind.MillisOf(time.Now()))
 			l.publish()
@@ -242,7 +246,8 @@ func (l *loop) step(m arrival) {
 
 // work does what the core orders, in the order that gossip states.
 func (l *loop) work() {
-	r := l.core.Ready(steady())
+	now := steady()
+	r := l.core.Ready(now)
 	l.apply(r.Apply)
 	l.heal(r.Heal)
 	for _, a := range r.Acks {
@@ -257,6 +262,9 @@ func (l *loop) work() {
 		// processor for longer.
 		runtime.Gosched()
 		l.commits <- r.Commit // never blocks: one is under way at most
+	}
+	if r.Due != 0 {
+		l.due.Reset(r.Due - now)
 	}
 	l.orderReads(r)
 }

@@ -11,13 +11,18 @@ import (
 // Pace of the protocol. Repair waits a little because a message that another
 // carrier still brings needs no repair.
 const (
-	BeatEvery     = 250 * time.Millisecond
-	repairAfter   = 20 * time.Millisecond
-	retryFirst    = 100 * time.Millisecond
-	retryMost     = 2 * time.Second
-	stateRetry    = time.Second
-	aliveWithin   = 5 * BeatEvery    // a member not heard for longer is silent
-	persistView   = time.Second      // frontiers that moved without records of their own
+	BeatEvery   = 250 * time.Millisecond
+	repairAfter = 20 * time.Millisecond
+	retryFirst  = 100 * time.Millisecond
+	retryMost   = 2 * time.Second
+	stateRetry  = time.Second
+	aliveWithin = 5 * BeatEvery // a member not heard for longer is silent
+	persistView = time.Second   // frontiers that moved without records of their own
+	// gather is how long records of others wait for the disk. Several then share
+	// an fsync, and the disk does not take the processor from news that is still
+	// on its way. Nobody's records are at risk meanwhile: they are acknowledged
+	// that much later.
+	gather        = time.Millisecond
 	coldStart     = time.Second      // before members that know no more than we do may vouch for each other
 	knownByOthers = 10 * time.Second // how long a starting node waits to be heard by a member that others hear
 	stableClock   = time.Hour        // after which a wall clock that nobody contradicts is believed
@@ -72,6 +77,7 @@ type Core struct {
 	started  time.Duration
 	own      stream
 	durable  uint64 // own records up to this one are committed
+	handed   uint64 // and up to this one, part of a commit
 	peers    map[Origin]*peer
 	list     []*peer // peers by origin: the order of a map would make runs differ
 
@@ -102,6 +108,7 @@ type Core struct {
 	uncommitted []rescind.Record
 	committing  *Commit
 	committedAt time.Duration
+	gatherUntil time.Duration // 0: nothing is gathered
 }
 
 // Outgoing is a message and its addressee; To 0 is everybody.
@@ -120,6 +127,10 @@ type Ready struct {
 	Scans    []Scan
 	Compares []Comparison
 	Acks     []PeerAck
+
+	// Due, if not 0, is when there will be a Commit: Ready is then to be called
+	// again, whatever else happens.
+	Due time.Duration
 }
 
 // Commit is what must become durable, atomically. Records of the same digest
@@ -268,9 +279,10 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 // Ready returns what there is to do and forgets all but the commit, of which
 // it yields no second one before Advance.
 func (c *Core) Ready(now time.Duration) Ready {
+	commit := c.commit(now)
 	r := Ready{
-		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: c.commit(now),
-		Scans: c.scans, Compares: c.compares, Acks: c.acks,
+		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: commit,
+		Scans: c.scans, Compares: c.compares, Acks: c.acks, Due: c.gatherUntil,
 	}
 	c.apply, c.heal, c.send, c.scans, c.compares, c.acks = nil, nil, nil, nil, nil, nil
 	return r
@@ -290,12 +302,31 @@ func (c *Core) commit(now time.Duration) *Commit {
 	if bare && (len(moved)+len(c.forget) == 0 || now < c.committedAt+persistView) {
 		return nil
 	}
+	if c.gathering(now, bare) {
+		return nil
+	}
 	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget}
 	for _, p := range c.list {
 		p.committing = p.at()
 	}
-	c.uncommitted, c.forget, c.committedAt = nil, nil, now
+	c.uncommitted, c.forget, c.committedAt, c.handed = nil, nil, now, c.own.received
 	return c.committing
+}
+
+// gathering reports whether what waits for the disk goes on waiting, and since
+// when it may not. Records of our own, for which a caller waits, never do.
+func (c *Core) gathering(now time.Duration, bare bool) bool {
+	if bare || c.own.received > c.handed || c.Full() {
+		c.gatherUntil = 0
+		return false
+	}
+	if c.gatherUntil == 0 {
+		c.gatherUntil = now + gather
+	}
+	if now >= c.gatherUntil {
+		c.gatherUntil = 0
+	}
+	return c.gatherUntil != 0
 }
 
 // Advance says that the last commit is durable.

@@ -45,7 +45,7 @@
 //     known too early harms nobody, an acknowledgement too early does);
 //  3. start Ready.Commit, if any, and call Advance once it is durable. One
 //     commit is under way at a time; if it fails, the Core must not be used
-//     again;
+//     again. At Ready.Due, if set, take Ready again;
 //  4. for each of Ready.Scans scan the set and return the outcome to Scanned,
 //     for each of Ready.Compares call Against and return it to Compared. Both
 //     read the set only and may run beside the rest.

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"rescind/token"
@@ -30,16 +29,15 @@ type Admin struct {
 // base64 have 22, and in hex 32.
 const minAdminToken = 16
 
-// admins tell the tokens of operators from any other. The zero value admits
-// nobody.
+// admins tell operators from anybody else. The zero value admits nobody.
 type admins struct {
-	fixed   []knownAdmin                 // from Config.AdminToken
-	named   atomic.Pointer[[]knownAdmin] // from SetAdmins; nil: none
-	enabled atomic.Bool                  // there was a token once
+	fixed []knownAdmin // from Config.AdminToken
+	named []knownAdmin // from Config.Admins
+	scope string       // Config.AdminScope
 
-	// logged is the second of the last log line about a refusal: guessing must
-	// be visible, yet not fill the disk.
-	logged atomic.Int64
+	// on says that the admin endpoints are open to somebody, or were once: then
+	// they answer 401 and no longer 403, also when the last has been removed.
+	on bool
 }
 
 type knownAdmin struct {
@@ -50,62 +48,65 @@ type knownAdmin struct {
 // operator is the name of whoever has Config.AdminToken.
 const operator = "admin"
 
-// set takes Config.AdminToken, if there is one.
-func (ad *admins) set(secret []byte) error {
-	if secret == nil {
-		return nil
+func newAdmins(cfg Config, old *admins) (admins, error) {
+	named, err := knownAdmins(cfg.Admins)
+	if err != nil {
+		return admins{}, err
 	}
+	next := admins{scope: cfg.AdminScope, on: old.on || cfg.AdminToken != nil || cfg.AdminScope != ""}
+	if cfg.AdminToken != nil {
+		if err := checkAdminToken(cfg.AdminToken); err != nil {
+			return admins{}, err
+		}
+		next.fixed = []knownAdmin{{operator, sha256.Sum256(cfg.AdminToken)}}
+	}
+	return next.with(named), nil
+}
+
+// with returns the admins with others for those who are named.
+func (ad admins) with(named []knownAdmin) admins {
+	ad.named = named
+	ad.on = ad.on || len(named) > 0
+	return ad
+}
+
+func checkAdminToken(secret []byte) error {
 	if len(secret) < minAdminToken {
 		return fmt.Errorf("httpapi: Config.AdminToken has %d bytes; use at least %d random ones", len(secret), minAdminToken)
 	}
 	if !isToken68(string(secret)) {
 		return errors.New("httpapi: Config.AdminToken can't be sent as a bearer token; use letters, digits and -._~+/ without blanks or a line end")
 	}
-	ad.fixed = []knownAdmin{{operator, sha256.Sum256(secret)}}
-	ad.enabled.Store(true)
 	return nil
 }
 
-// SetAdmins replaces those who may use the admin endpoints besides the holder of
-// Config.AdminToken. It may be called while the API serves: so tokens are
-// rotated. On an error nothing has changed.
-func (a *API) SetAdmins(list []Admin) error {
+func knownAdmins(list []Admin) ([]knownAdmin, error) {
 	known := make([]knownAdmin, len(list))
 	seen := map[string]bool{operator: true}
 	for i, admin := range list {
 		digest, err := hex.DecodeString(admin.SHA256)
 		switch {
 		case admin.Name == "" || seen[admin.Name]:
-			return fmt.Errorf("httpapi: admin %d is called %.80q; give each a name of its own, and none %q", i+1, admin.Name, operator)
+			return nil, fmt.Errorf("httpapi: admin %d is called %.80q; give each a name of its own, and none %q", i+1, admin.Name, operator)
 		case err != nil || len(digest) != sha256.Size:
-			return fmt.Errorf("httpapi: admin %.80q has no SHA-256 digest of 64 hexadecimal digits; make one with 'rescind keys hash'", admin.Name)
+			return nil, fmt.Errorf("httpapi: admin %.80q has no SHA-256 digest of 64 hexadecimal digits; make one with 'rescind keys hash'", admin.Name)
 		}
 		seen[admin.Name] = true
 		known[i] = knownAdmin{admin.Name, [sha256.Size]byte(digest)}
 	}
-	a.admin.named.Store(&known)
-	if len(known) > 0 {
-		a.admin.enabled.Store(true)
-	}
-	return nil
+	return known, nil
 }
-
-// on reports whether the admin endpoints are open to anybody. Once they are,
-// they answer 401 and no longer 403, also when the last token has been removed.
-func (ad *admins) on() bool { return ad.enabled.Load() }
 
 // who returns the name of the operator whose token raw is. It is hashed first,
 // and all are compared, so that neither its length nor the place of the first
 // difference shows in the time.
 func (ad *admins) who(raw string) (name string, ok bool) {
 	digest := sha256.Sum256([]byte(raw))
-	all := ad.fixed
-	if named := ad.named.Load(); named != nil {
-		all = append(all[:len(all):len(all)], *named...)
-	}
-	for _, known := range all {
-		if subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1 {
-			name, ok = known.name, true
+	for _, all := range [][]knownAdmin{ad.fixed, ad.named} {
+		for _, known := range all {
+			if subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1 {
+				name, ok = known.name, true
+			}
 		}
 	}
 	return name, ok
@@ -124,14 +125,19 @@ func isToken68(s string) bool {
 // page can't forge a request.
 func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !a.admin.on() {
+		terms := a.termsOf(r)
+		if !terms.operators {
+			kindAdminOff.write(w, "operators may ask at the listener of the admin endpoints only")
+			return
+		}
+		if !terms.admins.on {
 			kindAdminOff.write(w, "this node was started without an admin token, so that nobody may use this endpoint")
 			return
 		}
 		name, challenge, ok := a.admitted(r)
 		if !ok {
 			var err error
-			if name, err = a.scoped(r); err != nil && cannotKnow(err) {
+			if name, err = a.scoped(r, terms.admins.scope); err != nil && cannotKnow(err) {
 				token.WriteError(w, err, adminRealm)
 				return
 			}
@@ -143,7 +149,7 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 			kindAdmin.write(w, "the admin token is needed, once, as Authorization: Bearer")
 			return
 		}
-		if !a.adminLimit.allow(name) {
+		if !terms.adminLimit.allow(name) {
 			a.tooMany(w)
 			return
 		}
@@ -165,10 +171,10 @@ const (
 	adminChallenge = `Bearer realm="` + adminRealm + `"`
 )
 
-// scoped returns the subject of an access token that makes its holder an
+// scoped returns the subject of an access token whose scope makes its holder an
 // operator.
-func (a *API) scoped(r *http.Request) (name string, err error) {
-	if a.cfg.AdminScope == "" {
+func (a *API) scoped(r *http.Request, scope string) (name string, err error) {
+	if scope == "" {
 		return "", token.ErrScope
 	}
 	raw, err := token.Bearer(r)
@@ -179,7 +185,7 @@ func (a *API) scoped(r *http.Request) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := (token.Requirement{Scope: []string{a.cfg.AdminScope}}).Check(verified); err != nil {
+	if err := (token.Requirement{Scope: []string{scope}}).Check(verified); err != nil {
 		return "", err
 	}
 	if verified.Token.Subject == "" {
@@ -191,9 +197,10 @@ func (a *API) scoped(r *http.Request) (name string, err error) {
 // admitted returns which operator's token r carries; if it is none's, challenge
 // is the WWW-Authenticate to answer with.
 func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
+	terms := a.termsOf(r)
 	raw, err := token.Bearer(r)
-	if err == nil {
-		if name, ok = a.admin.who(raw); ok {
+	if err == nil && terms.operators {
+		if name, ok = terms.admins.who(raw); ok {
 			return name, "", true
 		}
 	}
@@ -206,7 +213,7 @@ func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
 // adminRefusal counts a refusal, and logs one a second.
 func (a *API) adminRefusal(r *http.Request) {
 	a.metrics.adminRefused.Inc()
-	if now := time.Now().Unix(); a.admin.logged.Swap(now) != now {
+	if now := time.Now().Unix(); a.refusalLogged.Swap(now) != now {
 		a.log.LogAttrs(r.Context(), slog.LevelWarn, "admin request refused", slog.String("endpoint", r.Pattern), slog.String("remote", a.remote(r)))
 	}
 }

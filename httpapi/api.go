@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -89,6 +88,10 @@ type Config struct {
 	// admin endpoints, and ClientRate how many log-outs and revocations may come
 	// from one address; beyond that they are answered by 429. 0 means no limit.
 	AdminRate, ClientRate float64
+
+	// Admins may use the admin endpoints besides the holder of AdminToken, each
+	// with a token of its own.
+	Admins []Admin
 
 	// Clients may call the OAuth endpoints under their own name. Empty means
 	// that possession of a token is enough to revoke it.
@@ -182,16 +185,17 @@ func (c Config) withDefaults() (Config, error) {
 
 // API serves one node. It starts no goroutine and needs no closing.
 type API struct {
-	cfg     Config
-	log     *slog.Logger
-	admin   admins
-	clients atomic.Pointer[clients] // holds nil: none
+	cfg Config // what of it rules hold is not here
+	log *slog.Logger
 
-	adminLimit, clientLimit *limit // nil: none
-
-	logoutAudiences, eventAudiences []string // of all issuers
+	changing sync.Mutex            // held while the rules are replaced
+	rules    atomic.Pointer[rules] // never nil
 
 	logouts sync.Map // the jti of logout tokens that are being processed
+
+	// refusalLogged is the second of the last log line about an admin request
+	// that was refused: guessing must be visible, yet not fill the disk.
+	refusalLogged atomic.Int64
 
 	metrics  *metrics
 	draining atomic.Bool
@@ -205,41 +209,13 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{
-		cfg: cfg, log: cfg.Logger,
-		adminLimit: newLimit(cfg.AdminRate), clientLimit: newLimit(cfg.ClientRate),
+	a := &API{cfg: cfg, log: cfg.Logger}
+	a.rules.Store(new(rules))
+	if err := a.Reconfigure(cfg); err != nil {
+		return nil, err
 	}
+	a.cfg.AdminToken, a.cfg.Admins, a.cfg.Clients = nil, nil, nil // the digests are enough
 	a.drained, a.drain = context.WithCancel(context.Background())
-	if err := a.admin.set(cfg.AdminToken); err != nil {
-		return nil, err
-	}
-	a.cfg.AdminToken = nil // the digest is enough
-	if cfg.AdminScope != "" {
-		a.admin.enabled.Store(true)
-	}
-	if err := a.SetClients(cfg.Clients); err != nil {
-		return nil, err
-	}
-	for _, audiences := range cfg.LogoutAudience {
-		a.logoutAudiences = append(a.logoutAudiences, audiences...)
-	}
-	for _, audiences := range cfg.EventAudience {
-		a.eventAudiences = append(a.eventAudiences, audiences...)
-	}
 	a.metrics = newMetrics(cfg, a.draining.Load)
 	return a, nil
-}
-
-// Handler returns the handler of every endpoint.
-func (a *API) Handler() http.Handler { return a.handler(func(route) bool { return true }) }
-
-// PublicHandler is Handler without the admin endpoints, and AdminHandler has
-// those, health, metrics and the index alone: for listeners of their own.
-func (a *API) PublicHandler() http.Handler {
-	return a.handler(func(rt route) bool { return rt.who != "admin" })
-}
-
-// AdminHandler is described at PublicHandler.
-func (a *API) AdminHandler() http.Handler {
-	return a.handler(func(rt route) bool { return rt.who == "admin" || rt.who == "" })
 }

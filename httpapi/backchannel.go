@@ -16,7 +16,8 @@ import (
 // logout comes first, so that a provider that is told to try again still can.
 func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
-	if len(a.cfg.LogoutAudience) == 0 {
+	rules := a.termsOf(r).rules
+	if len(rules.logoutAudience) == 0 {
 		writeOAuthError(w, http.StatusForbidden, "access_denied", "this node is configured with no audience of logout tokens")
 		return
 	}
@@ -25,7 +26,7 @@ func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 		a.refuseOAuth(w, err)
 		return
 	}
-	verified, err := a.verifyLogoutToken(form.Get("logout_token"))
+	verified, err := a.verifyLogoutToken(rules, form.Get("logout_token"))
 	if err != nil {
 		a.refuseLogout(w, err)
 		return

@@ -111,7 +111,7 @@ func (b *bulk) read(ctx context.Context) {
 
 // revoke handles one line.
 func (b *bulk) revoke(n int, line []byte) bulkResult {
-	rev, reason, err := b.api.parseRevocation(line)
+	rev, reason, err := b.api.parseRevocation(b.api.termsOf(b.r).issuer, line)
 	var receipt rescind.Receipt
 	confirmed := false
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -36,14 +37,24 @@ func (c Client) public() bool { return c.SecretHash == "" }
 // clients knows who is who. A nil one knows nobody, and asks nobody to
 // authenticate.
 type clients struct {
-	byID map[string]*knownClient
+	*guessing
+	byID  map[string]*knownClient
+	decoy []byte // a hash that no secret has, for names that nobody has
+	cost  int    // of the decoy, the highest of all
+}
 
-	// memory keys what is remembered of good secrets; slots bounds how many
-	// bcrypt hashes are computed at once, so that guessing can't take the
-	// processor from checks.
-	memory [32]byte
-	slots  chan struct{}
-	decoy  []byte // a hash that no secret has, for names that nobody has
+// guessing is what is remembered and spent while secrets are tried. It outlives
+// the list of clients.
+type guessing struct {
+	memory [32]byte      // keys what is remembered of good secrets
+	slots  chan struct{} // bounds how many bcrypt hashes are computed at once
+	tries  *limit        // by network: of secrets that are not remembered
+}
+
+func newGuessing() *guessing {
+	g := &guessing{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/4)), tries: newTries()}
+	rand.Read(g.memory[:]) // never fails
+	return g
 }
 
 type knownClient struct {
@@ -54,19 +65,32 @@ type knownClient struct {
 	good atomic.Pointer[[sha256.Size]byte]
 }
 
-// bcryptSlots of the processor's time at most is for guessing.
+// A quarter of the processors at most hashes secrets, so that guessing can't take
+// them from checks, and one network may try tryBurst secrets and then triesPerSecond
+// each second. Neither is asked about a secret that is remembered: guessing keeps
+// nobody out who was let in before.
 const (
-	bcryptSlots = 2
-	bcryptWait  = time.Second
+	bcryptWait     = time.Second
+	triesPerSecond = 1
+	tryBurst       = 20
 )
 
-func newClients(list []Client) (*clients, error) {
+func newTries() *limit {
+	l := newLimit(triesPerSecond)
+	l.burst = tryBurst
+	return l
+}
+
+// newClients returns the clients of list. Secrets that were right for a client of
+// old stay remembered if it has the same one.
+func newClients(list []Client, old *clients) (*clients, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	c := &clients{byID: map[string]*knownClient{}, slots: make(chan struct{}, bcryptSlots)}
-	rand.Read(c.memory[:]) // never fails
-	cost := bcrypt.MinCost
+	if old == nil {
+		old = &clients{guessing: newGuessing()}
+	}
+	c := &clients{guessing: old.guessing, byID: map[string]*knownClient{}, cost: bcrypt.MinCost}
 	for i, client := range list {
 		switch {
 		case client.ID == "" || len(client.ID) > rescind.MaxIDLen:
@@ -81,27 +105,28 @@ func newClients(list []Client) (*clients, error) {
 			if err != nil {
 				return nil, fmt.Errorf("httpapi: the secret of client %.80q is no bcrypt hash: make one with 'rescind keys hash'", client.ID)
 			}
-			cost = max(cost, n)
+			c.cost = max(c.cost, n)
 		}
-		c.byID[client.ID] = &knownClient{Client: client}
+		known := &knownClient{Client: client}
+		if before := old.byID[client.ID]; before != nil && before.SecretHash == client.SecretHash {
+			known.good.Store(before.good.Load())
+		}
+		c.byID[client.ID] = known
+	}
+	if c.decoy = old.decoy; old.cost == c.cost {
+		return c, nil
 	}
 	var err error
-	c.decoy, err = bcrypt.GenerateFromPassword([]byte(rand.Text()), cost)
+	c.decoy, err = bcrypt.GenerateFromPassword([]byte(rand.Text()), c.cost)
 	return c, err
 }
 
-// SetClients replaces Config.Clients. It may be called while the API serves. On an
-// error nothing has changed.
-func (a *API) SetClients(list []Client) error {
-	c, err := newClients(list)
-	if err == nil {
-		a.clients.Store(c)
-	}
-	return err
-}
+var (
+	// errInvalidClient is RFC 6749's invalid_client.
+	errInvalidClient = errors.New("httpapi: the client did not authenticate")
 
-// errInvalidClient is RFC 6749's invalid_client.
-var errInvalidClient = errors.New("httpapi: the client did not authenticate")
+	errTooManyTries = errors.New("httpapi: too many secrets were tried from this network")
+)
 
 // credentials are what a request says of its client.
 type credentials struct {
@@ -132,9 +157,10 @@ func credentialsOf(r *http.Request, form url.Values) (credentials, error) {
 }
 
 // authenticate returns the client of a request: nil where it presents no
-// credentials, and a public one on its word. Errors are errInvalidClient,
-// rescind.ErrBusy, and of type *badRequest.
-func (c *clients) authenticate(r *http.Request, form url.Values) (*Client, error) {
+// credentials, and a public one on its word. from is the network that it comes
+// from. Errors are errInvalidClient, errTooManyTries, rescind.ErrBusy, and of type
+// *badRequest.
+func (c *clients) authenticate(r *http.Request, from string, form url.Values) (*Client, error) {
 	given, err := credentialsOf(r, form)
 	if c == nil || err != nil || given == (credentials{}) {
 		return nil, err
@@ -146,7 +172,7 @@ func (c *clients) authenticate(r *http.Request, form url.Values) (*Client, error
 	case !given.proof || known != nil && known.public():
 		return nil, errInvalidClient
 	}
-	if err := c.prove(r.Context(), known, given.secret); err != nil {
+	if err := c.prove(r.Context(), from, known, given.secret); err != nil {
 		return nil, err
 	}
 	return &known.Client, nil
@@ -154,12 +180,10 @@ func (c *clients) authenticate(r *http.Request, form url.Values) (*Client, error
 
 // prove reports whether secret is that of known, in the same time for a client
 // that is not known.
-func (c *clients) prove(ctx context.Context, known *knownClient, secret string) error {
+func (c *clients) prove(ctx context.Context, from string, known *knownClient, secret string) error {
 	digest := c.digest(secret)
-	if known != nil {
-		if good := known.good.Load(); good != nil && hmac.Equal(good[:], digest[:]) {
-			return nil
-		}
+	if known.remembers(digest) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, bcryptWait)
 	defer cancel()
@@ -168,6 +192,12 @@ func (c *clients) prove(ctx context.Context, known *knownClient, secret string) 
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
 		return rescind.ErrBusy
+	}
+	if known.remembers(digest) { // since another request, for whose answer this one waited
+		return nil
+	}
+	if !c.tries.allow(from) {
+		return errTooManyTries
 	}
 	hash := c.decoy
 	if known != nil {
@@ -178,6 +208,14 @@ func (c *clients) prove(ctx context.Context, known *knownClient, secret string) 
 	}
 	known.good.Store(&digest)
 	return nil
+}
+
+func (k *knownClient) remembers(digest [sha256.Size]byte) bool {
+	if k == nil {
+		return false
+	}
+	good := k.good.Load()
+	return good != nil && hmac.Equal(good[:], digest[:])
 }
 
 func (c *clients) digest(secret string) [sha256.Size]byte {

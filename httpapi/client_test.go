@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -168,6 +169,82 @@ func TestClientSecretsAreRemembered(t *testing.T) {
 	for range 2 {
 		wantStatus(t, r.formAs("/oauth2/revoke", basic("app", appSecret), "token", "x"), http.StatusOK)
 		wantOAuthError(t, r.formAs("/oauth2/revoke", basic("app", appSecret+"x"), "token", "x"), http.StatusUnauthorized, "invalid_client")
+	}
+}
+
+// Guessing is bounded for each network, at both endpoints together, and keeps nobody
+// out whose secret was right before; a change of the clients forgets neither.
+func TestGuessingSecretsIsBounded(t *testing.T) {
+	r := newRig(t, withClients(t))
+	const server = "https://rs.example/a b"
+	introspect := func(id, secret, from string) int {
+		req := newReq(t, "POST", "/oauth2/introspect", "token=x", "application/x-www-form-urlencoded")
+		req.Header.Set("Authorization", basic(id, secret))
+		req.RemoteAddr = from
+		return r.send(req).Code
+	}
+	const here, there = "192.0.2.7:1", "192.0.2.8:1"
+	if got := introspect(server, guestSecret, here); got != http.StatusOK {
+		t.Fatal(got)
+	}
+	refused := 0
+	for refused < tryBurst+10 {
+		switch got := introspect(server, "guess", here); got {
+		case http.StatusUnauthorized:
+			if refused++; refused > tryBurst+5 {
+				t.Fatal("guessing is not bounded")
+			}
+			continue
+		case http.StatusTooManyRequests:
+		default:
+			t.Fatalf("a guess is answered by %d", got)
+		}
+		break
+	}
+	for name, c := range map[string]struct {
+		id, secret, from string
+		want             int
+	}{
+		"remembered":       {server, guestSecret, here, 200},
+		"not remembered":   {"app", appSecret, here, 429},
+		"from elsewhere":   {"app", appSecret, there, 403}, // may not introspect
+		"nobody":           {"nobody", "guess", here, 429},
+		"nobody elsewhere": {"nobody", "guess", there, 401},
+	} {
+		if got := introspect(c.id, c.secret, c.from); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+	list := []Client{}
+	for _, known := range r.api.rules.Load().clients.byID {
+		list = append(list, known.Client)
+	}
+	if err := r.api.SetClients(append(list, Client{ID: "more"})); err != nil {
+		t.Fatal(err)
+	}
+	if got := introspect(server, guestSecret, here); got != http.StatusOK {
+		t.Errorf("after a change of others: %d", got)
+	}
+	if got := introspect(server, "guess", here); got != http.StatusTooManyRequests {
+		t.Errorf("a guess after a change: %d", got)
+	}
+	if err := r.api.SetClients([]Client{{ID: server, SecretHash: hashed(t, "another"), Introspect: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := introspect(server, guestSecret, there); got != http.StatusUnauthorized {
+		t.Errorf("the old secret after a change of it: %d", got)
+	}
+}
+
+// Hashing secrets leaves most of the processors to checks, on any machine.
+func TestSecretsTakeAQuarterOfTheProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	for procs, want := range map[int]int{1: 1, 2: 1, 16: 4} {
+		runtime.GOMAXPROCS(procs)
+		if got := cap(newGuessing().slots); got != want {
+			t.Errorf("%d of %d processors", got, procs)
+		}
 	}
 }
 

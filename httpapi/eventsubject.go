@@ -33,7 +33,7 @@ func (s *eventSubject) hasIssuer() bool { return s.format() == "iss_sub" || s.fo
 // sessionOf returns the session that the complex subject s of an event by iss
 // names. A session is of its user's issuer, or of the tenant that is named by its
 // issuer's URI as ours are, or else of iss.
-func (a *API) sessionOf(s *eventSubject, iss string) (rescind.Key, error) {
+func (rules *rules) sessionOf(s *eventSubject, iss string) (rescind.Key, error) {
 	owner := iss
 	switch {
 	case s.User != nil && s.User.hasIssuer():
@@ -44,11 +44,11 @@ func (a *API) sessionOf(s *eventSubject, iss string) (rescind.Key, error) {
 	if s.Session.format() != "opaque" || s.Session.ID == "" {
 		return rescind.Key{}, refusal("invalid_request", "the session is not named as opaque")
 	}
-	return rescind.Key{Scope: rescind.ScopeSID, Issuer: owner, ID: s.Session.ID}, a.speaksFor(iss, owner)
+	return rescind.Key{Scope: rescind.ScopeSID, Issuer: owner, ID: s.Session.ID}, rules.speaksFor(iss, owner)
 }
 
 // subjectOf returns the subject that s, of an event by iss, names.
-func (a *API) subjectOf(s *eventSubject, iss string) (rescind.Key, error) {
+func (rules *rules) subjectOf(s *eventSubject, iss string) (rescind.Key, error) {
 	if s.User != nil { // a complex subject
 		s = s.User
 	}
@@ -58,14 +58,14 @@ func (a *API) subjectOf(s *eventSubject, iss string) (rescind.Key, error) {
 		key.Issuer, key.ID = s.Iss, s.Sub
 	case s.format() == "opaque":
 		key.ID = s.ID
-	case s.format() == "email" && !a.cfg.EmailIsSubject:
+	case s.format() == "email" && !rules.emailIsSubject:
 		return key, refusal("invalid_request", "subjects are not named by email here")
 	case s.format() == "email":
 		key.ID = s.Email
 	default:
 		return key, refusal("invalid_request", "the subject must be iss_sub, opaque, email, or complex with one of these")
 	}
-	if err := a.speaksFor(iss, key.Issuer); err != nil {
+	if err := rules.speaksFor(iss, key.Issuer); err != nil {
 		return key, err
 	}
 	if key.Validate() != nil {
@@ -75,8 +75,8 @@ func (a *API) subjectOf(s *eventSubject, iss string) (rescind.Key, error) {
 }
 
 // speaksFor returns nil if events by iss may name what belongs to owner.
-func (a *API) speaksFor(iss, owner string) error {
-	if owner == iss || slices.Contains(a.cfg.EventSubjects[iss], owner) {
+func (rules *rules) speaksFor(iss, owner string) error {
+	if owner == iss || slices.Contains(rules.eventSubjects[iss], owner) {
 		return nil
 	}
 	return refusal("invalid_request", "the subject is of another issuer than the event")

@@ -7,11 +7,12 @@ import (
 )
 
 // index lists what this node serves, for people who open its address.
-func (a *API) index(w http.ResponseWriter, _ *http.Request) {
+func (f *face) index(w http.ResponseWriter, r *http.Request) {
+	a := f.api
 	var page strings.Builder
 	fmt.Fprintf(&page, "Rescind %s\n\n%s\n\n", a.cfg.Version, a.readyLine())
-	for _, rt := range a.table() {
-		fmt.Fprintf(&page, "%-7s %-24s %-7s %s%s\n", rt.method, rt.path, rt.who, rt.what, a.offNote(rt))
+	for _, rt := range f.listed {
+		fmt.Fprintf(&page, "%-7s %-24s %-15s %s%s\n", rt.method, rt.path, rt.who, rt.what, a.offNote(rt, a.termsOf(r)))
 	}
 	page.WriteString("\nbearer: an access token; admin: the admin token; both as Authorization: Bearer\n")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -31,9 +32,9 @@ func (a *API) readyLine() string {
 }
 
 // offNote says what this node's configuration leaves out.
-func (a *API) offNote(rt route) string {
+func (a *API) offNote(rt route, terms terms) string {
 	switch {
-	case rt.who == "admin" && !a.admin.on():
+	case rt.who == "admin" && !terms.admins.on:
 		return " (off: no admin token)"
 	case rt.path == "/.well-known/jwks.json" && a.cfg.JWKS == nil:
 		return " (off: no keys to show)"

@@ -41,7 +41,12 @@ type inactive struct {
 // ask for freshness by the same headers as at /v1/check.
 func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
-	if !a.admin.on() && a.clients.Load() == nil {
+	terms := a.termsOf(r)
+	if terms.clients == nil && !terms.operators {
+		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off here: this node has no clients, and operators may ask at the listener of the admin endpoints only")
+		return
+	}
+	if terms.clients == nil && !terms.admins.on {
 		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off: this node was started without an admin token and without clients")
 		return
 	}
@@ -71,13 +76,18 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Values, name string, ok bool) {
 	_, _, basic := r.BasicAuth()
 	headers := len(r.Header["Authorization"])
-	asClient := a.clients.Load() != nil && (headers == 0 || headers == 1 && basic)
+	terms := a.termsOf(r)
+	asClient := terms.clients != nil && (headers == 0 || headers == 1 && basic)
 	if !asClient {
 		var challenge string
 		if name, challenge, ok = a.admitted(r); !ok {
 			a.adminRefusal(r)
 			w.Header().Set("WWW-Authenticate", challenge)
-			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the admin token is needed, once, as Authorization: Bearer")
+			needed := "the admin token is needed, once, as Authorization: Bearer"
+			if !terms.operators {
+				needed = "the client must authenticate, by HTTP Basic or in the form"
+			}
+			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", needed)
 			return nil, "", false
 		}
 	}
@@ -97,7 +107,7 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 var errMayNot = errors.New("httpapi: the client may not introspect")
 
 func (a *API) introspectingClient(r *http.Request, form url.Values) (string, error) {
-	client, err := a.clients.Load().authenticate(r, form)
+	client, err := a.termsOf(r).clients.authenticate(r, network(a.remote(r)), form)
 	switch {
 	case err != nil:
 		return "", err

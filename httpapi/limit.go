@@ -29,6 +29,15 @@ func newLimit(perSecond float64) *limit {
 	return &limit{perSecond: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), callers: map[string]*rate.Limiter{}}
 }
 
+// changedTo returns a limit of another rate: l itself, with what it remembers,
+// where that is its own.
+func (l *limit) changedTo(perSecond float64) *limit {
+	if l != nil && l.perSecond == rate.Limit(perSecond) {
+		return l
+	}
+	return newLimit(perSecond)
+}
+
 // allow reports whether caller may do one more.
 func (l *limit) allow(caller string) bool {
 	if l == nil {
@@ -58,7 +67,7 @@ func (a *API) tooMany(w http.ResponseWriter) {
 // a write to disk on every node.
 func (a *API) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !a.clientLimit.allow(network(a.remote(r))) {
+		if !a.termsOf(r).clientLimit.allow(network(a.remote(r))) {
 			a.tooMany(w)
 			return
 		}

@@ -23,9 +23,9 @@ type logoutClaims struct {
 // verifyLogoutToken validates a logout token (Back-Channel Logout 1.0, section
 // 2.6), save whether it was used before. Errors are of type *badRequest, or what
 // cannotKnow tells.
-func (a *API) verifyLogoutToken(raw string) (*token.Verified, error) {
+func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, error) {
 	bad := func(detail string) error { return &badRequest{kind: kindMalformed, detail: detail} }
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{Types: []string{token.TypeLogout}, Audience: a.logoutAudiences})
+	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{Types: []string{token.TypeLogout}, Audience: rules.logoutAudiences})
 	if err != nil {
 		if cannotKnow(err) {
 			return nil, err
@@ -36,7 +36,7 @@ func (a *API) verifyLogoutToken(raw string) (*token.Verified, error) {
 		return nil, bad("the token is no logout token")
 	}
 	// All audiences were acceptable above; now only those of its own issuer.
-	if !overlap(verified.Audience, a.cfg.LogoutAudience[verified.Token.Issuer]) {
+	if !overlap(verified.Audience, rules.logoutAudience[verified.Token.Issuer]) {
 		return nil, bad("the logout token is meant for another client")
 	}
 	var c logoutClaims

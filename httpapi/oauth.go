@@ -33,6 +33,10 @@ func (a *API) refuseOAuth(w http.ResponseWriter, err error) {
 		writeOAuthError(w, http.StatusUnauthorized, "invalid_client", "the client must authenticate, by HTTP Basic or in the form")
 		return
 	}
+	if errors.Is(err, errTooManyTries) {
+		a.tooMany(w)
+		return
+	}
 	k := kindOf(err)
 	k.retry = max(k.retry, kindNotReady.retry)
 	k.setRetry(w.Header())

@@ -24,7 +24,8 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		a.refuseOAuth(w, err)
 		return
 	}
-	client, err := a.clients.Load().authenticate(r, form)
+	clients := a.termsOf(r).clients
+	client, err := clients.authenticate(r, network(a.remote(r)), form)
 	if err != nil {
 		a.refuseOAuth(w, err)
 		return
@@ -43,7 +44,7 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	switch err := a.owns(client, form.Get("client_id"), verified.Token.ClientID); {
+	switch err := clients.owns(client, form.Get("client_id"), verified.Token.ClientID); {
 	case errors.Is(err, errInvalidClient):
 		a.refuseOAuth(w, err)
 		return
@@ -63,11 +64,11 @@ var errOtherClient = errors.New("httpapi: the token was issued to another client
 
 // owns returns nil if client, or whoever calls itself claimed, may revoke a token
 // that was issued to owner, which is "" where the token does not say.
-func (a *API) owns(client *Client, claimed, owner string) error {
+func (c *clients) owns(client *Client, claimed, owner string) error {
 	switch {
 	case client != nil:
 		claimed = client.ID
-	case a.clients.Load().mustProve(owner):
+	case c.mustProve(owner):
 		return errInvalidClient
 	}
 	if claimed != "" && owner != "" && claimed != owner {

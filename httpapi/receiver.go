@@ -15,7 +15,7 @@ import (
 // durable, and for events that end nothing, too. An event that comes again is
 // harmless and answered alike.
 func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
-	if len(a.cfg.EventAudience) == 0 {
+	if len(a.termsOf(r).eventAudience) == 0 {
 		writeJSON(w, http.StatusForbidden, ssf.Refusal{Code: "access_denied", Description: "this node is configured with no audience of security events"})
 		return
 	}
@@ -36,13 +36,13 @@ func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
 // type *ssf.Refusal where the event is at fault; any other is this node's.
 func (a *API) TakeEvent(ctx context.Context, e ssf.Event) error {
 	r := (&http.Request{Pattern: "poll", RemoteAddr: e.Issuer}).WithContext(ctx)
-	return eventFault(a.actOnEvent(http.Header{}, r, e))
+	return eventFault(a.actOnEvent(http.Header{}, a.withTerms(r, false), e))
 }
 
 // actOnEvent is what all ways have in common in which an event arrives. r tells
 // the audit log where from; h is as in revoke.
 func (a *API) actOnEvent(h http.Header, r *http.Request, e ssf.Event) error {
-	revocations, err := a.verifyEvents(e)
+	revocations, err := a.verifyEvents(a.termsOf(r).rules, e)
 	for _, rev := range revocations {
 		if err == nil {
 			_, _, err = a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")

@@ -17,9 +17,10 @@ func (a *API) remote(r *http.Request) string {
 		return r.RemoteAddr // a Unix socket, or a test
 	}
 	client := peer.Addr().Unmap()
+	trusted := a.termsOf(r).trustedProxies
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		if !a.trusted(client) {
+		if !isTrusted(trusted, client) {
 			break
 		}
 		next, err := netip.ParseAddr(strings.Trim(hop, " \t"))
@@ -45,6 +46,6 @@ func network(client string) string {
 	return prefix.String()
 }
 
-func (a *API) trusted(proxy netip.Addr) bool {
-	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
+func isTrusted(proxies []netip.Prefix, proxy netip.Addr) bool {
+	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(proxy) })
 }

@@ -29,7 +29,12 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	rev, reason, err := a.readRevocation(w, r)
+	body, err := readBody(w, r, "application/json")
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	rev, reason, err := a.parseRevocation(a.termsOf(r).issuer, body)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -42,17 +47,9 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 	writeReceipt(w, http.StatusCreated, receipt, confirmed)
 }
 
-// readRevocation reads and checks the whole request, so that a mistake is
-// answered before anything is written.
-func (a *API) readRevocation(w http.ResponseWriter, r *http.Request) (rescind.Revocation, string, error) {
-	body, err := readBody(w, r, "application/json")
-	if err != nil {
-		return rescind.Revocation{}, "", err
-	}
-	return a.parseRevocation(body)
-}
-
-func (a *API) parseRevocation(body []byte) (rescind.Revocation, string, error) {
+// parseRevocation reads and checks the whole request, so that a mistake is
+// answered before anything is written. only is the one issuer that there is, or "".
+func (a *API) parseRevocation(only string, body []byte) (rescind.Revocation, string, error) {
 	var req revocationRequest
 	err := decodeStrict(body, &req)
 	if err != nil {
@@ -65,7 +62,7 @@ func (a *API) parseRevocation(body []byte) (rescind.Revocation, string, error) {
 	if req.Token.set {
 		rev, err = a.byToken(&req)
 	} else {
-		rev, err = a.byName(&req)
+		rev, err = byName(only, &req)
 	}
 	if err == nil {
 		_, _, err = rev.Times(time.Now(), a.cfg.MaxLifetime)
@@ -93,7 +90,7 @@ func (a *API) byToken(req *revocationRequest) (rescind.Revocation, error) {
 	return verified.This(), nil
 }
 
-func (a *API) byName(req *revocationRequest) (rescind.Revocation, error) {
+func byName(only string, req *revocationRequest) (rescind.Revocation, error) {
 	if !req.Scope.set {
 		return rescind.Revocation{}, &rescind.InvalidError{Field: "scope", Problem: "is missing; name a scope and an id, or send a token"}
 	}
@@ -101,7 +98,7 @@ func (a *API) byName(req *revocationRequest) (rescind.Revocation, error) {
 	if err != nil {
 		return rescind.Revocation{}, &rescind.InvalidError{Field: "scope", Problem: "must be jti, sid, sub, client_id, kid or iss"}
 	}
-	iss, err := a.issuerOf(scope, req)
+	iss, err := issuerOf(only, scope, req)
 	if err != nil {
 		return rescind.Revocation{}, err
 	}
@@ -119,15 +116,15 @@ func (a *API) byName(req *revocationRequest) (rescind.Revocation, error) {
 // issuerOf resolves the issuer: as stated, or in scope iss the id, or the only
 // one configured. It never guesses between two, since the wrong guess revokes
 // nothing and looks like success.
-func (a *API) issuerOf(scope rescind.Scope, req *revocationRequest) (string, error) {
+func issuerOf(only string, scope rescind.Scope, req *revocationRequest) (string, error) {
 	if req.Iss.set {
 		return req.Iss.value, nil
 	}
 	if scope == rescind.ScopeIss && req.ID.set {
 		return req.ID.value, nil
 	}
-	if a.cfg.Issuer != "" {
-		return a.cfg.Issuer, nil
+	if only != "" {
+		return only, nil
 	}
 	return "", &rescind.InvalidError{Field: "iss", Problem: "is missing, and this node does not have exactly one issuer configured"}
 }

@@ -19,8 +19,9 @@ type route struct {
 }
 
 const (
-	anyMethod = "*"
-	checkPath = "/v1/check"
+	anyMethod   = "*"
+	checkPath   = "/v1/check"
+	metricsPath = "/metrics"
 )
 
 func (a *API) table() []route {
@@ -32,34 +33,66 @@ func (a *API) table() []route {
 		{http.MethodPost, "/v1/security-events", "token", "security events, pushed: RFC 8935, Shared Signals, CAEP, RISC", a.limited(a.receiveEvent)},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodPost, "/v1/revocations/bulk", "admin", "one revocation a line, one answer a line (NDJSON)", a.adminOnly(a.postBulk)},
-		{http.MethodPost, "/v1/tokens/consume", "admin or bearer", "use up a one-time token: 200 the first time, 409 ever after", a.limited(a.consumeToken)},
+		{http.MethodPost, "/v1/tokens/consume", "bearer or admin", "use up a one-time token: 200 the first time, 409 ever after", a.limited(a.consumeToken)},
+		{http.MethodPost, "/v1/explain", "admin", "why is this token refused? step by step and scope by scope", a.adminOnly(a.explain)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
 		{http.MethodGet, "/v1/events", "admin", "revocations and members as they change (server-sent events)", a.adminOnly(a.getEvents)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
-		{http.MethodPost, "/oauth2/introspect", "client", "RFC 7662", a.introspect},
+		{http.MethodPost, "/oauth2/introspect", "client or admin", "RFC 7662", a.introspect},
 		{http.MethodGet, "/.well-known/jwks.json", "", "verification keys", a.jwks},
 		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
-		{http.MethodGet, "/metrics", "", "Prometheus", a.metrics.serve},
+		{http.MethodGet, metricsPath, "", "Prometheus", a.metrics.serve},
 		{http.MethodGet, "/openapi.json", "", "what programs read of this (OpenAPI 3.1)", a.openapi},
-		{http.MethodGet, "/", "", "this page", a.index},
+		{http.MethodGet, "/", "", "this page", nil}, // the face's own
 	}
 }
 
-// handler returns a handler of the routes of which has is true. It is not a [http.ServeMux], because that answers a
-// path with // or .. in it by a redirect: an Envoy that appends the original
-// path to /v1/check would take the redirect for the verdict.
-func (a *API) handler(has func(route) bool) http.Handler {
-	routes := make(map[string]route)
+// Handler returns the handler of every endpoint.
+func (a *API) Handler() http.Handler { return a.handler(true, func(route) bool { return true }) }
+
+// PublicHandler and AdminHandler part the endpoints for listeners of their own.
+// On the public one no operator is recognised: it has neither the admin endpoints
+// nor metrics, and introspection and the use of tokens are for clients and bearers
+// alone. AdminHandler has what operators may use, health and metrics.
+func (a *API) PublicHandler() http.Handler {
+	return a.handler(false, func(rt route) bool { return rt.who != "admin" && rt.path != metricsPath })
+}
+
+// AdminHandler is described at PublicHandler.
+func (a *API) AdminHandler() http.Handler {
+	return a.handler(true, func(rt route) bool { return rt.operators() || rt.who == "" })
+}
+
+// face is a handler of some of the routes.
+type face struct {
+	api       *API
+	operators bool // they are recognised
+	routes    map[string]route
+	listed    []route // in the order of the table
+}
+
+// handler returns a handler of the routes of which has is true. It is not a
+// [http.ServeMux], because that answers a path with // or .. in it by a redirect: an
+// Envoy that appends the original path to /v1/check would take the redirect for
+// the verdict.
+func (a *API) handler(operators bool, has func(route) bool) http.Handler {
+	f := &face{api: a, operators: operators, routes: make(map[string]route)}
 	for _, rt := range a.table() {
+		if rt.path == "/" {
+			rt.serve = f.index
+		}
 		if has(rt) {
-			routes[rt.path] = rt
+			f.routes[rt.path] = rt
+			f.listed = append(f.listed, rt)
 		}
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.dispatch(w, r, routes) })
+	return f
 }
 
-func (a *API) dispatch(w http.ResponseWriter, r *http.Request, routes map[string]route) {
+// ServeHTTP implements http.Handler.
+func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := f.api
 	header := w.Header()
 	header["X-Content-Type-Options"] = nosniff
 	header["Cache-Control"] = noStore
@@ -68,7 +101,7 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request, routes map[string
 	if strings.HasPrefix(path, checkPath+"/") {
 		path = checkPath
 	}
-	rt, ok := routes[path]
+	rt, ok := f.routes[path]
 	switch {
 	case !ok:
 		kindNotFound.write(w, "there is nothing at this path; GET / lists what there is")
@@ -77,6 +110,9 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request, routes map[string
 		kindMethod.write(w, "this path takes "+rt.allowed())
 	default:
 		r.Pattern = rt.path
+		if rt.path != checkPath {
+			r = a.withTerms(r, f.operators)
+		}
 		rt.serve(w, r)
 	}
 }
@@ -86,6 +122,11 @@ var (
 	nosniff = []string{"nosniff"}
 	noStore = []string{"no-store"}
 )
+
+// operators reports whether operators may use it.
+func (rt route) operators() bool {
+	return rt.who == "admin" || strings.HasSuffix(rt.who, " or admin")
+}
 
 func (rt route) allows(method string) bool {
 	return rt.method == anyMethod || rt.method == method || rt.method == http.MethodGet && method == http.MethodHead

@@ -44,8 +44,8 @@ func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code,
 // verifyEvents validates a security event token and returns what its events
 // revoke: nothing, where none of them ends sessions. Errors are of type
 // *ssf.Refusal, or what cannotKnow tells.
-func (a *API) verifyEvents(e ssf.Event) ([]rescind.Revocation, error) {
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: a.eventAudiences})
+func (a *API) verifyEvents(rules *rules, e ssf.Event) ([]rescind.Revocation, error) {
+	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
 		return nil, err
@@ -53,7 +53,7 @@ func (a *API) verifyEvents(e ssf.Event) ([]rescind.Revocation, error) {
 		return nil, refusal(eventCode(err), "the event token was refused: "+reasonOf(err))
 	case verified.Type != token.TypeEvent:
 		return nil, refusal("invalid_request", "the token is no security event token")
-	case !overlap(verified.Audience, a.cfg.EventAudience[verified.Token.Issuer]):
+	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
 		return nil, refusal("invalid_audience", "the event token is meant for another receiver")
 	}
 	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
@@ -78,7 +78,7 @@ func (a *API) verifyEvents(e ssf.Event) ([]rescind.Revocation, error) {
 		if event.Subject == nil {
 			event.Subject = c.SubjectID
 		}
-		rev, err := a.revocationOf(verified, event, bySession)
+		rev, err := rules.revocationOf(verified, event, bySession)
 		if err != nil {
 			return nil, err
 		}
@@ -106,16 +106,16 @@ func eventCode(err error) string {
 // revocationOf maps an event to what it ends, up to the moment at which it
 // happened: so an event that comes late, or twice, ends nothing that began
 // afterwards.
-func (a *API) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
+func (rules *rules) revocationOf(verified *token.Verified, event securityEvent, bySession bool) (rescind.Revocation, error) {
 	iss := verified.Token.Issuer
 	if event.Subject == nil {
 		return rescind.Revocation{}, refusal("invalid_request", "the event has no subject")
 	}
 	if bySession && event.Subject.Session != nil {
-		key, err := a.sessionOf(event.Subject, iss)
+		key, err := rules.sessionOf(event.Subject, iss)
 		return rescind.Revocation{Key: key}, err
 	}
-	key, err := a.subjectOf(event.Subject, iss)
+	key, err := rules.subjectOf(event.Subject, iss)
 	if err != nil {
 		return rescind.Revocation{}, err
 	}

@@ -41,7 +41,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 		return nil, err
 	}
 	if algorithms[h.alg] == nil {
-		return nil, refuse(ErrAlgorithm, "algorithm", "the algorithm is not supported")
+		return nil, refuse(ErrAlgorithm, "header", "the algorithm is not supported")
 	}
 	cl, err := parseClaims(c.payload, v.config.MaxDepth)
 	if err != nil {
@@ -100,6 +100,10 @@ func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verifi
 	if cl.clientSession {
 		v.clientSession = clientSessionID(v.Token.Subject, v.Token.ClientID)
 	}
+	v.status = cl.status.StatusReference
+	if slices.Contains(t.PublishedLists, v.status.URI) {
+		v.published = v.status.Key()
+	}
 	return v
 }
 
@@ -157,9 +161,9 @@ func (a *authentic) forAudience(expected []string) bool {
 func (v *Verifier) checkLifetime(c *claims, allowNoExp bool, now rescind.Millis) error {
 	switch {
 	case c.exp == 0 && !allowNoExp:
-		return refuse(ErrClaims, "claims", "the token has no expiry")
+		return refuse(ErrClaims, "time", "the token has no expiry")
 	case c.exp == 0 && c.iat == 0:
-		return refuse(ErrClaims, "claims", "the token has neither an expiry nor an issue time")
+		return refuse(ErrClaims, "time", "the token has neither an expiry nor an issue time")
 	case c.exp > horizon(c.iat, now, v.config.MaxLifetime):
 		return refuse(ErrLifetime, "time", "the token lives longer than allowed")
 	}

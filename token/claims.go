@@ -21,6 +21,8 @@ type claims struct {
 	// others say nothing if they are (Keycloak writes such).
 	exp, nbf, iat, authTime rescind.Millis
 
+	status statusClaim
+
 	// hint is the type that a claim betrays where typ is silent: an ID token,
 	// a logout token, a refresh token.
 	hint string
@@ -70,6 +72,8 @@ func (c *claims) read(name string, dec *jsontext.Decoder) (err error) {
 		c.iat, err = readNumericDate(dec)
 	case "nbf":
 		c.nbf, err = readNumericDate(dec)
+	case "status":
+		err = c.status.readStatus(dec)
 	case claimSessionIssued:
 		c.sessionIssued, err = readNumericDate(dec)
 	case claimClientSession:

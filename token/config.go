@@ -93,6 +93,29 @@ type IssuerConfig struct {
 	// else they would outlive their revocation.
 	AllowNoExp bool `json:"allow-no-exp" yaml:"allow-no-exp"`
 
+	// StatusLists are where the issuer's Token Status Lists are
+	// (draft-ietf-oauth-status-list): https URLs without a query, or http on
+	// loopback. One that ends in / stands for every list below it, any other is
+	// one list, which is fetched at the start. Of a token that refers to a list,
+	// the status is then checked; one that refers to a list elsewhere is refused.
+	// Empty: such references are not looked at.
+	StatusLists []string `json:"status-lists" yaml:"status-lists"`
+
+	// StatusKeysURL is where the keys that sign the lists are published, if they
+	// are not those of the issuer: another party states the status. As JWKSURL.
+	StatusKeysURL string `json:"status-jwks-url" yaml:"status-jwks-url"`
+
+	// AcceptUnknownStatus accepts a token while its list can't be had. False
+	// refuses it with ErrNotReady. A list that was had, but has expired, still
+	// tells what was revoked.
+	AcceptUnknownStatus bool `json:"accept-unknown-status" yaml:"accept-unknown-status"`
+
+	// PublishedLists are the URIs of the status lists that the Checker's cluster
+	// publishes for tokens of this issuer; see package httpapi. A token that
+	// refers to one can also be revoked by that reference; see
+	// StatusReference.Key.
+	PublishedLists []string `json:"-" yaml:"-"`
+
 	// AuthTime makes revocations compare with auth_time, where a token has it
 	// and it is earlier than iat. Then a session that was refreshed on a node
 	// that had not yet heard of "log out everywhere" is still logged out. Set

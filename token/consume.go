@@ -20,14 +20,16 @@ type Consumer interface {
 // ErrStrictOff where mode is rescind.Strict and nobody can tell; Status makes it
 // a 503, and a used token a 409. Safe for concurrent use.
 func (v *Verifier) Consume(ctx context.Context, c Consumer, raw string, mode rescind.Mode) (*Verified, error) {
-	verified, err := v.VerifyIgnoringRevocation(raw, Inspection{Types: []string{TypeOneTime}})
+	verified, err := v.verify(raw, rules{ignoreRevocation: true, checkStatus: true, types: []string{TypeOneTime}})
 	if err != nil {
 		return nil, err
 	}
-	if v.config.Checker != nil && verified.clientSession != "" { // a second name, which only we know
-		t := clientSessionToken(verified.Token.Issuer, verified.clientSession, verified.Token.IssuedAt)
-		if v.config.Checker.Check(t) == rescind.Revoked {
-			return nil, verdictError(rescind.Revoked, false)
+	if v.config.Checker != nil {
+		names, n := verified.aliases() // which only we know
+		for _, name := range names[:n] {
+			if v.config.Checker.Check(name) == rescind.Revoked {
+				return nil, verdictError(rescind.Revoked, false)
+			}
 		}
 	}
 	if err := c.Consume(ctx, verified.Token, mode); err != nil {

@@ -72,9 +72,9 @@ func (v *Verifier) authenticateEncrypted(raw string) (*authentic, error) {
 	case err != nil:
 		return nil, err
 	case a.Token.Issuer != key.issuer:
-		return nil, refuse(ErrUnknownIssuer, "issuer", "the token is encrypted for another issuer's key")
+		return nil, refuse(ErrUnknownIssuer, "encryption", "the token is encrypted for another issuer's key")
 	case !e.replicated.agree(&a.claims):
-		return nil, refuse(ErrClaims, "claims", "a claim in the encryption header differs from the one inside")
+		return nil, refuse(ErrClaims, "encryption", "a claim in the encryption header differs from the one inside")
 	}
 	return a, nil
 }
@@ -95,19 +95,19 @@ func parseEncrypted(raw string, maxDepth int) (*encrypted, error) {
 	for i, p := range parts {
 		var ok bool
 		if decoded[i], ok = decodeSegment(p); !ok && (p != "" || i != 1) {
-			return nil, refuse(ErrMalformed, "form", "a part is empty or not canonical base64url")
+			return nil, refuse(ErrMalformed, "encryption", "a part is empty or not canonical base64url")
 		}
 	}
 	e := &encrypted{hasKey: parts[1] != ""}
 	switch err := readObject(decoded[0], maxDepth, encryptedNames, e.read); {
 	case err == errCritical:
-		return nil, refuse(ErrMalformed, "header", "zip, crit and password-based encryption are not accepted")
+		return nil, refuse(ErrMalformed, "encryption", "zip, crit and password-based encryption are not accepted")
 	case err != nil:
-		return nil, refuse(ErrMalformed, "header", "the header is not acceptable JSON")
+		return nil, refuse(ErrMalformed, "encryption", "the header is not acceptable JSON")
 	case normalType(e.cty) != TypeJWT:
-		return nil, refuse(ErrMalformed, "header", "an encrypted token must hold a signed one, and say so by cty JWT")
+		return nil, refuse(ErrMalformed, "encryption", "an encrypted token must hold a signed one, and say so by cty JWT")
 	case len(decoded[2]) != gcmNonce || len(decoded[4]) != gcmTag:
-		return nil, refuse(ErrMalformed, "form", "the initialization vector or the authentication tag has a wrong length")
+		return nil, refuse(ErrMalformed, "encryption", "the initialization vector or the authentication tag has a wrong length")
 	}
 	return e, nil
 }
@@ -126,15 +126,15 @@ func (v *Verifier) decryptionKey(e *encrypted) (*decrypter, error) {
 			continue
 		}
 		if found != nil {
-			return nil, refuse(ErrUnknownKey, "key", "several decryption keys fit; the token must name one by kid")
+			return nil, refuse(ErrUnknownKey, "encryption", "several decryption keys fit; the token must name one by kid")
 		}
 		found = k
 	}
 	switch {
 	case found == nil:
-		return nil, refuse(ErrUnknownKey, "key", "no decryption key has the kid of the token and fits its alg and enc")
+		return nil, refuse(ErrUnknownKey, "encryption", "no decryption key has the kid of the token and fits its alg and enc")
 	case e.hasKey != (e.alg == algRSAOAEP256): // RFC 7516 section 5.2, steps 9 and 10
-		return nil, refuse(ErrMalformed, "form", "there is an encrypted key where there must be none, or none where there must be one")
+		return nil, refuse(ErrMalformed, "encryption", "there is an encrypted key where there must be none, or none where there must be one")
 	}
 	return found, nil
 }

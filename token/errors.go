@@ -30,7 +30,12 @@ var (
 	ErrScope          = errors.New("insufficient scope")
 
 	ErrRevoked = rescind.ErrRevoked
-	ErrReused  = errors.New("refresh token used twice")
+	// ErrSuspended and ErrStatus are what a status list of the issuer says, or
+	// that it says nothing about the token.
+	ErrSuspended = errors.New("token suspended")
+	ErrStatus    = errors.New("the status of the token does not allow its use")
+
+	ErrReused = errors.New("refresh token used twice")
 
 	// ErrStale: this node may be further behind than the policy allows.
 	ErrStale = rescind.ErrStale

@@ -62,28 +62,37 @@ func fetchClient(c *http.Client) *http.Client {
 	return &fetching
 }
 
-// download reads at most maxJWKSBytes from a URL. Its errors don't repeat what
-// the server sent.
-func download(ctx context.Context, client *http.Client, rawURL string) ([]byte, error) {
+// document is what a download expects.
+type document struct {
+	name     string // for errors
+	accept   string
+	maxBytes int64 // unpacked, if the server compresses
+}
+
+var keySetDocument = document{"the key set", "application/jwk-set+json, application/json", maxJWKSBytes}
+
+// download reads a document from a URL. Its errors don't repeat what the server
+// sent.
+func download(ctx context.Context, client *http.Client, rawURL string, d document) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return nil, errors.New("building the request for the key set")
+		return nil, fmt.Errorf("building the request for %s", d.name)
 	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("Accept", d.accept)
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking for the key set: %w", withoutURL(err))
+		return nil, fmt.Errorf("asking for %s: %w", d.name, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking for the key set: status %d", resp.StatusCode)
+		return nil, fmt.Errorf("asking for %s: status %d", d.name, resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKSBytes+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, d.maxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the key set: %w", err)
+		return nil, fmt.Errorf("reading %s: %w", d.name, err)
 	}
-	if len(body) > maxJWKSBytes {
-		return nil, fmt.Errorf("the key set is larger than %d bytes", maxJWKSBytes)
+	if int64(len(body)) > d.maxBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", d.name, d.maxBytes)
 	}
 	return body, nil
 }

@@ -25,7 +25,7 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 			}
 			return resp, nil
 		})})
-		_, err := download(context.Background(), client, "https://issuer.example/jwks")
+		_, err := download(context.Background(), client, "https://issuer.example/jwks", keySetDocument)
 		if (err == nil) != ok || (len(visited) == 2) != ok {
 			t.Errorf("%s: visited %v, error %v", target, visited, err)
 		}

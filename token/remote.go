@@ -80,6 +80,9 @@ func (r *remote) start(running *sync.WaitGroup) {
 	})
 }
 
+// halt ends the loop.
+func (r *remote) halt() { r.stop() }
+
 // outdated reports whether the set may lack the key of a token that claims to
 // have been issued at this instant, and asks for a refresh. iat is in whole
 // seconds, and clocks differ by the leeway.
@@ -119,7 +122,7 @@ func (r *remote) run(ctx context.Context) {
 // fetch replaces the set if the source serves a good one.
 func (r *remote) fetch(ctx context.Context) error {
 	began := r.now()
-	body, err := download(ctx, r.client, r.url)
+	body, err := download(ctx, r.client, r.url, keySetDocument)
 	if err != nil {
 		return err
 	}

@@ -23,3 +23,31 @@ func (s *KeySet) SignJWT(typ string, claims any) (string, error) {
 	}
 	return raw, nil
 }
+
+// openStatement returns the claims of a statement of type typ that t has signed,
+// by the rules for the form and the keys of a token.
+func (t *trusted) openStatement(raw, typ string, maxBytes int) ([]byte, error) {
+	c, err := splitCompact(raw, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(c.header, DefaultMaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	if h.typ != typ {
+		return nil, refuse(ErrType, "type", "the statement is of another type than is expected")
+	}
+	alg := t.allowed[h.alg]
+	if alg == nil {
+		return nil, refuse(ErrAlgorithm, "algorithm", "the algorithm is not allowed for the issuer")
+	}
+	key, _, err := t.key(h, alg, 0)
+	if err != nil {
+		return nil, err
+	}
+	if alg.method.Verify(c.signingInput, c.signature, key.key) != nil {
+		return nil, refuse(ErrSignature, "signature", "the signature does not match")
+	}
+	return c.payload, nil
+}

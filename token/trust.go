@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"rescind"
@@ -21,6 +22,9 @@ type trusted struct {
 	keys func() *keySet
 
 	remote *remote // nil unless the keys come from a URL
+
+	lists  *statusLists // nil: status lists don't count
+	signer *trusted     // whose keys sign them: itself, or the party of StatusKeysURL
 
 	replaced atomic.Bool // by SetIssuers; what it vouched for must be judged anew
 }
@@ -56,7 +60,41 @@ func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, erro
 		}
 		t.keys = func() *keySet { return set }
 	}
-	return t, nil
+	if len(c.StatusLists) == 0 {
+		if c.StatusKeysURL != "" || c.AcceptUnknownStatus {
+			return nil, errors.New("status-jwks-url and accept-unknown-status go with status-lists")
+		}
+		return t, nil
+	}
+	if t.signer, err = newStatusSigner(c, v, t, old); err != nil {
+		return nil, err
+	}
+	if old != nil && old.lists != nil && old.lists.follows(c) {
+		t.lists = old.lists
+		return t, nil
+	}
+	t.lists, err = newStatusLists(c, v)
+	return t, err
+}
+
+// loops returns what is to run in the background for t.
+func (t *trusted) loops() (all []loop) {
+	if t.remote != nil {
+		all = append(all, t.remote)
+	}
+	if t.lists == nil {
+		return all
+	}
+	if t.signer != t {
+		all = append(all, t.signer.remote)
+	}
+	return append(all, t.lists)
+}
+
+// loop runs in the background, from start until it is stopped.
+type loop interface {
+	start(running *sync.WaitGroup) // once; later calls do nothing
+	halt()
 }
 
 // loadKeys reads keys that are at hand when the verifier starts.

@@ -34,6 +34,35 @@ type Verified struct {
 	// clientSession is "", or the second name under which the token can be
 	// revoked: that of its subject's sessions at its client.
 	clientSession string
+
+	status    StatusReference // URI is "" if the token refers to no status list
+	published rescind.Key     // the zero Key, or another name: its entry in a list that we publish
+}
+
+// StatusReference returns the entry of a status list that the token refers to.
+func (v *Verified) StatusReference() (r StatusReference, ok bool) {
+	return v.status, v.status.URI != ""
+}
+
+// Published returns r for the token's entry in a list of the issuer's
+// PublishedLists, so that the list tells of r as well, or false where the token
+// has none. Revoke it before r: whoever knows r then knows both.
+func (v *Verified) Published(r rescind.Revocation) (rescind.Revocation, bool) {
+	return rescind.Revocation{Key: v.published, ExpiresAt: r.ExpiresAt}, v.published.ID != ""
+}
+
+// aliases returns the further names under which the token can be revoked: n of
+// them.
+func (v *Verified) aliases() (names [2]rescind.Token, n int) {
+	if v.clientSession != "" {
+		names[n] = clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt)
+		n++
+	}
+	if v.published.ID != "" {
+		names[n] = rescind.Token{Issuer: v.published.Issuer, ID: v.published.ID, IssuedAt: v.Token.IssuedAt}
+		n++
+	}
+	return names, n
 }
 
 // Claims returns the claims as JSON, which must not be changed.

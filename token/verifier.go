@@ -19,7 +19,7 @@ type Verifier struct {
 
 	mu      sync.Mutex // held while the issuers are replaced
 	closed  bool
-	running sync.WaitGroup // the loops of the remote key sets
+	running sync.WaitGroup // the loops of the remote key sets and the status lists
 }
 
 // trust is whom a Verifier trusts; it is replaced as a whole.
@@ -86,23 +86,34 @@ func newTrust(issuers []IssuerConfig, c *VerifierConfig, old *trust) (*trust, er
 		}
 		next.issuers[ic.Issuer] = t
 	}
+	for _, t := range next.issuers {
+		for _, uri := range t.PublishedLists {
+			if next.issuers[uri] != nil {
+				return nil, fmt.Errorf("token: %.80q is an issuer and the status list of another", uri)
+			}
+		}
+	}
 	return next, nil
 }
 
-// follow starts the loops of the key sets that are new and stops those of the
-// ones that are gone.
+// follow starts the loops that are new and stops those of what is gone.
 func (v *Verifier) follow(old, next *trust) {
-	kept := make(map[*remote]bool)
+	kept := make(map[loop]bool)
 	for _, t := range next.issuers {
-		if t.remote != nil {
-			kept[t.remote] = true
-			t.remote.start(&v.running)
+		if t.lists != nil {
+			t.lists.signer.Store(t.signer)
+		}
+		for _, l := range t.loops() {
+			kept[l] = true
+			l.start(&v.running)
 		}
 	}
 	for _, t := range old.issuers {
 		t.replaced.Store(true)
-		if t.remote != nil && !kept[t.remote] {
-			t.remote.stop()
+		for _, l := range t.loops() {
+			if !kept[l] {
+				l.halt()
+			}
 		}
 	}
 }
@@ -114,8 +125,8 @@ func (v *Verifier) Close() {
 	defer v.mu.Unlock()
 	v.closed = true
 	for _, t := range v.trust.Load().issuers {
-		if t.remote != nil {
-			t.remote.stop()
+		for _, l := range t.loops() {
+			l.halt()
 		}
 	}
 	v.running.Wait()
@@ -168,6 +179,7 @@ func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified
 // rules are the exceptions from Verify's judgement; the zero value has none.
 type rules struct {
 	ignoreRevocation bool
+	checkStatus      bool // all the same
 	allowExpired     bool
 	allowNoExp       bool
 	acceptStale      bool
@@ -198,6 +210,11 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 			return nil, err
 		}
 	}
+	if !r.ignoreRevocation || r.checkStatus {
+		if err := a.checkStatus(rescind.MillisOf(now)); err != nil {
+			return nil, err
+		}
+	}
 	verified := a.Verified
 	verified.at, verified.leeway = now, v.config.Leeway
 	return &verified, nil
@@ -222,12 +239,18 @@ var errStale = refuse(ErrStale, "revocation", "this node may be too far behind t
 // check asks c about every name under which the token can be revoked.
 func check(c Checker, v *Verified) rescind.Verdict {
 	verdict := c.Check(v.Token)
-	if v.clientSession == "" || verdict == rescind.Revoked {
+	if v.clientSession == "" && v.published.ID == "" {
 		return verdict
 	}
-	again := c.Check(clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt))
-	if again == rescind.Revoked || verdict == rescind.Valid {
-		return again
+	names, n := v.aliases()
+	for _, name := range names[:n] {
+		again := c.Check(name)
+		if again == rescind.Revoked || verdict == rescind.Valid {
+			verdict = again
+		}
+		if verdict == rescind.Revoked {
+			break
+		}
 	}
 	return verdict
 }

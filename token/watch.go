@@ -34,8 +34,9 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 	ctx, cancel := context.WithCancelCause(ctx)
 	end := func() { cancel(errRevoked) }
 	stops := []func(){w.WatchToken(v.Token, end)}
-	if v.clientSession != "" {
-		stops = append(stops, w.WatchToken(clientSessionToken(v.Token.Issuer, v.clientSession, v.Token.IssuedAt), end))
+	names, n := v.aliases()
+	for _, name := range names[:n] {
+		stops = append(stops, w.WatchToken(name, end))
 	}
 	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Add(v.leeway).Sub(v.at), func() { cancel(errExpired) })
 	return ctx, func() {
