@@ -15,14 +15,13 @@ var mayImport = map[string][]string{
 	"rescind/gossip/carrier":    {},
 	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip", "rescind/filter"},
 	"rescind/internal/store":    {"rescind"},
-	"rescind/internal/onetime":  {"rescind"},
 	"rescind/token":             {"rescind", "rescind/token/statuslist"},
 	"rescind/token/statuslist":  {},
 	"rescind/token/tokengrpc":   {"rescind", "rescind/token", "rescind/token/statuslist"},
-	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store"},
+	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store"},
 	"rescind/cluster/faults":    {},
-	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi/ssf"},
-	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/onetime", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi", "rescind/httpapi/ssf"},
+	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi/ssf"},
+	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi", "rescind/httpapi/ssf"},
 	"rescind/httpapi/ssf":       {"rescind"},
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
@@ -30,6 +29,12 @@ var mayImport = map[string][]string{
 	"rescind/bench/progress":    {},
 	"rescind/bench/report":      {},
 	"rescind/deploy/recipes":    {},
+
+	"rescind/internal/natslink":        {},
+	"rescind/internal/natstest":        {},
+	"rescind/internal/onetime":         {"rescind", "rescind/internal/natslink"},
+	"rescind/internal/sharedlog":       {"rescind", "rescind/internal/natslink", "rescind/internal/store"},
+	"rescind/internal/store/storetest": {"rescind", "rescind/internal/store"},
 }
 
 // withoutGRPC are the packages that people embed who serve HTTP only.

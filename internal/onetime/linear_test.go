@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"rescind/internal/natstest"
 )
 
 var (
@@ -93,14 +95,14 @@ func TestNeverTwoWinners(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("-onetime.seed %d", seed)
-	c := newTrio(t)
+	c := natstest.NewTrio(t)
 	const clients = 6
 	stores := make([]*Store, clients)
 	for i := range stores {
-		stores[i] = openStore(t, c.urls(i%3), 2, 3)
+		stores[i] = openStore(t, c.URLs(i%3), 2, 3)
 	}
 	h := &history{start: time.Now()}
-	await(t, "the buckets", func() bool { return h.claim(stores[0], 0, -1) != unknown && h.claim(stores[0], 0, -2) != unknown })
+	natstest.Await(t, "the buckets", func() bool { return h.claim(stores[0], 0, -1) != unknown && h.claim(stores[0], 0, -2) != unknown })
 
 	ctx, stop := context.WithTimeout(t.Context(), *faultFor)
 	defer stop()
@@ -122,9 +124,9 @@ func TestNeverTwoWinners(t *testing.T) {
 			}
 		})
 	}
-	faults := c.torment(ctx, rand.New(rand.NewPCG(seed, 99)))
+	faults := torment(ctx, c, rand.New(rand.NewPCG(seed, 99)))
 	wg.Wait()
-	await(t, "a decision after all is well again", func() bool { return h.claim(stores[0], 0, -3) != unknown })
+	natstest.Await(t, "a decision after all is well again", func() bool { return h.claim(stores[0], 0, -3) != unknown })
 
 	model := firstUse.ToModel()
 	result := porcupine.CheckOperationsTimeout(model, h.ops, time.Minute)
@@ -139,20 +141,19 @@ func TestNeverTwoWinners(t *testing.T) {
 
 // torment kills or cuts off one server after the other until ctx ends, and then
 // makes all well again.
-func (c *trio) torment(ctx context.Context, r *rand.Rand) (faults int) {
-	c.t.Helper()
+func torment(ctx context.Context, c *natstest.Trio, r *rand.Rand) (faults int) {
 	for pause(ctx, time.Duration(r.IntN(1500))*time.Millisecond) {
 		i := r.IntN(3)
 		faults++
 		if r.IntN(2) == 0 {
-			c.kill(i)
+			c.Kill(i)
 			pause(ctx, time.Duration(r.IntN(3000))*time.Millisecond)
-			c.start(i)
+			c.Start(i)
 			continue
 		}
-		c.isolate(i, true)
+		c.Isolate(i, true)
 		pause(ctx, time.Duration(1000+r.IntN(4000))*time.Millisecond)
-		c.isolate(i, false)
+		c.Isolate(i, false)
 	}
 	return faults
 }
@@ -186,27 +187,27 @@ func TestNoQuorumNoWinner(t *testing.T) {
 		t.Skip("takes a quarter of a minute")
 	}
 	t.Parallel()
-	c := newTrio(t)
-	all := openStore(t, c.urls(0), 1, 3)
+	c := natstest.NewTrio(t)
+	all := openStore(t, c.URLs(0), 1, 3)
 	alone := openStore(t, all.cfg.URL[:len("nats://127.0.0.1:00000")], 1, 3)
-	others := openStore(t, c.urls(1)[:2*len("nats://127.0.0.1:00000")+1], 1, 3)
+	others := openStore(t, c.URLs(1)[:2*len("nats://127.0.0.1:00000")+1], 1, 3)
 	h := &history{start: time.Now()}
-	await(t, "the bucket", func() bool { return h.claim(all, 0, 0) != unknown })
-	await(t, "the same bucket elsewhere", func() bool { return h.claim(alone, 0, 0) == lost && h.claim(others, 0, 0) == lost })
-	c.isolate(0, true)
-	await(t, "a majority of two", func() bool { return h.claim(others, 1, 1) != unknown })
+	natstest.Await(t, "the bucket", func() bool { return h.claim(all, 0, 0) != unknown })
+	natstest.Await(t, "the same bucket elsewhere", func() bool { return h.claim(alone, 0, 0) == lost && h.claim(others, 0, 0) == lost })
+	c.Isolate(0, true)
+	natstest.Await(t, "a majority of two", func() bool { return h.claim(others, 1, 1) != unknown })
 	if out := h.claim(alone, 2, 1); out == won {
 		t.Error("a server without a majority let a second use win")
 	}
-	c.kill(1)
+	c.Kill(1)
 	for token := 10; token < 13; token++ {
 		if h.claim(alone, 2, token) == won || h.claim(others, 1, token) == won {
 			t.Error("somebody won without a majority")
 		}
 	}
-	c.start(1)
-	c.isolate(0, false)
-	await(t, "the majority back", func() bool { return h.claim(alone, 2, 20) != unknown })
+	c.Start(1)
+	c.Isolate(0, false)
+	natstest.Await(t, "the majority back", func() bool { return h.claim(alone, 2, 20) != unknown })
 	if porcupine.CheckOperations(firstUse.ToModel(), h.ops) != true {
 		t.Error("the history is not linearizable")
 	}

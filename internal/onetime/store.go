@@ -26,12 +26,12 @@ import (
 	"log/slog"
 	"regexp"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rescind"
+	"rescind/internal/natslink"
 )
 
 // Bounds of Config.
@@ -99,11 +99,10 @@ var ErrMayNotSync = errors.New("the NATS server does not tell whether it syncs e
 // Store is a client of the shared store. Its methods are safe for concurrent
 // use.
 type Store struct {
-	cfg    Config
-	log    *slog.Logger
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	closed sync.WaitGroup // nats.go's last call of us
+	cfg  Config
+	log  *slog.Logger
+	conn *natslink.Link
+	js   jetstream.JetStream
 
 	mu      sync.Mutex // guards the buckets; never held during I/O
 	buckets []jetstream.KeyValue
@@ -116,45 +115,20 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("one-time tokens: %w", err)
 	}
 	s := &Store{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), buckets: make([]jetstream.KeyValue, cfg.Buckets)}
-	s.closed.Add(1)
-	conn, err := nats.Connect(cfg.URL, s.options()...)
+	conn, err := natslink.Dial(natslink.Config{URL: cfg.URL, CredsFile: cfg.CredsFile, Name: "rescind one-time tokens", Logger: s.log})
 	if err != nil {
 		return nil, fmt.Errorf("one-time tokens: %w", err)
 	}
 	s.conn = conn
-	if s.js, err = jetstream.New(conn); err != nil {
+	if s.js, err = jetstream.New(conn.Conn); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("one-time tokens: %w", err)
 	}
 	return s, nil
 }
 
-func (s *Store) options() []nats.Option {
-	options := []nats.Option{
-		nats.Name("rescind one-time tokens"),
-		nats.Timeout(2 * time.Second),
-		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
-		// A claim that waits in a buffer would arrive long after its caller was
-		// told that nobody knows.
-		nats.ReconnectBufSize(-1),
-		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			s.log.Debug("NATS connection for one-time tokens", "error", err)
-		}),
-		nats.ClosedHandler(func(*nats.Conn) { s.closed.Done() }),
-	}
-	if s.cfg.CredsFile != "" {
-		options = append(options, nats.UserCredentials(s.cfg.CredsFile))
-	}
-	return options
-}
-
 // Close ends the connection. Claims that are under way fail.
-func (s *Store) Close() {
-	s.conn.Close()
-	s.closed.Wait()
-}
+func (s *Store) Close() { s.conn.Close() }
 
 // bucket returns the bucket of d, and makes it at its first use.
 func (s *Store) bucket(ctx context.Context, d rescind.Digest) (jetstream.KeyValue, error) {

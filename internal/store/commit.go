@@ -30,8 +30,8 @@ type Batch struct {
 	Forget    []uint64   // origins whose frontier is dropped, also where this batch has one
 }
 
-// validate refuses what Load would take for damage.
-func (b Batch) validate() error {
+// Validate refuses what can not be stored.
+func (b Batch) Validate() error {
 	if len(b.Records) > MaxBatch || len(b.Frontiers)+len(b.Forget) > MaxBatch {
 		return fmt.Errorf("a batch of %d records and %d frontiers; %d are allowed", len(b.Records), len(b.Frontiers)+len(b.Forget), MaxBatch)
 	}
@@ -69,7 +69,7 @@ func (b Batch) fill(to *pebble.Batch) error {
 // every later call fails likewise. A batch that is too large or holds a record
 // that is none is refused, and the store goes on.
 func (s *Store) Commit(b Batch) error {
-	if err := b.validate(); err != nil {
+	if err := b.Validate(); err != nil {
 		return err
 	}
 	err := s.shared(func() error { return s.write("commit", b.fill, pebble.Sync) })

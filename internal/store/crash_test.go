@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -154,32 +153,5 @@ func TestFrontiersAreKeptAndForgotten(t *testing.T) {
 	commit(t, s, Batch{Frontiers: []Frontier{{1, Position{1, 1}}}})
 	if _, got, err := contents(s); err != nil || len(got) != 2 || got[0] != (Frontier{1, Position{1, 1}}) {
 		t.Errorf("frontiers %v, %v", got, err)
-	}
-}
-
-// TestBadBatchesAreRefused: what Load would take for damage must not get in, and
-// refusing it must not stop the store.
-func TestBadBatchesAreRefused(t *testing.T) {
-	s := open(t, vfs.NewMem())
-	good := record(1, far)
-	for name, r := range map[string]rescind.Record{
-		"no digest": {ExpiresAt: far},
-		"no scope":  {Digest: rescind.Digest{Hi: 1, Lo: 7}, ExpiresAt: far},
-		"expires":   {Digest: good.Digest, ExpiresAt: -1},
-		"issued":    {Digest: good.Digest, IssuedBefore: -1, ExpiresAt: far},
-	} {
-		if err := s.Commit(Batch{Records: []rescind.Record{good, r}}); err == nil || errors.Is(err, ErrFailed) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if err := s.Commit(Batch{Forget: make([]uint64, MaxBatch+1)}); err == nil || errors.Is(err, ErrFailed) {
-		t.Errorf("too large: %v", err)
-	}
-	if got := load(t, s); len(got) != 0 {
-		t.Errorf("a refused batch left %v", got)
-	}
-	commit(t, s, Batch{Records: []rescind.Record{good, record(2, rescind.Ever)}})
-	if got := load(t, s); len(got) != 2 {
-		t.Errorf("%v", got)
 	}
 }

@@ -14,6 +14,8 @@ type Stats struct {
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
 
+	Skipped uint64 // entries of a shared log that could not be read
+
 	Failed error // why the store accepts nothing more, or nil
 }
 

@@ -1,0 +1,54 @@
+package sharedlog
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rescind"
+	"rescind/internal/store"
+)
+
+// dropTimeout bounds one Drop.
+const dropTimeout = 20 * time.Second
+
+// Drop removes the records whose expiry bucket has lapsed as a whole at now. What
+// it can't remove, a later call will, of this node or of another.
+func (l *Log) Drop(ctx context.Context, now rescind.Millis) error {
+	ctx, done, ok := l.during(ctx)
+	if !ok {
+		return store.ErrClosed
+	}
+	defer done()
+	s := l.stream.Load()
+	if s == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	defer cancel()
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(s.prefix+"r.*"))
+	if err != nil {
+		return fmt.Errorf("list the buckets of the stream %s: %w", l.cfg.Stream, err)
+	}
+	for subject := range info.State.Subjects {
+		bucket, err := strconv.ParseUint(strings.TrimPrefix(subject, s.prefix+"r."), 10, 63)
+		if err != nil || !lapsed(bucket, now) {
+			continue // a stranger's stays until the stream is full of them
+		}
+		if err := s.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return fmt.Errorf("drop lapsed revocations from the stream %s: %w", l.cfg.Stream, err)
+		}
+	}
+	return nil
+}
+
+// lapsed reports whether all records of bucket have lapsed at now.
+func lapsed(bucket uint64, now rescind.Millis) bool {
+	width := uint64(BucketWidth.Milliseconds())
+	margin := rescind.Millis(rescind.RetentionMargin.Milliseconds())
+	return now > margin && bucket < uint64(now-margin)/width
+}
