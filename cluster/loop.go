@@ -270,12 +270,14 @@ func (l *loop) work() {
 }
 
 // apply puts records of others in force.
-func (n *Node) apply(records []rescind.Record) {
+func (n *Node) apply(records []rescind.Record) (news int) {
 	for _, r := range records {
 		if _, changed := n.merge(r); changed {
 			n.counters.applied.Add(1)
+			news++
 		}
 	}
+	return news
 }
 
 // heal merges what comparisons have found to be missing, but not what this

@@ -44,6 +44,17 @@ type counters struct {
 	waits, waitTimeouts, waitsRefused, tooStale                                           atomic.Uint64
 	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
+	firstByGossip, firstByNATS                                                            atomic.Uint64
+}
+
+// first counts records that a carrier, by its name, brought before anything
+// else did.
+func (c *counters) first(via string, records int) {
+	if via == "gossip" {
+		c.firstByGossip.Add(uint64(records))
+	} else {
+		c.firstByNATS.Add(uint64(records))
+	}
 }
 
 // sent counts a message of ours by what it is.
@@ -67,5 +78,6 @@ func (c *counters) snapshot() Counters {
 		Consumed: c.consumed.Load(), ConsumeRefused: c.consumeRefused.Load(), ConsumeUndecided: c.consumeUndecided.Load(), DoubleUses: c.doubleUses.Load(),
 		Healed: c.healed.Load(), Unsound: c.unsound.Load(), OtherVersion: c.otherVersion.Load(),
 		ReadsDropped: c.readsDropped.Load(), CompareBytes: c.compareBytes.Load(),
+		FirstByGossip: c.firstByGossip.Load(), FirstByNATS: c.firstByNATS.Load(),
 	}
 }

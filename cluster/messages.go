@@ -49,7 +49,7 @@ func (b inbox) taken(a arrival) { b.bytes.Add(-a.bytes) }
 
 // receive takes a message from a carrier. It never blocks: what does not fit
 // is dropped, and repaired later.
-func (n *Node) receive(_ string, sealed []byte) {
+func (n *Node) receive(via string, sealed []byte) {
 	plain, err := n.sealer.Open(sealed)
 	if err != nil {
 		n.refuse("a message that is not sealed with this cluster's key", err)
@@ -70,7 +70,7 @@ func (n *Node) receive(_ string, sealed []byte) {
 	// News takes effect at once. The core will say the same a little later, and
 	// records may be applied any number of times.
 	if b, ok := m.Body.(*gossip.Batch); ok {
-		n.apply(b.Records)
+		n.counters.first(via, n.apply(b.Records))
 	}
 	if !n.inbox.put(arrival{m, int64(len(plain))}) {
 		n.counters.dropped.Add(1)

@@ -95,6 +95,8 @@ type Counters struct {
 	OtherVersion  uint64 // messages of nodes that speak another version
 	ReadsDropped  uint64 // requests of others to read the set that found no room
 	CompareBytes  uint64 // sent for comparisons, before the seal
+	FirstByGossip uint64 // of Applied, those that memberlist brought in a batch before anything else did
+	FirstByNATS   uint64 // of Applied, those that NATS did
 
 	Consumed         uint64 // one-time tokens used here
 	ConsumeRefused   uint64 // uses refused here because the token was used or revoked

@@ -18,12 +18,14 @@ type carrierJSON struct {
 	ReceivedBytes uint64 `json:"received_bytes"`
 	Dropped       uint64 `json:"dropped"`
 	Overrun       uint64 `json:"overrun"`
+	First         uint64 `json:"first"` // revocations that it brought before the other carrier did
 	Errors        uint64 `json:"errors"`
 	Reconnects    uint64 `json:"reconnects"`
 	LastError     string `json:"last_error"` // holds no credentials
 }
 
 func carriersOf(st cluster.Status) []carrierJSON {
+	first := map[string]uint64{"gossip": st.Counters.FirstByGossip, "nats": st.Counters.FirstByNATS}
 	out := make([]carrierJSON, 0, len(st.Carriers))
 	for _, c := range st.Carriers {
 		out = append(out, carrierJSON{
@@ -37,6 +39,7 @@ func carriersOf(st cluster.Status) []carrierJSON {
 			ReceivedBytes: c.ReceivedBytes,
 			Dropped:       c.Dropped,
 			Overrun:       c.Overrun,
+			First:         first[c.Name],
 			Errors:        c.Errors,
 			Reconnects:    c.Reconnects,
 			LastError:     c.LastError,

@@ -26,7 +26,7 @@ func fullStatus() cluster.Status {
 			{Name: "d", Origin: "00000000000000dd", State: cluster.MemberLeft},
 		},
 		Revocations: map[rescind.Scope]int{rescind.ScopeJTI: 7, rescind.ScopeSub: 2}, Total: 9, Max: 1000,
-		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13, Healed: 17, Unsound: 18, OtherVersion: 19, ReadsDropped: 20, CompareBytes: 21},
+		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13, Healed: 17, Unsound: 18, OtherVersion: 19, ReadsDropped: 20, CompareBytes: 21, FirstByGossip: 22},
 		Window:   cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 10 * time.Millisecond}, Counts: []uint64{5, 3, 2}, Sum: 100 * time.Millisecond},
 	}
 	st.Comparisons.Equal, st.Comparisons.Different, st.Comparisons.Unanswered = 22, 23, 24
