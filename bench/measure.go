@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +26,8 @@ type load struct {
 	duration time.Duration
 	warmUp   time.Duration
 	giveUp   time.Duration // when a sample counts as lost
+	scopes   mix
+	idBytes  int // length of the identifiers
 }
 
 func (l load) count(d time.Duration) int { return max(1, int(float64(l.rate)*d.Seconds())) }
@@ -32,14 +36,28 @@ func (l load) count(d time.Duration) int { return max(1, int(float64(l.rate)*d.S
 // the call of Revoke on one node to the refusal by Check on every other.
 func measureWindow(ctx context.Context, carriers string, l load) (c curve, err error) {
 	err = withCluster(ctx, group{carriers: carriers, nodes: l.nodes}, func(nodes []*cluster.Node) error {
-		p := &probe{nodes: nodes}
-		if _, err := p.run(ctx, l.rate, l.count(l.warmUp), l.giveUp); err != nil {
+		p := newProbe(nodes, l)
+		if _, err := p.run(ctx, l.count(l.warmUp)); err != nil {
 			return err
 		}
-		c, err = p.run(ctx, l.rate, l.count(l.duration), l.giveUp)
+		before := firstBy(nodes)
+		c, err = p.run(ctx, l.count(l.duration))
+		for i, n := range firstBy(nodes) {
+			c.firstBy[i] = n - before[i]
+		}
 		return err
 	})
 	return c, err
+}
+
+// firstBy counts the revocations that memberlist and NATS brought first.
+func firstBy(nodes []*cluster.Node) (n [2]float64) {
+	for _, node := range nodes {
+		c := node.Status().Counters
+		n[0] += float64(c.FirstByGossip)
+		n[1] += float64(c.FirstByNATS)
+	}
+	return n
 }
 
 // benchKey: what crosses the network is encrypted, as it is off loopback.
@@ -89,24 +107,34 @@ func closeNodes(nodes []*cluster.Node) error {
 }
 
 func (g group) start(dir string) ([]*cluster.Node, error) {
-	var nodes []*cluster.Node
-	for i := range g.nodes {
-		cfg, err := g.config(i, nodes)
-		if err != nil {
-			return nodes, err
-		}
-		cfg.DataDir = filepath.Join(dir, cfg.Name)
-		node, err := cluster.Start(cfg)
-		if err != nil {
-			return nodes, err
-		}
-		nodes = append(nodes, node)
+	first, err := g.startOne(dir, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	nodes, errs := make([]*cluster.Node, g.nodes), make([]error, g.nodes)
+	nodes[0] = first
+	var starting sync.WaitGroup
+	for i := 1; i < g.nodes; i++ {
+		starting.Go(func() { nodes[i], errs[i] = g.startOne(dir, i, first) })
+	}
+	starting.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return slices.DeleteFunc(nodes, func(n *cluster.Node) bool { return n == nil }), err
 	}
 	return nodes, nil
 }
 
-// config returns that of node i, which joins those that run already.
-func (g group) config(i int, nodes []*cluster.Node) (cluster.Config, error) {
+func (g group) startOne(dir string, i int, first *cluster.Node) (*cluster.Node, error) {
+	cfg, err := g.config(i, first)
+	if err != nil {
+		return nil, err
+	}
+	cfg.DataDir = filepath.Join(dir, cfg.Name)
+	return cluster.Start(cfg)
+}
+
+// config returns that of node i, which joins the first.
+func (g group) config(i int, first *cluster.Node) (cluster.Config, error) {
 	cfg := cluster.Config{Cluster: "bench", Name: fmt.Sprint("n", i), Key: benchKey, Logger: slog.New(slog.DiscardHandler)}
 	gossip, nats := g.carriers == "gossip" || g.carriers == "both", g.carriers == "nats" || g.carriers == "both"
 	if !gossip && !nats {
@@ -115,13 +143,13 @@ func (g group) config(i int, nodes []*cluster.Node) (cluster.Config, error) {
 	if gossip {
 		cfg.Gossip = &cluster.Gossip{Bind: "127.0.0.1:0"}
 		if i > 0 {
-			cfg.Gossip.Join = []string{nodes[0].GossipAddr()}
+			cfg.Gossip.Join = []string{first.GossipAddr()}
 		}
 	}
 	if nats && i == 0 {
 		cfg.NATS = &cluster.NATS{Embed: "127.0.0.1:0"}
 	} else if nats {
-		url := nodes[0].NATSURL()
+		url := first.NATSURL()
 		if g.detour != nil {
 			var err error
 			if url, err = g.detour(i, url); err != nil {
@@ -153,30 +181,44 @@ func awaitCluster(ctx context.Context, nodes []*cluster.Node) error {
 // probe revokes tokens and watches every other node for the first refusal.
 type probe struct {
 	nodes []*cluster.Node
+	names []string
+	load  load
 	next  int // number of the next token
+
+	// acked, if not nil, is told when another node has said that it holds a
+	// revocation durably. Every revocation then waits for all.
+	acked *recorder
 
 	mu   sync.Mutex // guards errs
 	errs error
 }
 
+func newProbe(nodes []*cluster.Node, l load) *probe {
+	p := &probe{nodes: nodes, load: l}
+	for _, n := range nodes {
+		p.names = append(p.names, n.Status().Name)
+	}
+	return p
+}
+
 // run revokes n tokens at a fixed rate, whatever the answers take.
-func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (curve, error) {
+func (p *probe) run(ctx context.Context, n int) (curve, error) {
 	tokens := make([]rescind.Token, n)
 	for i := range tokens {
-		tokens[i] = rescind.Token{Issuer: issuer, ID: fmt.Sprint("token-", p.next)}
+		tokens[i] = rescind.Token{Issuer: issuer, ID: p.name("token", p.next), Session: p.name("session", p.next), Subject: p.name("user", p.next)}
 		p.next++
 	}
-	rec := newRecorder(n, len(p.nodes)-1, giveUp)
+	rec := newRecorder(n, len(p.nodes)-1, p.load.giveUp)
 	stops, start := make([]func(), n*len(p.nodes)), time.Now()
-	started, err := pace(ctx, rate, n, func(i int, _ time.Time) {
+	started, err := pace(ctx, p.load.rate, n, func(i int, _ time.Time) {
 		origin, called := i%len(p.nodes), new(atomic.Int64)
 		for k, node := range p.nodes {
 			if k != origin {
-				stops[i*len(p.nodes)+k] = p.await(node, &tokens[i], func() { rec.arrived(i, time.Since(start)-time.Duration(called.Load())) })
+				stops[i*len(p.nodes)+k] = p.await(node, &tokens[i], func() { rec.arrived(i, k, time.Since(start)-time.Duration(called.Load())) })
 			}
 		}
 		called.Store(int64(time.Since(start)))
-		p.note(revoke(ctx, p.nodes[origin], tokens[i]))
+		p.note(p.revoke(ctx, i, tokens[i]))
 	})
 	if started == n {
 		rec.await()
@@ -189,6 +231,33 @@ func (p *probe) run(ctx context.Context, rate, n int, giveUp time.Duration) (cur
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return rec.curve(started), errors.Join(err, p.errs)
+}
+
+// name returns an identifier of the length that was asked for, where it fits.
+func (p *probe) name(what string, i int) string {
+	name := fmt.Sprint(what, "-", i)
+	return name + strings.Repeat(".", max(0, p.load.idBytes-len(name)))
+}
+
+// revoke revokes the i-th token of a run on one of the nodes.
+func (p *probe) revoke(ctx context.Context, i int, t rescind.Token) error {
+	ack := rescind.AckLocal
+	if p.acked != nil {
+		ack = rescind.AckAll
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.load.giveUp)
+		defer cancel()
+	}
+	receipt, err := p.nodes[i%len(p.nodes)].Revoke(ctx, rescind.Revocation{Key: p.load.scopes.key(i, t)}, ack)
+	if p.acked != nil {
+		for _, a := range receipt.Acknowledged {
+			p.acked.arrived(i, slices.Index(p.names, a.Node), a.After)
+		}
+		if errors.Is(err, rescind.ErrUnconfirmed) {
+			err = nil // who is missing counts as lost
+		}
+	}
+	return err
 }
 
 // await calls refused when node's checks refuse t. It is told by the node

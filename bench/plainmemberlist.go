@@ -50,8 +50,8 @@ func broadcastPlain(ctx context.Context, group []*plainMember, l load) (curve, e
 	n := l.count(l.duration)
 	rec := newRecorder(n, len(group)-1, l.giveUp)
 	called := make([]time.Time, n)
-	for _, m := range group {
-		m.arrived.Store(new(func(i uint64) { rec.arrived(int(i), time.Since(called[i])) }))
+	for to, m := range group {
+		m.arrived.Store(new(func(i uint64) { rec.arrived(int(i), to, time.Since(called[i])) }))
 	}
 	started, err := pace(ctx, l.rate, n, func(i int, _ time.Time) {
 		msg := make([]byte, rivalMessage)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
+	"rescind/bench/progress"
 	"rescind/bench/report"
 )
 
@@ -21,7 +24,7 @@ const (
 	plainRate = 20
 )
 
-// propagation is one run of bench propagation.
+// propagation is one run of bench propagation in this process.
 type propagation struct {
 	load
 	rounds   int
@@ -29,94 +32,149 @@ type propagation struct {
 	rivals   bool
 	burst    time.Duration // of 20,000 revocations a second
 	drops    int           // messages lost on purpose
+	grow     growth
 
 	order  []string // of subjects, as in the table
 	curves map[string][]curve
+
+	w   io.Writer
+	bar *progress.Bar
+	r   *report.Result
 }
 
-// runPropagation measures each carrier beside what one would use instead, and
-// prints tables.
+// runPropagation measures the window: of clusters that it starts in this
+// process, or with a URL in --nodes of one that runs.
 func runPropagation(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("propagation", flag.ContinueOnError)
-	p := &propagation{load: load{giveUp: 10 * time.Second}, curves: map[string][]curve{}}
-	fs.IntVar(&p.nodes, "nodes", 5, "nodes in this process")
+	p := &propagation{load: load{giveUp: 10 * time.Second}, grow: fullGrowth, curves: map[string][]curve{}, r: r}
+	remote := remoteFlags(fs)
+	nodes := fs.String("nodes", "5", "how many nodes to run in this process; or the URLs of a running cluster, separated by commas: http://node1:8080,http://node2:8080")
 	fs.IntVar(&p.rate, "rate", 200, "revocations per second in all")
 	fs.DurationVar(&p.duration, "duration", 5*time.Second, "how long to measure, each round")
 	fs.DurationVar(&p.warmUp, "warm-up", time.Second, "how long to revoke before measuring")
+	fs.DurationVar(&p.giveUp, "time-out", p.giveUp, "when a revocation that has not arrived counts as lost")
 	fs.IntVar(&p.rounds, "rounds", 5, "rounds; the tables show the median of each figure")
-	fs.BoolVar(&p.rivals, "rivals", true, "also raw NATS, 20 nodes with and without Rescind, a burst and messages lost on purpose")
-	carriers := fs.String("carriers", "gossip,nats,both", "which carriers to measure")
-	quick := fs.Bool("quick", false, "three short rounds")
+	fs.IntVar(&p.idBytes, "id-bytes", 0, "length of the identifiers; 0: as short as they come. What travels between nodes is their digest")
+	scopes := fs.String("scopes", "jti=1", "by which scopes tokens are revoked, with weights: jti=8,sid=1,sub=1")
+	fs.BoolVar(&p.rivals, "rivals", true, "in this process: also raw NATS, 20 nodes with and without Rescind, a burst, messages lost on purpose, other sizes and rates")
+	carriers := fs.String("carriers", "gossip,nats,both", "in this process: which carriers to measure")
+	quick := fs.Bool("quick", false, "five short rounds")
 	if err := parse(fs, args, r); err != nil {
+		return err
+	}
+	r.Title = "The window"
+	var err error
+	if p.scopes, err = parseMix(*scopes); err != nil {
 		return err
 	}
 	p.carriers, p.burst, p.drops = strings.Split(*carriers, ","), 10*time.Second, 40
 	if *quick {
-		p.rounds, p.duration, p.warmUp, p.giveUp, p.burst, p.drops = 3, 1500*time.Millisecond, 500*time.Millisecond, 3*time.Second, 4*time.Second, 15
+		p.rounds, p.duration, p.warmUp, p.giveUp, p.burst, p.drops, p.grow = 5, 700*time.Millisecond, 200*time.Millisecond, 3*time.Second, 2*time.Second, 8, quickGrowth
 	}
-	if p.nodes < 2 || p.rate < 1 || p.rounds < 1 || p.duration <= 0 {
-		return errors.New("use at least 2 nodes, 1 revocation per second, 1 round and a duration")
+	if p.rate < 1 || p.rate > 100_000 || p.rounds < 1 || p.duration <= 0 || p.warmUp < 0 || p.giveUp <= 0 || p.idBytes < 0 || p.idBytes > 500 {
+		return errors.New("use 1 to 100,000 revocations per second, at least 1 round, a duration, a time-out and identifiers up to 500 bytes")
 	}
+	r.Settings("rate", p.rate, "duration", p.duration.String(), "warm_up", p.warmUp.String(), "time_out", p.giveUp.String(), "rounds", p.rounds, "scopes", p.scopes.text, "id_bytes", p.idBytes)
+	if strings.Contains(*nodes, "://") {
+		return remote.measure(ctx, *nodes, p.load, p.rounds, r)
+	}
+	if _, err := fmt.Sscan(*nodes, &p.nodes); err != nil || p.nodes < 2 || p.nodes > 200 {
+		return fmt.Errorf("nodes: %q is neither a number from 2 to 200 nor a list of URLs", *nodes)
+	}
+	r.Settings("nodes", p.nodes, "carriers", *carriers)
 	// An fsync keeps a processor of Go's until the runtime takes it back. Apart,
 	// each node has one such thread; here many share the runtime, and so do the
 	// rivals.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	r.Settings("nodes", p.nodes, "rate", p.rate, "duration", p.duration.String(), "rounds", p.rounds)
-	return p.all(ctx, r.Figures)
+	return p.all(ctx)
 }
 
-// all measures everything and prints it.
-func (p *propagation) all(ctx context.Context, figures map[string]float64) error {
-	for round := range p.rounds {
-		if err := p.round(ctx); err != nil {
-			return fmt.Errorf("round %d: %w", round+1, err)
-		}
-	}
-	p.windows(os.Stdout, figures)
-	if p.rivals {
-		p.ratios(os.Stdout, figures)
-		if err := p.repaired(ctx, os.Stdout, figures); err != nil {
-			return err
-		}
-		for _, carrier := range []string{"nats", "gossip"} {
-			if err := p.sustained(ctx, os.Stdout, carrier, figures); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// subject is one thing whose window is measured in each round.
+type subject struct {
+	name    string
+	measure func(ctx context.Context) (curve, error)
 }
 
-// round measures every subject once. Rounds are repeated, so that a noisy moment
-// hits all.
-func (p *propagation) round(ctx context.Context) error {
+// subjects lists what each round measures.
+func (p *propagation) subjects() (all []subject) {
 	large := p.load
 	large.nodes, large.rate = largeNodes, largeRate
 	plain := large
 	plain.rate = plainRate
 	small := fmt.Sprint(".n", p.nodes)
 	for _, c := range p.carriers {
-		if err := p.subject(c+small, func() (curve, error) { return measureWindow(ctx, c, p.load) }); err != nil {
+		all = append(all, subject{c + small, func(ctx context.Context) (curve, error) { return measureWindow(ctx, c, p.load) }})
+	}
+	if p.rivals {
+		all = append(all,
+			subject{"raw_nats" + small, func(ctx context.Context) (curve, error) { return measureRawNATS(ctx, p.load) }},
+			subject{fmt.Sprint("gossip.n", largeNodes), func(ctx context.Context) (curve, error) { return measureWindow(ctx, "gossip", large) }},
+			subject{fmt.Sprint("plain_memberlist.n", largeNodes), func(ctx context.Context) (curve, error) { return measurePlainMemberlist(ctx, plain) }})
+	}
+	return all
+}
+
+// all measures everything, prints it and fills the page.
+func (p *propagation) all(ctx context.Context) error {
+	subjects := p.subjects()
+	one := (p.warmUp + p.duration).Seconds() + 1 // and forming the cluster
+	total := one * float64(p.rounds*len(subjects)+2)
+	if p.rivals {
+		total += one*float64(len(p.grow.nodes)+len(p.grow.rates)) + 2*p.burst.Seconds() + float64(p.drops)/2
+	}
+	p.bar = progress.New(os.Stderr, total)
+	defer p.bar.Close()
+	p.w = p.bar.Out(os.Stdout)
+	for round := range p.rounds { // interleaved, so that a noisy moment hits all
+		for _, s := range subjects {
+			p.bar.Step(one, "round %d of %d: %s", round+1, p.rounds, s.name)
+			if err := p.subject(ctx, s); err != nil {
+				return fmt.Errorf("round %d: %w", round+1, err)
+			}
+		}
+	}
+	p.windows(p.w, p.r)
+	if p.rivals {
+		p.ratios(p.w, p.r)
+	}
+	p.show()
+	if err := p.twoClocks(ctx, one); err != nil {
+		return err
+	}
+	if p.rivals {
+		return p.extremes(ctx, one)
+	}
+	return nil
+}
+
+// extremes measures what is beyond the rounds: other sizes and rates, repairs
+// and bursts.
+func (p *propagation) extremes(ctx context.Context, one float64) error {
+	if err := p.scaling(ctx, one); err != nil {
+		return err
+	}
+	p.r.Heading("Repairs and bursts")
+	p.bar.Step(float64(p.drops)/2, "messages lost on purpose")
+	if err := p.repaired(ctx, p.w, p.r); err != nil {
+		return err
+	}
+	for _, carrier := range []string{"nats", "gossip"} {
+		p.bar.Step(p.burst.Seconds(), "a burst over %s", carrier)
+		if err := p.sustained(ctx, p.w, carrier, p.r); err != nil {
 			return err
 		}
 	}
-	if !p.rivals {
-		return nil
-	}
-	return errors.Join(
-		p.subject("raw_nats"+small, func() (curve, error) { return measureRawNATS(ctx, p.load) }),
-		p.subject(fmt.Sprint("gossip.n", largeNodes), func() (curve, error) { return measureWindow(ctx, "gossip", large) }),
-		p.subject(fmt.Sprint("plain_memberlist.n", largeNodes), func() (curve, error) { return measurePlainMemberlist(ctx, plain) }))
+	return nil
 }
 
-func (p *propagation) subject(name string, measure func() (curve, error)) error {
-	c, err := measure()
+func (p *propagation) subject(ctx context.Context, s subject) error {
+	c, err := s.measure(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
-	if p.curves[name] == nil {
-		p.order = append(p.order, name)
+	if !slices.Contains(p.order, s.name) {
+		p.order = append(p.order, s.name)
 	}
-	p.curves[name] = append(p.curves[name], c)
+	p.curves[s.name] = append(p.curves[s.name], c)
 	return nil
 }

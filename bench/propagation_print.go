@@ -7,15 +7,21 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"rescind/bench/report"
 )
 
+// percentiles of every window, and what figures call them.
 var percentiles = []struct {
 	name string
 	at   float64
-}{{"p50", 50}, {"p90", 90}, {"p99", 99}, {"max", 100}}
+}{{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}, {"p9999", 99.99}, {"max", 100}}
+
+// goals are the percentiles that are compared with rivals.
+var goals = percentiles[:3]
 
 // windows prints the table of windows and enters it into the figures.
-func (p *propagation) windows(w io.Writer, figures map[string]float64) {
+func (p *propagation) windows(w io.Writer, r *report.Result) {
 	fmt.Fprintf(w, "Window from Revoke called to refused by Check, in milliseconds: %d nodes in one process, %d/s, %v, median of %d rounds.\n",
 		p.nodes, p.rate, p.duration, p.rounds)
 	fmt.Fprintf(w, "%s, %s/%s, %d CPUs. \"last\" is the slowest of the other nodes, the security answer. What never arrived counts with %v.\n",
@@ -24,27 +30,27 @@ func (p *propagation) windows(w io.Writer, figures map[string]float64) {
 		fmt.Fprintf(w, "Rivals carry %d bytes: raw_nats is publish to receive at the same rate; n%d is at %d/s, plain_memberlist at only %d/s.\n", rivalMessage, largeNodes, largeRate, plainRate)
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nsubject\tto\tp50\tp90\tp99\tmax\tspread of p50\tsamples\tlost\t")
+	fmt.Fprintln(t, "\nsubject\tto\tp50\tp90\tp99\tp99.9\tp99.99\tmax\tspread of p50\tsamples\tlost\t")
 	lost := 0
 	for _, name := range p.order {
 		for _, to := range []string{"each", "last"} {
 			fmt.Fprintf(t, "%s\t%s\t", name, to)
 			for _, q := range percentiles {
-				v := mid(p.values(name, to, q.at))
-				figures[prefix(name, to)+q.name+"_ms"] = v
-				fmt.Fprintf(t, "%.2f\t", v)
+				values := p.values(name, to, q.at)
+				r.Rounds(prefix(name, to)+q.name+"_ms", values)
+				fmt.Fprintf(t, "%.2f\t", mid(values))
 			}
 			p50 := p.values(name, to, 50)
 			fmt.Fprintf(t, "%.2f-%.2f\t%d\t%d\t\n", slices.Min(p50), slices.Max(p50), p.samples(name, to), p.lost(name))
 		}
 		if isRival(name) {
-			figures[prefix(name, "last")+"lost"] = float64(p.lost(name))
+			r.Set(prefix(name, "last")+"lost", float64(p.lost(name)))
 		} else {
 			lost += p.lost(name)
 		}
 	}
 	t.Flush()
-	figures["window.lost"] = float64(lost)
+	r.Set("window.lost", float64(lost))
 }
 
 func isRival(name string) bool {
@@ -90,22 +96,25 @@ func (p *propagation) lost(subject string) (n int) {
 // ratios compares within each round and prints the medians. Of NATS it is ours
 // divided by the rival, of memberlist the rival divided by ours: that is how
 // the goals are put.
-func (p *propagation) ratios(w io.Writer, figures map[string]float64) {
+func (p *propagation) ratios(w io.Writer, r *report.Result) {
 	small := fmt.Sprint(".n", p.nodes)
 	fmt.Fprintln(w)
+	enter := func(figure string, better report.Better, a, b []float64) float64 {
+		r.Rounds(figure, ratios(a, b))
+		r.Better[figure] = better
+		return r.Figures[figure]
+	}
 	if slices.Contains(p.carriers, "nats") {
 		for _, to := range []string{"each", "last"} {
-			for _, q := range percentiles[:3] {
-				r := mid(ratios(p.values("nats"+small, to, q.at), p.values("raw_nats"+small, to, q.at)))
-				figures[prefix("nats"+small, to)+"ratio_"+q.name+".raw_nats"] = r
-				fmt.Fprintf(w, "nats / raw_nats, %s, %s: %.2f\n", to, q.name, r)
+			for _, q := range goals {
+				v := enter(prefix("nats"+small, to)+"ratio_"+q.name+".raw_nats", report.Lower, p.values("nats"+small, to, q.at), p.values("raw_nats"+small, to, q.at))
+				fmt.Fprintf(w, "nats / raw_nats, %s, %s: %.2f\n", to, q.name, v)
 			}
 		}
 	}
 	large := fmt.Sprint(".n", largeNodes)
-	for _, q := range percentiles[:3] {
-		r := mid(ratios(p.values("plain_memberlist"+large, "last", q.at), p.values("gossip"+large, "last", q.at)))
-		figures["window.gossip"+large+".ratio_"+q.name+".plain_memberlist"] = r
-		fmt.Fprintf(w, "plain_memberlist / gossip, last, %s: %.1f\n", q.name, r)
+	for _, q := range goals {
+		v := enter("window.gossip"+large+".ratio_"+q.name+".plain_memberlist", report.Higher, p.values("plain_memberlist"+large, "last", q.at), p.values("gossip"+large, "last", q.at))
+		fmt.Fprintf(w, "plain_memberlist / gossip, last, %s: %.1f\n", q.name, v)
 	}
 }

@@ -52,10 +52,10 @@ func measureRawNATS(ctx context.Context, l load) (curve, error) {
 func publishRaw(ctx context.Context, conns []*nats.Conn, subject string, rate, n int, giveUp time.Duration) (curve, error) {
 	rec := newRecorder(n, len(conns), giveUp)
 	called := make([]time.Time, n)
-	for _, c := range conns {
+	for to, c := range conns {
 		sub, err := c.Subscribe(subject, func(m *nats.Msg) {
 			i := binary.BigEndian.Uint64(m.Data)
-			rec.arrived(int(i), time.Since(called[i]))
+			rec.arrived(int(i), to, time.Since(called[i]))
 		})
 		if err != nil {
 			return curve{}, err

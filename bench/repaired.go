@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/bench/report"
 	"rescind/cluster"
 	"rescind/gossip"
 )
@@ -15,7 +16,7 @@ import (
 // repaired loses messages on their way from the NATS server to one node, on
 // purpose, and measures from the call of Revoke to the refusal there. It
 // should take two beats and a round trip at the most.
-func (p *propagation) repaired(ctx context.Context, w io.Writer, figures map[string]float64) error {
+func (p *propagation) repaired(ctx context.Context, w io.Writer, r *report.Result) error {
 	tap := &natsTap{}
 	defer tap.close()
 	g := group{carriers: "nats", nodes: p.nodes, detour: func(i int, url string) (string, error) {
@@ -37,7 +38,10 @@ func (p *propagation) repaired(ctx context.Context, w io.Writer, figures map[str
 		fmt.Fprintf(w, "\nLost at the receiver on purpose and repaired, %d times, in milliseconds: p50 %.0f, max %.0f; two beats are %.0f.\n",
 			len(took), mid(took), quantile(took, 1), float64(bound.Milliseconds()))
 		name := fmt.Sprintf("repair.nats.n%d.", len(nodes))
-		figures[name+"p50_ms"], figures[name+"max_ms"] = mid(took), quantile(took, 1)
+		r.Set(name+"p50_ms", mid(took))
+		r.Set(name+"max_ms", quantile(took, 1))
+		r.CDF(report.CDF{Title: fmt.Sprintf("A message lost on purpose: time to the refusal (two beats are %d ms)", bound.Milliseconds()), Unit: "ms",
+			Distributions: []report.Distribution{report.FromValues("repaired by the next beat that tells of the gap", took, 0, 0)}})
 		return nil
 	})
 }

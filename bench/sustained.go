@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/bench/report"
 	"rescind/cluster"
 )
 
@@ -17,7 +18,7 @@ const burstRate = 20_000
 
 // sustained revokes 20,000 a second over one carrier, looks at the memory
 // meanwhile, and asks every node about every token afterwards.
-func (p *propagation) sustained(ctx context.Context, w io.Writer, carrier string, figures map[string]float64) error {
+func (p *propagation) sustained(ctx context.Context, w io.Writer, carrier string, r *report.Result) error {
 	return withCluster(ctx, group{carriers: carrier, nodes: p.nodes}, func(nodes []*cluster.Node) error {
 		b := newBurst(nodes, int(burstRate*p.burst.Seconds()))
 		before := heap()
@@ -39,10 +40,15 @@ func (p *propagation) sustained(ctx context.Context, w io.Writer, carrier string
 		fmt.Fprintf(w, "Heap before %.0f MB, at most %.0f in the first half and %.0f in the second, afterwards %.0f: %.0f bytes for each revocation and node.\n",
 			mb(before), mb(first), mb(second), mb(after), float64(after-before)/float64(len(b.tokens)*len(nodes)))
 		name := fmt.Sprintf("burst.%s.n%d.", carrier, len(nodes))
-		figures[name+"rate"], figures[name+"lost"], figures[name+"calls_max"] = rate, float64(lost), float64(b.most.Load())
-		figures[name+"heap_before_mb"], figures[name+"heap_after_mb"] = mb(before), mb(after)
-		figures[name+"heap_first_half_mb"], figures[name+"heap_second_half_mb"] = mb(first), mb(second)
-		figures["window.lost"] += float64(lost)
+		for figure, value := range map[string]float64{
+			"rate": rate, "lost": float64(lost), "calls_max": float64(b.most.Load()), "heap_before_mb": mb(before), "heap_after_mb": mb(after),
+			"heap_first_half_mb": mb(first), "heap_second_half_mb": mb(second),
+		} {
+			r.Set(name+figure, value)
+		}
+		r.Set("window.lost", r.Figures["window.lost"]+float64(lost))
+		r.Note(fmt.Sprintf("Burst over %s: %d revocations on %d nodes as fast as %d a second: %.0f a second acknowledged, %d lost, at most %d calls at a time. Heap before %.0f MB, at most %.0f in the first half and %.0f in the second, afterwards %.0f.",
+			carrier, len(b.tokens), len(nodes), burstRate, rate, lost, b.most.Load(), mb(before), mb(first), mb(second), mb(after)))
 		return nil
 	})
 }

@@ -17,7 +17,7 @@ var (
 	//go:embed page.css
 	pageStyle string
 
-	page = template.Must(template.New("page").Funcs(template.FuncMap{"number": Number, "numeric": numeric}).Parse(pageText))
+	page = template.Must(template.New("page").Funcs(template.FuncMap{"number": Number}).Parse(pageText))
 )
 
 // WriteHTML writes one page of one or more results. It needs no other file and

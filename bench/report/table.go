@@ -15,20 +15,41 @@ type Table struct {
 	Caption string     `json:"caption,omitempty"` // what is to be known about it, below
 	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
+	Folded  bool       `json:"folded,omitempty"` // the page shows it when asked: it is long
 }
 
 // Row appends a row; each cell is written as fmt.Sprint does, floats with
-// three significant digits.
+// three significant digits, integers with all.
 func (t *Table) Row(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		if f, ok := c.(float64); ok {
-			row[i] = Number(f)
-		} else {
+		switch v := c.(type) {
+		case float64:
+			row[i] = Number(v)
+		case int:
+			row[i] = whole(int64(v))
+		case int64:
+			row[i] = whole(v)
+		default:
 			row[i] = fmt.Sprint(c)
 		}
 	}
 	t.Rows = append(t.Rows, row)
+}
+
+// Numeric reports whether a column holds numbers, so that it is set to the right.
+func (t Table) Numeric(column int) bool {
+	some := false
+	for _, row := range t.Rows {
+		if column >= len(row) || row[column] == "" || row[column] == "-" {
+			continue
+		}
+		if !numeric(row[column]) {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 // Text writes the table for a terminal.
@@ -65,6 +86,13 @@ func Number(v float64) string {
 	if digits > 0 {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
+	return thousands(s)
+}
+
+// whole writes all digits.
+func whole(n int64) string { return thousands(strconv.FormatInt(n, 10)) }
+
+func thousands(s string) string {
 	for i := strings.IndexByte(s+".", '.') - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
