@@ -91,17 +91,15 @@ func compare(old, new *Result, figure string) Change {
 		c.Verdict = Added
 	case !after:
 		c.Verdict = Gone
+	case len(a) > 0 && len(b) > 0 && !canTell(len(a), len(b)) && !sameValues(a, b):
+		c.Verdict = FewRound
 	case len(a) > 0 && len(b) > 0:
 		t := benchmath.DefaultThresholds
 		result := benchmath.AssumeNothing.Compare(benchmath.NewSample(slices.Clone(a), &t), benchmath.NewSample(slices.Clone(b), &t))
 		c.P = result.P
-		switch {
-		case was != is && result.P < result.Alpha:
+		c.Verdict = Alike
+		if was != is && result.P < result.Alpha {
 			c.Verdict = judge(new.Direction(figure), was, is)
-		case min(len(a), len(b)) < fewestRounds && !sameValues(a, b):
-			c.Verdict = FewRound
-		default:
-			c.Verdict = Alike
 		}
 	case was == is:
 		c.Verdict = Alike
@@ -113,9 +111,16 @@ func compare(old, new *Result, figure string) Change {
 	return c
 }
 
-// fewestRounds of each are needed: with fewer the test finds no difference,
-// however large it is.
-const fewestRounds = 4
+// canTell reports whether the test can find any difference, however large, with
+// so many rounds: where all of one lie above all of the other, which noise does
+// in 2 of the possible orders.
+func canTell(n, m int) bool {
+	orders := 1.0
+	for i := range m {
+		orders *= float64(n+i+1) / float64(i+1)
+	}
+	return 2/orders < benchmath.DefaultThresholds.CompareAlpha
+}
 
 // sameValues reports whether both hold one value only, and the same.
 func sameValues(a, b []float64) bool {

@@ -101,3 +101,14 @@ func TestDiffDoubts(t *testing.T) {
 		}
 	}
 }
+
+func TestDiffKnowsWhenItCannotTell(t *testing.T) {
+	for _, c := range []struct {
+		n, m int
+		want bool
+	}{{1, 1, false}, {3, 3, false}, {3, 4, false}, {3, 5, true}, {4, 4, true}, {1, 30, false}, {1, 40, true}} {
+		if canTell(c.n, c.m) != c.want {
+			t.Errorf("%d and %d rounds: %v", c.n, c.m, !c.want)
+		}
+	}
+}
