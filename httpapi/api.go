@@ -131,6 +131,15 @@ type Config struct {
 	// token.KeySet.JWKS. nil means that there are none to show.
 	JWKS func() ([]byte, error)
 
+	// StatusLists are published at Name, signed by Signer, which they require.
+	// Every node of the cluster publishes the same.
+	StatusLists []StatusList
+
+	// StatusTTL is how long readers may keep a status list, and for how long this
+	// node keeps one before it makes it anew. A node that may be further behind
+	// than this publishes none. 0 means DefaultStatusTTL; from 1 s to 1 h.
+	StatusTTL time.Duration
+
 	// MaxLifetime is the longest lifetime of any token, as the node is
 	// configured; a revocation may not reach beyond it. 0 means 30 days.
 	MaxLifetime time.Duration
@@ -162,6 +171,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Signer != nil && c.Name == "" {
 		return c, errors.New("httpapi: Config.Signer is set, but not Config.Name: whose statements would they be?")
 	}
+	if c.StatusTTL == 0 {
+		c.StatusTTL = DefaultStatusTTL
+	}
+	if c.StatusTTL < time.Second || c.StatusTTL > time.Hour {
+		return c, fmt.Errorf("httpapi: Config.StatusTTL is %v; use 1s to 1h", c.StatusTTL)
+	}
 	if c.MaxLifetime == 0 {
 		c.MaxLifetime = 30 * 24 * time.Hour
 	}
@@ -191,6 +206,8 @@ type API struct {
 	changing sync.Mutex            // held while the rules are replaced
 	rules    atomic.Pointer[rules] // never nil
 
+	lists map[string]*published // by name
+
 	logouts sync.Map // the jti of logout tokens that are being processed
 
 	// refusalLogged is the second of the last log line about an admin request
@@ -209,7 +226,11 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, log: cfg.Logger}
+	lists, err := newPublished(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, log: cfg.Logger, lists: lists}
 	a.rules.Store(new(rules))
 	if err := a.Reconfigure(cfg); err != nil {
 		return nil, err

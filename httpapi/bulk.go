@@ -111,11 +111,11 @@ func (b *bulk) read(ctx context.Context) {
 
 // revoke handles one line.
 func (b *bulk) revoke(n int, line []byte) bulkResult {
-	rev, reason, err := b.api.parseRevocation(b.api.termsOf(b.r).issuer, line)
+	want, err := b.api.parseRevocation(b.api.termsOf(b.r).issuer, line)
 	var receipt rescind.Receipt
 	confirmed := false
 	if err == nil {
-		receipt, confirmed, err = b.api.revoke(http.Header{}, b.r, rev, b.concern, reason)
+		receipt, confirmed, err = b.api.revoke(http.Header{}, b.r, want.Revocation, b.concern, want.reason, want.before...)
 	}
 	if err != nil {
 		field, detail := describe(err)

@@ -38,6 +38,8 @@ func (a *API) offNote(rt route, terms terms) string {
 		return " (off: no admin token)"
 	case rt.path == "/.well-known/jwks.json" && a.cfg.JWKS == nil:
 		return " (off: no keys to show)"
+	case rt.path == statusPath && len(a.lists) == 0:
+		return " (off: none is published)"
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rev := ofKind(verified)
-	if _, _, err := a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, ""); err != nil {
+	if _, _, err := a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "", inList(verified, rev)...); err != nil {
 		a.refuseOAuth(w, err)
 		return
 	}

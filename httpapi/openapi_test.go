@@ -61,6 +61,9 @@ func checkDescribed(t testing.TB, req *http.Request, rec *httptest.ResponseRecor
 	if method == "head" && path != checkPath {
 		method = "get"
 	}
+	if strings.HasPrefix(path, statusPrefix) {
+		path = statusPath
+	}
 	op, ok := described().Paths[path][method]
 	if !ok || rec.Code == http.StatusMethodNotAllowed {
 		return // 404, 405, or a method that OpenAPI has no word for
@@ -154,7 +157,7 @@ func TestProblemTypesAreDocumented(t *testing.T) {
 	}
 	for _, k := range []kind{
 		kindInvalid, kindMalformed, kindTooLarge, kindMediaType, kindSlowBody, kindAccept, kindNotFound, kindMethod, kindToken, kindAdmin,
-		kindAdminOff, kindTooMany, kindFull, kindNotReady, kindClosing, kindIsolated, kindTimeout, kindInternal, kindCannotKnow, kindStale, kindBehind, kindBusy,
+		kindAdminOff, kindTooMany, kindFull, kindNotReady, kindClosing, kindIsolated, kindTimeout, kindHistory, kindInternal, kindCannotKnow, kindStale, kindBehind, kindBusy,
 	} {
 		if !slices.Contains(enum, "urn:rescind:problem:"+k.name) {
 			t.Errorf("the document lacks %s", k.name)

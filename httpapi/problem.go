@@ -36,6 +36,7 @@ var (
 	kindClosing   = kind{"closing", "Node is shutting down", http.StatusServiceUnavailable, time.Second}
 	kindIsolated  = kind{"isolated", "Node isolated from its peers", http.StatusServiceUnavailable, 5 * time.Second}
 	kindTimeout   = kind{"not-accepted-in-time", "Not accepted in time", http.StatusServiceUnavailable, time.Second}
+	kindHistory   = kind{"not-implemented", "Not implemented", http.StatusNotImplemented, 0}
 	kindInternal  = kind{"internal", "Internal error", http.StatusInternalServerError, 0}
 )
 

@@ -34,12 +34,12 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	rev, reason, err := a.parseRevocation(a.termsOf(r).issuer, body)
+	want, err := a.parseRevocation(a.termsOf(r).issuer, body)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	receipt, confirmed, err := a.revoke(w.Header(), r, rev, c, reason)
+	receipt, confirmed, err := a.revoke(w.Header(), r, want.Revocation, c, want.reason, want.before...)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -47,47 +47,55 @@ func (a *API) postRevocation(w http.ResponseWriter, r *http.Request) {
 	writeReceipt(w, http.StatusCreated, receipt, confirmed)
 }
 
+// wanted is what a request asks for.
+type wanted struct {
+	rescind.Revocation
+	before []rescind.Revocation // to be revoked first
+	reason string
+}
+
 // parseRevocation reads and checks the whole request, so that a mistake is
 // answered before anything is written. only is the one issuer that there is, or "".
-func (a *API) parseRevocation(only string, body []byte) (rescind.Revocation, string, error) {
+func (a *API) parseRevocation(only string, body []byte) (wanted, error) {
 	var req revocationRequest
 	err := decodeStrict(body, &req)
 	if err != nil {
-		return rescind.Revocation{}, "", err
+		return wanted{}, err
 	}
 	if len(req.Reason.value) > maxReason {
-		return rescind.Revocation{}, "", &rescind.InvalidError{Field: "reason", Problem: "is too long; at most 512 bytes are allowed"}
+		return wanted{}, &rescind.InvalidError{Field: "reason", Problem: "is too long; at most 512 bytes are allowed"}
 	}
-	var rev rescind.Revocation
+	want := wanted{reason: req.Reason.value}
 	if req.Token.set {
-		rev, err = a.byToken(&req)
+		want.Revocation, want.before, err = a.byToken(&req)
 	} else {
-		rev, err = byName(only, &req)
+		want.Revocation, err = byName(only, &req)
 	}
 	if err == nil {
-		_, _, err = rev.Times(time.Now(), a.cfg.MaxLifetime)
+		_, _, err = want.Times(time.Now(), a.cfg.MaxLifetime)
 	}
-	return rev, req.Reason.value, err
+	return want, err
 }
 
 // byToken revokes one token by its jti, or by its derived name, until it
 // expires. Its signature is checked, because an unchecked one could name any
 // token of anybody.
-func (a *API) byToken(req *revocationRequest) (rescind.Revocation, error) {
+func (a *API) byToken(req *revocationRequest) (rev rescind.Revocation, before []rescind.Revocation, err error) {
 	if req.Scope.set || req.Iss.set || req.ID.set || req.IssuedBefore.set || req.ExpiresAt.set {
-		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "can't stand beside scope, iss, id, issued_before or expires_at; it says all of them"}
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "can't stand beside scope, iss, id, issued_before or expires_at; it says all of them"}
 	}
 	verified, err := a.verifyToRevoke(req.Token.value)
 	if err != nil && cannotKnow(err) {
-		return rescind.Revocation{}, rescind.ErrNotReady
+		return rev, nil, rescind.ErrNotReady
 	}
 	if err != nil {
-		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "was refused: " + reasonOf(err) + "; to revoke it all the same, name its scope, iss and id"}
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "was refused: " + reasonOf(err) + "; to revoke it all the same, name its scope, iss and id"}
 	}
 	if expired(&verified.Token, time.Now()) {
-		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "has expired; it needs no revocation"}
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "has expired; it needs no revocation"}
 	}
-	return verified.This(), nil
+	rev = verified.This()
+	return rev, inList(verified, rev), nil
 }
 
 func byName(only string, req *revocationRequest) (rescind.Revocation, error) {

@@ -19,9 +19,20 @@ import (
 //
 // The client's hanging up does not end it: a browser that logs out and closes
 // the page must be logged out.
-func (a *API) revoke(h http.Header, r *http.Request, rev rescind.Revocation, c concern, reason string) (rescind.Receipt, bool, error) {
+//
+// What stands in before, if anything, is revoked first. It needs no
+// acknowledgement of its own: who has acknowledged rev has it, too, since a node's
+// revocations are numbered and held without a gap.
+func (a *API) revoke(h http.Header, r *http.Request, rev rescind.Revocation, c concern, reason string, before ...rescind.Revocation) (rescind.Receipt, bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), c.timeout)
 	defer cancel()
+	for _, first := range before {
+		receipt, err := a.cfg.Node.Revoke(ctx, first, rescind.AckLocal)
+		a.audit(r, first, reason, receipt, err == nil, err)
+		if err != nil {
+			return rescind.Receipt{}, false, err
+		}
+	}
 	receipt, err := a.cfg.Node.Revoke(ctx, rev, c.ack)
 	if receipt.Version != "" {
 		h.Set(token.VersionHeader, receipt.Version)
@@ -59,6 +70,15 @@ func (a *API) audit(r *http.Request, rev rescind.Revocation, reason string, rece
 		slog.Float64("window_ms", millis(receipt.Window())),
 	)
 	a.log.LogAttrs(r.Context(), slog.LevelInfo, "revoked", attrs...)
+}
+
+// inList returns what is to be revoked before rev, which is about the token v, so
+// that a status list that we publish tells of it.
+func inList(v *token.Verified, rev rescind.Revocation) []rescind.Revocation {
+	if entry, ok := v.Published(rev); ok {
+		return []rescind.Revocation{entry}
+	}
+	return nil
 }
 
 // writeReceipt answers with the receipt: with the given status, or 202 where

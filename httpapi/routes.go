@@ -40,6 +40,7 @@ func (a *API) table() []route {
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
 		{http.MethodPost, "/oauth2/introspect", "client or admin", "RFC 7662", a.introspect},
 		{http.MethodGet, "/.well-known/jwks.json", "", "verification keys", a.jwks},
+		{http.MethodGet, statusPath, "", "which tokens are revoked, by their status reference (Token Status List)", a.statusList},
 		{http.MethodGet, "/healthz", "", "liveness", a.healthz},
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
 		{http.MethodGet, metricsPath, "", "Prometheus", a.metrics.serve},
@@ -100,6 +101,9 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if strings.HasPrefix(path, checkPath+"/") {
 		path = checkPath
+	}
+	if name, below := strings.CutPrefix(path, statusPrefix); below && name != "" {
+		path = statusPath
 	}
 	rt, ok := f.routes[path]
 	switch {

@@ -43,7 +43,7 @@ func (a *API) logout(w http.ResponseWriter, r *http.Request, pick func(*token.Ve
 		a.refuse(w, r, err)
 		return
 	}
-	receipt, confirmed, err := a.revoke(w.Header(), r, rev, c, "")
+	receipt, confirmed, err := a.revoke(w.Header(), r, rev, c, "", inList(verified, rev)...)
 	if err != nil {
 		a.refuse(w, r, err)
 		return

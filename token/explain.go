@@ -33,7 +33,7 @@ type Explanation struct {
 type Finding struct {
 	rescind.Finding
 
-	// Name is the claim, or ClientSession.
+	// Name is the claim, or ClientSession or StatusEntry.
 	Name  string
 	Value string // "" where the token lacks the claim, or has no value that means something elsewhere
 }
@@ -42,6 +42,10 @@ type Finding struct {
 // that Issuer.Login with OnePerClient minted: that of its subject's sessions at
 // its client.
 const ClientSession = "client_session"
+
+// StatusEntry is the Name of the second name under which a token is revoked that
+// refers to a status list of IssuerConfig.PublishedLists.
+const StatusEntry = "status_list"
 
 // Step is one check of a token.
 type Step struct {
@@ -74,6 +78,7 @@ var steps = []Step{
 	{Check: "audience", Asks: "Is it meant for this audience (aud)?"},
 	{Check: "time", Asks: "Is it valid now (exp, nbf, iat), and not for too long?"},
 	{Check: "revocation", Asks: "Has nobody revoked it?"},
+	{Check: "status", Asks: "Does the status list that it refers to call it valid?"},
 }
 
 // Explain judges raw as Verify does and says how it came to that. It is for
@@ -105,10 +110,15 @@ func (v *Verifier) findings(t *Verified) []Finding {
 		}
 		findings = append(findings, Finding{Finding: f, Name: f.Scope.String(), Value: value})
 	}
-	if t.clientSession != "" {
-		for _, f := range explainer.Explain(clientSessionToken(t.Token.Issuer, t.clientSession, t.Token.IssuedAt)) {
+	names, n := t.aliases()
+	for _, alias := range names[:n] {
+		name := ClientSession
+		if alias.Issuer == t.published.Issuer {
+			name = StatusEntry
+		}
+		for _, f := range explainer.Explain(alias) {
 			if f.Scope == rescind.ScopeJTI {
-				findings = append(findings, Finding{Finding: f, Name: ClientSession})
+				findings = append(findings, Finding{Finding: f, Name: name})
 			}
 		}
 	}
