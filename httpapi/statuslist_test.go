@@ -390,3 +390,26 @@ func BenchmarkStatusList(b *testing.B) {
 		b.ReportMetric(float64(len(list.Encode())), "bytes")
 	}
 }
+
+// TestLogoutWithoutTheList: that the issuer's list is not at hand keeps nobody
+// logged in.
+func TestLogoutWithoutTheList(t *testing.T) {
+	n := newFakeNode()
+	v, err := token.NewVerifier(t.Context(), token.VerifierConfig{
+		Issuers: []token.IssuerConfig{{
+			Issuer: testIssuer, Audience: []string{"api"}, Algorithms: []string{"HS256"}, HS256Secret: testKey, StatusLists: []string{testBase + statusPrefix},
+		}},
+		Checker: n, HTTPClient: &http.Client{Transport: handlerTransport{http.NotFoundHandler()}}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	r := newRig(t, func(c *Config) { c.Node, c.Verifier = n, v })
+	r.node = n
+	raw := referring(t, testList, 1)
+	wantProblem(t, r.do("GET", "/v1/check", raw, "", ""), kindCannotKnow, "")
+	wantStatus(t, r.form("/oauth2/introspect", testAdmin, "token="+raw), http.StatusServiceUnavailable)
+	wantStatus(t, r.do("DELETE", "/v1/session", raw, "", ""), http.StatusOK)
+	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
+}

@@ -18,16 +18,16 @@ func (a *API) verifyFresh(r *http.Request, raw string) (*token.Verified, error) 
 }
 
 // verifyForLogout judges the access token of r by the node's policy alone, save that a stale node still lets its
-// caller log out: that it may have missed another revocation is no reason to
-// refuse this one, and refusing it would leave the user logged in during a
-// partition.
+// caller log out: that it may have missed another revocation, or has not got the
+// issuer's status list, is no reason to refuse this one, and refusing it would
+// leave the user logged in during a partition.
 func (a *API) verifyForLogout(r *http.Request) (*token.Verified, error) {
 	raw, err := token.Bearer(r)
 	if err != nil {
 		return nil, err
 	}
 	verified, err := a.cfg.Verifier.Verify(raw)
-	if errors.Is(err, token.ErrStale) {
+	if errors.Is(err, token.ErrStale) || errors.Is(err, token.ErrNotReady) && errors.Is(err, token.ErrStatus) {
 		return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{})
 	}
 	return verified, err

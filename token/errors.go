@@ -41,7 +41,8 @@ var (
 	ErrStale = rescind.ErrStale
 
 	// ErrNotReady: this node has not loaded its revocations, or not yet the
-	// issuer's keys. An error about keys is then ErrUnknownKey as well.
+	// issuer's keys or status list. An error about keys is then ErrUnknownKey as
+	// well, one about a list ErrStatus.
 	ErrNotReady = errors.New("not ready to judge tokens")
 
 	// ErrTooSoon: a revocation of the subject reaches further ahead than an
@@ -52,6 +53,9 @@ var (
 // errKeysPending is what an unknown key means while the issuer's keys are being
 // fetched: the token may well be good.
 var errKeysPending = fmt.Errorf("%w: %w", ErrNotReady, ErrUnknownKey)
+
+// errStatusPending is what it means that the issuer's status list is not at hand.
+var errStatusPending = fmt.Errorf("%w: %w", ErrNotReady, ErrStatus)
 
 // Error says which check refused a token. It never holds the token or the value
 // of a claim, so it may be logged and shown to the client.

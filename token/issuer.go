@@ -32,6 +32,12 @@ type SignerConfig struct {
 	// Keys sign the tokens.
 	Keys *KeySet
 
+	// PublishedLists are as in IssuerConfig. The entry of a session's tokens is
+	// what LoginOptions.Claims has as status: whoever logs in allots it, to one
+	// session only. Logging out and reuse revoke it together with the session;
+	// log-outs of a whole subject can't, since an Issuer keeps no sessions.
+	PublishedLists []string
+
 	// AccessLifetime is how long an access token lives. 0 means
 	// DefaultAccessLifetime.
 	AccessLifetime time.Duration
@@ -173,5 +179,7 @@ func (i *Issuer) Trust() IssuerConfig {
 		Keys:       i.config.Keys,
 		Types:      []string{TypeAccess},
 		AuthTime:   true,
+
+		PublishedLists: i.config.PublishedLists,
 	}
 }

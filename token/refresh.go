@@ -185,7 +185,7 @@ func (i *Issuer) endReused(ctx context.Context, v *Verified) error {
 	i.reused.Add(1)
 	i.config.Logger.Warn("a refresh token was used again; its session is being revoked", "iss", v.Token.Issuer)
 	reused := refuse(ErrReused, "revocation", "the refresh token has been used before; its session has ended")
-	err := i.revoke(ctx, v.Session())
+	err := i.endSession(ctx, v)
 	if i.config.OnReuse != nil {
 		i.config.OnReuse(v.Token)
 	}

@@ -18,10 +18,21 @@ import (
 // least on this node; otherwise the error says why revoking failed. v may come
 // from FromContext. Safe for concurrent use.
 func (i *Issuer) Logout(ctx context.Context, v *Verified) error {
-	if err := i.revoke(ctx, v.Session()); err != nil {
+	if err := i.endSession(ctx, v); err != nil {
 		return fmt.Errorf("token: ending a session: %w", err)
 	}
 	return nil
+}
+
+// endSession revokes the session of v, and before that its entry in a status list.
+func (i *Issuer) endSession(ctx context.Context, v *Verified) error {
+	r := v.Session()
+	if entry, ok := v.Published(r); ok {
+		if err := i.revoke(ctx, entry); err != nil {
+			return err
+		}
+	}
+	return i.revoke(ctx, r)
 }
 
 // LogoutOthers ends every session of the refresh token's subject on every node

@@ -174,7 +174,7 @@ func (a *authentic) checkStatus(now rescind.Millis) error {
 	if err != nil || held.reliable(now.Add(-lists.leeway)) || a.issuer.AcceptUnknownStatus {
 		return err
 	}
-	return refuse(ErrNotReady, "status", "the status list that the token refers to is not at hand")
+	return refuse(errStatusPending, "status", "the status list that the token refers to is not at hand")
 }
 
 // held returns what is held of a list, which is nil until it has been fetched.

@@ -470,3 +470,40 @@ func TestStatusListSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestIssuerRevokesTheEntryOfASession: logging out and reuse, but not a refresh.
+func TestIssuerRevokesTheEntryOfASession(t *testing.T) {
+	w := newWorld(t, func(c *SignerConfig) { c.PublishedLists = []string{listAt} })
+	entry := func(i int) bool {
+		k := StatusReference{listAt, uint64(i)}.Key()
+		return w.node.Check(rescind.Token{Issuer: k.Issuer, ID: k.ID}) == rescind.Revoked
+	}
+	status := func(i int) LoginOptions {
+		return LoginOptions{Claims: map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": i, "uri": listAt}}}}
+	}
+	first := w.login(t, status(1))
+	next := w.refresh(t, first)
+	v := must(w.verifier.Verify(next.AccessToken))
+	if ref, ok := v.StatusReference(); !ok || ref.Index != 1 {
+		t.Errorf("a refreshed token refers to %v, %v", ref, ok)
+	}
+	if entry(1) {
+		t.Error("a refresh has revoked the entry")
+	}
+	if err := w.issuer.Logout(t.Context(), v); err != nil || !entry(1) {
+		t.Errorf("logged out: %v, entry revoked: %v", err, entry(1))
+	}
+	reused := w.login(t, status(2))
+	w.refresh(t, w.refresh(t, reused))
+	if _, err := w.issuer.Refresh(t.Context(), reused.RefreshToken); !errors.Is(err, ErrReused) || !entry(2) {
+		t.Errorf("reuse: %v, entry revoked: %v", err, entry(2))
+	}
+	byName := w.login(t, status(3))
+	w.node.revoke(t, rescind.Revocation{Key: StatusReference{listAt, 3}.Key()})
+	if _, err := w.issuer.Refresh(t.Context(), byName.RefreshToken); !errors.Is(err, ErrRevoked) {
+		t.Errorf("a session whose entry is revoked is refreshed: %v", err)
+	}
+	if entry(0) || entry(4) {
+		t.Error("an entry beside them is revoked")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"rescind/cmd/node/config"
+	"rescind/httpapi"
 	"rescind/token"
 )
 
@@ -19,7 +20,11 @@ func issuerConfigs(cfg *config.Config) ([]token.IssuerConfig, error) {
 		issuers[i] = token.IssuerConfig{
 			Issuer: c.Issuer, Audience: c.Audience, Algorithms: c.Algorithms,
 			JWKSURL: c.JWKSURL, JWKSFile: c.JWKSFile, HS256SecretFile: c.HS256SecretFile,
+			StatusLists: c.StatusLists, StatusKeysURL: c.StatusJWKSURL, AcceptUnknownStatus: c.AcceptUnknownStatus,
 			Types: c.Types, AuthTime: c.AuthTime, AllowNoExp: c.AllowNoExp, EventsOnly: c.EventsOnly,
+		}
+		for _, name := range c.PublishStatus {
+			issuers[i].PublishedLists = append(issuers[i].PublishedLists, httpapi.StatusListURI(cfg.OAuth.Issuer, name))
 		}
 		if c.DecryptionKeysFile == "" {
 			continue

@@ -189,6 +189,15 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 		}
 		c.Signer, c.Name, c.JWKS = keys, cfg.OAuth.Issuer, keys.JWKS
 	}
+	c.StatusTTL = cfg.OAuth.StatusListTTL
+	for k, i := range cfg.Tokens.Issuers {
+		if len(i.PublishStatus) > 0 && c.Signer == nil {
+			return c, fmt.Errorf("tokens.issuers[%d].publish-status: set oauth.issuer and oauth.key-file, which name and sign the list", k)
+		}
+		for _, name := range i.PublishStatus {
+			c.StatusLists = append(c.StatusLists, httpapi.StatusList{Name: name, Size: cfg.OAuth.StatusListSize})
+		}
+	}
 	return c, nil
 }
 

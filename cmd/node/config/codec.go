@@ -141,6 +141,24 @@ func number(field func(*Config) *int, least int64) codec {
 	}
 }
 
+// maxStatusListSize is that of package httpapi.
+const maxStatusListSize = 1 << 24
+
+func statusListSize() codec {
+	field := func(c *Config) *int { return &c.OAuth.StatusListSize }
+	c := number(field, 8)
+	plain := c.store
+	c.store = func(c *Config, v value) error {
+		var read Config
+		if plain(&read, v) != nil || *field(&read)%8 != 0 || *field(&read) > maxStatusListSize {
+			return fmt.Errorf("a multiple of 8 from 8 to %d", maxStatusListSize)
+		}
+		*field(c) = *field(&read)
+		return nil
+	}
+	return c
+}
+
 func ack() codec {
 	return codec{
 		store: func(c *Config, v value) error {

@@ -62,6 +62,9 @@ type Config struct {
 		ClientsFile string // empty: none
 		Issuer      string // a URL
 		KeyFile     string // empty: answers to introspection are not signed
+
+		StatusListSize int           // entries: a multiple of 8
+		StatusListTTL  time.Duration // 1s to 1h
 	}
 	Gossip struct {
 		Bind      string   // host:port; empty: memberlist is off
@@ -121,6 +124,13 @@ type Issuer struct {
 	HS256SecretFile string // for the HS* algorithms, whatever its name says
 
 	DecryptionKeysFile string // empty: encrypted tokens are refused
+
+	// As in token.IssuerConfig; and the names of the status lists that are
+	// published for the issuer's tokens.
+	StatusLists         []string
+	StatusJWKSURL       string
+	AcceptUnknownStatus bool
+	PublishStatus       []string
 
 	// As in token.IssuerConfig: the typ of access tokens; that auth_time counts
 	// as the time of issue; that a token needs no exp.

@@ -98,7 +98,7 @@ func TestIssuersFile(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, events-audience: [e], events-poll-url: 'https://z', events-poll-token-file: f, events-subjects: [s], events-only: true, jwks-file: y}\n")
+	c := mustLoad(t, []string{"--gossip.join=localhost,127.0.0.1:2"}, []string{"RESCIND_LOG_LEVEL=warn"}, "tokens:\n  leeway: 1m\n  issuers:\n    - {issuer: x, audience: [a, b], logout-audience: rp, events-audience: [e], events-poll-url: 'https://z', events-poll-token-file: f, events-subjects: [s], events-only: true, jwks-file: y, status-lists: https://x/l/, status-jwks-url: https://s/k, accept-unknown-status: true, publish-status: x}\n")
 	const want = `node:
   name: "" # default
 cluster:
@@ -125,6 +125,8 @@ oauth:
   clients-file: "" # default
   issuer: "" # default
   key-file: "" # default
+  status-list-size: 131072 # default
+  status-list-ttl: 1m # default
 gossip:
   bind: 127.0.0.1:7946 # from gossip.join and cluster.key-file
   advertise: "" # default
@@ -150,6 +152,10 @@ tokens:
       events-only: true
       algorithms: [RS256, PS256, ES256, ES384, EdDSA]
       jwks-file: y
+      status-lists: ['https://x/l/']
+      status-jwks-url: https://s/k
+      accept-unknown-status: true
+      publish-status: [x]
 revocations:
   max: 10000000 # default
   ack: local # default

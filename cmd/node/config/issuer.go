@@ -3,6 +3,7 @@ package config
 import (
 	"iter"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,6 +38,7 @@ func (l *issuerLoad) check(key string, i *Issuer, n *yaml.Node) {
 		l.bad(key+".events-audience", "", fieldOf(n, "events-audience"), "use audiences that are not empty")
 	}
 	l.events(key, i, n)
+	l.status(key, i, n)
 	if sources != 1 {
 		l.bad(key, i.Issuer, n, "use exactly one of jwks-url, jwks-file and hs256-secret-file")
 		return // which algorithms fit depends on it
@@ -63,6 +65,36 @@ func (l *issuerLoad) events(key string, i *Issuer, n *yaml.Node) {
 		l.bad(key+".events-poll-url", i.EventsPollURL, fieldOf(n, "events-poll-url"), "name events-audience too, the aud of the events; without it none is taken")
 	}
 }
+
+// status checks what the entry says of status lists.
+func (l *issuerLoad) status(key string, i *Issuer, n *yaml.Node) {
+	for _, s := range i.StatusLists {
+		if !goodJWKSURL(s) {
+			l.bad(key+".status-lists", s, fieldOf(n, "status-lists"), "use https URLs without user and password, or http on loopback")
+		}
+	}
+	if i.StatusJWKSURL != "" && !goodJWKSURL(i.StatusJWKSURL) {
+		l.bad(key+".status-jwks-url", i.StatusJWKSURL, fieldOf(n, "status-jwks-url"), "use an https URL without user and password, or http on loopback")
+	}
+	if len(i.StatusLists) == 0 && (i.StatusJWKSURL != "" || i.AcceptUnknownStatus) {
+		l.bad(key, i.Issuer, n, "use status-jwks-url and accept-unknown-status only with status-lists")
+	}
+	for _, name := range i.PublishStatus {
+		if !listNames.MatchString(name) {
+			l.bad(key+".publish-status", name, fieldOf(n, "publish-status"), "use names of 1 to 64 letters, digits, -, _ and dots, with no dot at the beginning")
+		}
+		if other, again := l.published[name]; again {
+			l.bad(key+".publish-status", name, fieldOf(n, "publish-status"), "use each name once; an entry of a list belongs to one issuer, and "+other+" has it already")
+		}
+		if l.published == nil {
+			l.published = map[string]string{}
+		}
+		l.published[name] = i.Issuer
+	}
+}
+
+// listNames are as package httpapi takes them.
+var listNames = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
 // algorithms refuses HS* with public keys: otherwise whoever knows a public
 // key could sign with it as the secret.

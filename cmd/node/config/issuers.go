@@ -43,13 +43,15 @@ type issuerLoad struct {
 	file     string
 	issuers  []Issuer
 	problems []Problem
+
+	published map[string]string // the issuer by the names of its PublishStatus
 }
 
 func (l *issuerLoad) bad(key, text string, n *yaml.Node, want string) {
 	l.problems = append(l.problems, Problem{key, withoutPassword(text), at(l.file, n.Line), want})
 }
 
-const issuerFields = "issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
+const issuerFields = "issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, status-lists, status-jwks-url, accept-unknown-status, publish-status, types, auth-time, allow-no-exp"
 
 func (l *issuerLoad) list(root *yaml.Node) {
 	if root.Kind != yaml.SequenceNode {
@@ -102,12 +104,12 @@ func (l *issuerLoad) entry(key string, n *yaml.Node) (i Issuer, ok bool) {
 
 // field stores one field and returns false if there is none of that name.
 func (l *issuerLoad) field(i *Issuer, key, name string, v *yaml.Node) bool {
-	texts := map[string]*string{"issuer": &i.Issuer, "decryption-keys-file": &i.DecryptionKeysFile, "events-poll-url": &i.EventsPollURL, "events-poll-token-file": &i.EventsPollTokenFile}
+	texts := map[string]*string{"issuer": &i.Issuer, "decryption-keys-file": &i.DecryptionKeysFile, "status-jwks-url": &i.StatusJWKSURL, "events-poll-url": &i.EventsPollURL, "events-poll-token-file": &i.EventsPollTokenFile}
 	for source, field := range i.sources() {
 		texts[source] = field
 	}
-	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "events-audience": &i.EventsAudience, "events-subjects": &i.EventsSubjects, "algorithms": &i.Algorithms, "types": &i.Types}
-	flags := map[string]*bool{"auth-time": &i.AuthTime, "allow-no-exp": &i.AllowNoExp, "events-only": &i.EventsOnly}
+	lists := map[string]*[]string{"audience": &i.Audience, "logout-audience": &i.LogoutAudience, "events-audience": &i.EventsAudience, "events-subjects": &i.EventsSubjects, "algorithms": &i.Algorithms, "types": &i.Types, "status-lists": &i.StatusLists, "publish-status": &i.PublishStatus}
+	flags := map[string]*bool{"auth-time": &i.AuthTime, "allow-no-exp": &i.AllowNoExp, "accept-unknown-status": &i.AcceptUnknownStatus, "events-only": &i.EventsOnly}
 	switch text, many, flag := texts[name], lists[name], flags[name]; {
 	case text == nil && many == nil && flag == nil:
 		return false

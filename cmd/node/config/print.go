@@ -88,6 +88,18 @@ func issuerNode(i Issuer) *yaml.Node {
 	if i.DecryptionKeysFile != "" {
 		add("decryption-keys-file", scalar(i.DecryptionKeysFile))
 	}
+	if len(i.StatusLists) > 0 {
+		add("status-lists", list(i.StatusLists))
+	}
+	if i.StatusJWKSURL != "" {
+		add("status-jwks-url", scalar(i.StatusJWKSURL))
+	}
+	if i.AcceptUnknownStatus {
+		add("accept-unknown-status", scalar("true"))
+	}
+	if len(i.PublishStatus) > 0 {
+		add("publish-status", list(i.PublishStatus))
+	}
 	if len(i.Types) > 0 {
 		add("types", list(i.Types))
 	}

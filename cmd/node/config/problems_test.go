@@ -105,7 +105,7 @@ func TestFilesThatSetNothing(t *testing.T) {
 }
 
 func TestIssuerProblems(t *testing.T) {
-	const hint = "use an entry with issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp"
+	const hint = "use an entry with issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, status-lists, status-jwks-url, accept-unknown-status, publish-status, types, auth-time, allow-no-exp"
 	for name, c := range map[string]struct{ list, want string }{
 		"scalar":                {" x", "tokens.issuers is \"x\" (node.yaml:2): use a file that can be read: file does not exist"},
 		"entry":                 {"\n    - x", `tokens.issuers[0] is "x" (node.yaml:3): ` + hint},
@@ -124,8 +124,12 @@ func TestIssuerProblems(t *testing.T) {
 		"poll without audience": {"\n    - issuer: x\n      jwks-file: y\n      events-poll-url: https://e", `tokens.issuers[0].events-poll-url is "https://e" (node.yaml:5): name events-audience too, the aud of the events; without it none is taken`},
 		"poll without URL":      {"\n    - issuer: x\n      jwks-file: y\n      events-poll-token-file: f", `tokens.issuers[0].events-poll-token-file is "f" (node.yaml:5): use it only with events-poll-url`},
 		"subjects of no events": {"\n    - issuer: x\n      jwks-file: y\n      events-subjects: s", `tokens.issuers[0].events-subjects (node.yaml:5): name events-audience too, the aud of the events; without it none is taken`},
+		"status":                {"\n    - issuer: x\n      jwks-file: y\n      status-lists: [http://example.com/l/]", `tokens.issuers[0].status-lists is "http://example.com/l/" (node.yaml:5): use https URLs without user and password, or http on loopback`},
+		"status alone":          {"\n    - {issuer: x, jwks-file: y, accept-unknown-status: true}", `tokens.issuers[0] is "x" (node.yaml:3): use status-jwks-url and accept-unknown-status only with status-lists`},
+		"status name":           {"\n    - {issuer: x, jwks-file: y, publish-status: a/b}", `tokens.issuers[0].publish-status is "a/b" (node.yaml:3): use names of 1 to 64 letters, digits, -, _ and dots, with no dot at the beginning`},
+		"status twice":          {"\n    - {issuer: x, jwks-file: y, publish-status: a}\n    - {issuer: z, jwks-file: y, publish-status: a}", `tokens.issuers[1].publish-status is "a" (node.yaml:4): use each name once; an entry of a list belongs to one issuer, and x has it already`},
 		"two entries": {"\n    - {issuer: x, jwks: f}\n    - {issuer: y}",
-			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, types, auth-time, allow-no-exp\n" +
+			"tokens.issuers[0].jwks (node.yaml:3): there is no such field; use issuer, audience, logout-audience, events-audience, events-poll-url, events-poll-token-file, events-subjects, events-only, algorithms, jwks-url, jwks-file, hs256-secret-file, decryption-keys-file, status-lists, status-jwks-url, accept-unknown-status, publish-status, types, auth-time, allow-no-exp\n" +
 				`tokens.issuers[1] is "y" (node.yaml:4): use exactly one of jwks-url, jwks-file and hs256-secret-file`},
 	} {
 		t.Run(name, func(t *testing.T) { wantProblems(t, nil, nil, "tokens:\n  issuers:"+c.list+"\n", c.want) })

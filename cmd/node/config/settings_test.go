@@ -23,6 +23,7 @@ var good = map[string][3]string{
 	"admin.tokens-file": {"t1", "t2", "t3"}, "admin.rate": {"1", "2", "30"}, "admin.scope": {"a", "b", "c"}, "admin.addr": {"127.0.0.1:1", ":2", "0.0.0.0:3"},
 	"events.email": {"subject", "refuse", "subject"}, "events.poll-wait": {"1s", "90s", "5m"}, "events.poll-max": {"1", "2", "500"},
 	"grpc.addr": {"127.0.0.1:1", ":2", "0.0.0.0:3"}, "oauth.clients-file": {"c1", "c2", "c3"}, "oauth.issuer": {"https://a", "https://b/c", "http://127.0.0.1:8080"}, "oauth.key-file": {"k1", "k2", "k3"},
+	"oauth.status-list-size": {"8", "1_048_576", "16777216"}, "oauth.status-list-ttl": {"1s", "90s", "1h"},
 	"gossip.bind": {"127.0.0.1:1", "127.0.0.2", "[::1]:0"}, "gossip.advertise": {"localhost", "::1", "127.0.0.1:6"},
 	"gossip.join":   {"127.0.0.1:1", "dns+localhost:2, 127.0.0.1:3", "localhost"},
 	"nats.url":      {"nats://127.0.0.1:1", "tls://localhost", "ws://127.0.0.1:3,wss://[::1]:4"},
