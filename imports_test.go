@@ -13,7 +13,7 @@ var mayImport = map[string][]string{
 	"rescind/filter":            {"rescind"},
 	"rescind/gossip":            {"rescind"},
 	"rescind/gossip/carrier":    {},
-	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip", "rescind/filter"},
+	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip", "rescind/filter", "rescind/internal/store"},
 	"rescind/internal/store":    {"rescind"},
 	"rescind/token":             {"rescind", "rescind/token/statuslist"},
 	"rescind/token/statuslist":  {},

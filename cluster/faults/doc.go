@@ -3,9 +3,8 @@
 // Each node and the NATS server live in a network namespace of their own, on
 // one bridge. A client revokes and checks all along over HTTP, through each
 // node's loopback, which no fault touches. Meanwhile nodes are killed and
-// paused, links cut, thinned and slowed, a disk filled, and the NATS server killed and
-// silenced.
-// Afterwards a checker judges the history:
+// paused, links cut, thinned and slowed, a disk filled, and the NATS server killed
+// and silenced. Afterwards a checker judges the history:
 //
 //   - Nothing that was acknowledged is lost.
 //   - No node answered valid for a token whose revocation had been acknowledged

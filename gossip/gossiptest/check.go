@@ -2,6 +2,7 @@ package gossiptest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -56,18 +57,23 @@ func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 }
 
 // checkStaleness: what any member acknowledged before a node claims to be
-// complete is in that node's memory.
+// complete is in that node's memory. Of a member that has left, what it acknowledges
+// once it is back counts from when the node hears of that, which loss can put off.
 func (s *Sim) checkStaleness(n *node) error {
 	asOf, known := n.core.Staleness(s.now)
 	if !known || len(n.lacks) == 0 {
 		return nil
 	}
-	listed := map[int]bool{n.index: true}
+	const any = math.MaxUint64
+	listed := map[int]uint64{n.index: any} // up to which epoch
 	for _, m := range n.core.Members(s.now) {
-		listed[int(m.Origin)-1] = true
+		listed[int(m.Origin)-1] = any
+		if m.Left {
+			listed[int(m.Origin)-1] = m.Epoch
+		}
 	}
 	for _, a := range n.lacks {
-		if a.at < asOf && listed[a.node] {
+		if a.at < asOf && a.place.Epoch <= listed[a.node] {
 			return fmt.Errorf("at %v: n%d claims to be complete as of %v but lacks %v, acknowledged by n%d at %v",
 				s.now, n.index, asOf, a.record.Digest, a.node, a.at)
 		}

@@ -25,6 +25,9 @@ var bugs = []struct{ name, file, right, wrong string }{
 	{"what a member lacks is not supplied", "gossip/compare.go", "c.sendTo(s.to, m)", ""},
 	{"ready before a peer has told of all streams", "gossip/beat.go", "p.told+width < p.told", "true"},
 	{"a new epoch counts without its base", "gossip/peer.go", "p.based, p.known, p.lost, p.left, p.greet = false,", "p.based, p.known, p.lost, p.left, p.greet = true,"},
+	{"a commit returns before the sync", "internal/store/commit.go", `s.write("commit", b.fill, pebble.Sync)`, `s.write("commit", b.fill, pebble.NoSync)`},
+	{"the disk drops a bucket too early", "internal/store/commit.go", "bucketKey(0), lapsedEnd(now)", "bucketKey(0), lapsedEnd(now.Add(2*BucketWidth+rescind.RetentionMargin))"},
+	{"an epoch keeps the number of the one before", "internal/store/identity.go", "b.Set(keyOwn, make([]byte, 8), nil)", "b.Merge(keyOwn, make([]byte, 8), nil)"},
 }
 
 // TestSimFindsPlantedBugs: each of them makes TestSim fail.

@@ -39,6 +39,12 @@ func Day(seed uint64) Options {
 	if seed%4 == 1 {
 		opt.BeatViews = 2
 	}
+	if seed%3 == 1 {
+		opt.Leave = 0.002
+	}
+	if seed%10 == 3 {
+		opt.Store = true
+	}
 	switch {
 	case seed%997 == 0:
 		opt.Nodes, opt.Write = 50, 0.002
@@ -69,8 +75,10 @@ func Run(seed uint64, opt Options) error {
 		return nil
 	}
 	for _, without := range []func(*Options){
+		func(o *Options) { o.Store = false },
 		func(o *Options) { o.Rollback = 0 },
 		func(o *Options) { o.Crash = 0 },
+		func(o *Options) { o.Leave = 0 },
 		func(o *Options) { o.Step = 0 },
 		func(o *Options) { o.Skew = 0 },
 		func(o *Options) { o.Skip = 0 },

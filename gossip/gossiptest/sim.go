@@ -2,6 +2,7 @@ package gossiptest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -28,11 +29,13 @@ type Options struct {
 	Write     float64       // per node and tick
 	Cut       float64       // of one direction of a link, per tick; cuts last up to two seconds
 	Crash     float64       // per tick; a crashed node is back within two seconds
+	Leave     float64       // per tick; a node that has left gracefully is back within two seconds
 	Rollback  float64       // of a crash: the node comes back with an old copy of its disk
 	Skew      time.Duration // of a wall clock from the true time, at most, either way
 	Step      float64       // per tick: a wall clock jumps by up to a day, and is set right within two seconds
 	Skip      float64       // per applied record: it is not merged, and nobody notices
 	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
+	Store     bool          // the nodes have the real store, on disks that lose what was not synced
 }
 
 const tick = 2 * time.Millisecond
@@ -53,6 +56,7 @@ type Sim struct {
 	hidden   rescind.Digest          // from transfers of the state, by mistake
 	history  []string                // nil: nobody wants to know
 	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
+	broken   error                   // a promise of the store's
 	skipped  map[rescind.Digest]bool // some node has not merged them and does not know it: comparisons must find them
 }
 
@@ -90,7 +94,8 @@ type node struct {
 	core     *gossip.Core // nil while down
 	set      *filter.Set
 	disk     disk
-	old      disk // some earlier copy
+	old      disk    // some earlier copy
+	folder   *folder // nil unless Options.Store
 	commit   *gossip.Commit
 	commitAt time.Duration
 	upAt     time.Duration
@@ -125,6 +130,9 @@ func New(seed uint64, opt Options) *Sim {
 	for i := range opt.Nodes {
 		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow}
 		n.old = n.disk.clone()
+		if opt.Store {
+			n.folder = newFolder()
+		}
 		n.skew = time.Duration(s.rng.Int64N(2*int64(opt.Skew)+1)) - opt.Skew
 		s.nodes = append(s.nodes, n)
 		s.open(n)
@@ -134,7 +142,8 @@ func New(seed uint64, opt Options) *Sim {
 
 // Run runs the day and the calm after it, and returns the first promise that
 // was broken.
-func (s *Sim) Run() error {
+func (s *Sim) Run() (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
 	for end := s.now + s.opt.Day; s.now < end; {
 		s.trouble()
 		if err := s.step(); err != nil {
@@ -160,15 +169,22 @@ func (s *Sim) open(n *node) {
 		previous = gossip.Position{Epoch: n.disk.epoch, Seq: n.disk.own}
 	}
 	n.disk.epoch, n.disk.own = max(n.disk.epoch+1, uint64(s.now/time.Millisecond)), 0
+	loaded := n.disk
+	if n.folder != nil {
+		var err error
+		if loaded, err = s.openFolder(n, previous); err != nil {
+			s.broken = errors.Join(s.broken, err)
+		}
+	}
 	n.set = filter.New(filter.Options{Key: [32]byte{1}})
-	for _, r := range n.disk.records {
+	for _, r := range loaded.records {
 		n.set.Merge(r)
 	}
 	n.lacks = slices.Clone(s.acked)
 	n.others = s.vouchedFor(n)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(n.disk.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil
 	s.note("n%d starts in epoch %d with %d records", n.index, n.disk.epoch, len(n.disk.records))
@@ -209,6 +225,11 @@ func (s *Sim) trouble() {
 	if s.rng.Float64() < s.opt.Crash {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
 			s.crash(n)
+		}
+	}
+	if s.rng.Float64() < s.opt.Leave {
+		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
+			s.leave(n)
 		}
 	}
 }

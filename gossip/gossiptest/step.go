@@ -1,10 +1,13 @@
 package gossiptest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"rescind"
 	"rescind/gossip"
@@ -62,10 +65,16 @@ func (s *Sim) turn() error {
 		if lapsing, trusted := n.core.Lapsing(s.now); trusted {
 			n.set.Sweep(n.sweeps, lapsing)
 			n.sweeps++
+			if n.folder != nil && n.sweeps%dropEvery == 0 {
+				s.broken = errors.Join(s.broken, n.folder.store.Drop(lapsing))
+			}
 		}
 	}
-	return nil
+	return s.broken
 }
+
+// dropEvery is how many sweeps of memory there are to one of a real store.
+const dropEvery = 200
 
 // turnClock sets a clock right whose time has come.
 func (s *Sim) turnClock(n *node) {
@@ -162,6 +171,12 @@ func (s *Sim) upTo(most time.Duration) time.Duration {
 func (s *Sim) persist(n *node) {
 	if s.rng.IntN(50) == 0 {
 		n.old = n.disk.clone()
+		if n.folder != nil {
+			n.copyFolder()
+		}
+	}
+	if n.folder != nil {
+		s.broken = errors.Join(s.broken, n.commitToFolder(n.commit))
 	}
 	for _, r := range n.commit.Records {
 		n.disk.records[r.Digest] = r.Join(n.disk.records[r.Digest])
@@ -198,6 +213,9 @@ func (s *Sim) crash(n *node) {
 	}
 	s.note("n%d crashes", n.index)
 	n.core, n.commit = nil, nil
+	if n.folder != nil {
+		s.broken = errors.Join(s.broken, s.losePower(n))
+	}
 	n.upAt = s.now + s.upTo(2*time.Second)
 	if s.rng.Float64() < s.opt.Rollback {
 		for d, r := range n.disk.records {
@@ -206,8 +224,28 @@ func (s *Sim) crash(n *node) {
 			}
 		}
 		n.disk = n.old.clone()
+		if n.folder != nil {
+			n.folder.fs = n.folder.old.CrashClone(vfs.CrashCloneCfg{})
+		}
 		s.note("the disk of n%d is replaced by an old copy", n.index)
 	}
+}
+
+// leave ends a process that says so: what is under way to its disk gets there.
+func (s *Sim) leave(n *node) {
+	n.core.Leave()
+	err := s.ready(n)
+	if n.commit != nil {
+		s.persist(n)
+	}
+	if n.folder != nil {
+		err = errors.Join(err, n.folder.store.Close())
+		n.folder.store = nil
+	}
+	s.broken = errors.Join(s.broken, err)
+	s.note("n%d leaves", n.index)
+	n.core, n.commit = nil, nil
+	n.upAt = s.now + s.upTo(2*time.Second)
 }
 
 func (s *Sim) heal() {
