@@ -140,7 +140,7 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.TransportKeys) > 0 && len(c.Key) == 0 {
 		return c, errors.New("cluster: Config.TransportKeys is set without Config.Key; the digests need a key, too")
 	}
-	if err := checkTransportKeys(c.TransportKeys); err != nil {
+	if err := CheckTransportKeys(c.TransportKeys); err != nil {
 		return c, err
 	}
 	if c.Name == "" {

@@ -19,7 +19,7 @@ func (n *Node) SetTransportKeys(keys [][]byte) error {
 	if len(keys) == 0 {
 		keys = [][]byte{n.cfg.Key}
 	}
-	if err := checkTransportKeys(keys); err != nil {
+	if err := CheckTransportKeys(keys); err != nil {
 		return err
 	}
 	n.setKeys.Lock()
@@ -35,7 +35,8 @@ func (n *Node) SetTransportKeys(keys [][]byte) error {
 	return nil
 }
 
-func checkTransportKeys(keys [][]byte) error {
+// CheckTransportKeys returns what is wrong with keys, or nil.
+func CheckTransportKeys(keys [][]byte) error {
 	if len(keys) > carrier.MaxKeys {
 		return fmt.Errorf("cluster: there are %d transport keys; use at most %d", len(keys), carrier.MaxKeys)
 	}

@@ -18,8 +18,8 @@ type Policy struct {
 	VersionWait    time.Duration
 }
 
-// with returns c with p in the place of its own.
-func (c Config) with(p Policy) Config {
+// With returns c with p in the place of its own.
+func (c Config) With(p Policy) Config {
 	c.MaxRevocations, c.MaxBytes, c.Ack = p.MaxRevocations, p.MaxBytes, p.Ack
 	c.RefuseIsolated, c.RejectStale = p.RefuseIsolated, p.RejectStale
 	c.MaxStaleness, c.VersionWait = p.MaxStaleness, p.VersionWait
@@ -36,7 +36,7 @@ func (c Config) policy() *Policy {
 
 // Validate returns what is wrong with p, or nil.
 func (p Policy) Validate() error {
-	_, err := Config{DataDir: ".", Name: "x"}.with(p).withDefaults()
+	_, err := Config{DataDir: ".", Name: "x"}.With(p).withDefaults()
 	return err
 }
 
@@ -44,7 +44,7 @@ func (p Policy) Validate() error {
 // what the node holds drops nothing: it refuses new revocations until enough have
 // expired. On an error nothing has changed.
 func (n *Node) SetPolicy(p Policy) error {
-	c, err := n.cfg.with(p).withDefaults()
+	c, err := n.cfg.With(p).withDefaults()
 	if err != nil {
 		return err
 	}

@@ -140,6 +140,10 @@ type Config struct {
 	// than this publishes none. 0 means DefaultStatusTTL; from 1 s to 1 h.
 	StatusTTL time.Duration
 
+	// Settings returns what became of the settings that this Config was made of,
+	// for metrics and GET /v1/cluster. nil means that they are fixed.
+	Settings func() SettingsStatus
+
 	// MaxLifetime is the longest lifetime of any token, as the node is
 	// configured; a revocation may not reach beyond it. 0 means 30 days.
 	MaxLifetime time.Duration
@@ -167,15 +171,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Verifier == nil {
 		return c, errors.New("httpapi: Config.Verifier is nil")
-	}
-	if c.Signer != nil && c.Name == "" {
-		return c, errors.New("httpapi: Config.Signer is set, but not Config.Name: whose statements would they be?")
-	}
-	if c.StatusTTL == 0 {
-		c.StatusTTL = DefaultStatusTTL
-	}
-	if c.StatusTTL < time.Second || c.StatusTTL > time.Hour {
-		return c, fmt.Errorf("httpapi: Config.StatusTTL is %v; use 1s to 1h", c.StatusTTL)
 	}
 	if c.MaxLifetime == 0 {
 		c.MaxLifetime = 30 * 24 * time.Hour
@@ -206,8 +201,6 @@ type API struct {
 	changing sync.Mutex            // held while the rules are replaced
 	rules    atomic.Pointer[rules] // never nil
 
-	lists map[string]*published // by name
-
 	logouts sync.Map // the jti of logout tokens that are being processed
 
 	// refusalLogged is the second of the last log line about an admin request
@@ -226,11 +219,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	lists, err := newPublished(cfg)
-	if err != nil {
-		return nil, err
-	}
-	a := &API{cfg: cfg, log: cfg.Logger, lists: lists}
+	a := &API{cfg: cfg, log: cfg.Logger}
 	a.rules.Store(new(rules))
 	if err := a.Reconfigure(cfg); err != nil {
 		return nil, err

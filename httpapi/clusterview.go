@@ -26,6 +26,7 @@ type clusterJSON struct {
 	Comparisons comparisonsJSON `json:"comparisons"`
 	Counters    countersJSON    `json:"counters"`
 	Window      windowJSON      `json:"window"`
+	Settings    *settingsJSON   `json:"settings,omitempty"`
 }
 
 type memberJSON struct {
@@ -98,6 +99,7 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Origin:      st.Origin,
 		Epoch:       st.Epoch,
 		Version:     a.cfg.Version,
+		Settings:    newSettings(a.cfg.Settings),
 		UptimeMS:    millis(st.Uptime),
 		Ready:       st.Ready && !a.draining.Load(),
 		Draining:    a.draining.Load(),

@@ -9,11 +9,12 @@ import (
 // verifiers may keep them for a minute: longer, and a verifier behind a cache
 // would refuse tokens for that long after a key has been rotated.
 func (a *API) jwks(w http.ResponseWriter, r *http.Request) {
-	if a.cfg.JWKS == nil {
+	jwks := a.termsOf(r).jwks
+	if jwks == nil {
 		kindNotFound.write(w, "this node publishes no keys")
 		return
 	}
-	set, err := a.cfg.JWKS()
+	set, err := jwks()
 	if err != nil {
 		a.refuse(w, r, err)
 		return

@@ -63,6 +63,7 @@ func newMetrics(cfg Config, draining func() bool) *metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		checks, info, m.adminRefused,
 		&statusCollector{node: cfg.Node, draining: draining},
+		settingsCollector{cfg.Settings},
 		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
 		&pollCollector{cfg.EventPolls},
 	)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -21,6 +22,11 @@ type rules struct {
 
 	logoutAudiences, eventAudiences []string // of all issuers
 
+	signer Signer // nil: answers are not signed
+	name   string // in whose name it signs
+	jwks   func() ([]byte, error)
+	lists  map[string]*published // by name
+
 	admins                  admins
 	clients                 *clients // nil: none
 	adminLimit, clientLimit *limit   // nil: none
@@ -29,6 +35,13 @@ type rules struct {
 // newRules reads cfg. What old remembers of callers is kept where they stay: their
 // use of a limit, and the secrets that were right.
 func newRules(cfg Config, old *rules) (*rules, error) {
+	if cfg.Signer != nil && cfg.Name == "" {
+		return nil, errors.New("httpapi: Config.Signer is set, but not Config.Name: whose statements would they be?")
+	}
+	lists, err := newPublished(cfg, old.lists)
+	if err != nil {
+		return nil, err
+	}
 	admins, err := newAdmins(cfg, &old.admins)
 	if err != nil {
 		return nil, err
@@ -42,6 +55,7 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 		logoutAudiences: slices.Concat(slices.Collect(maps.Values(cfg.LogoutAudience))...),
 		eventAudiences:  slices.Concat(slices.Collect(maps.Values(cfg.EventAudience))...),
 		emailIsSubject:  cfg.EmailIsSubject, trustedProxies: cfg.TrustedProxies,
+		signer: cfg.Signer, name: cfg.Name, jwks: cfg.JWKS, lists: lists,
 		admins: admins, clients: clients,
 		adminLimit: old.adminLimit.changedTo(cfg.AdminRate), clientLimit: old.clientLimit.changedTo(cfg.ClientRate),
 	}, nil
@@ -49,17 +63,29 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 
 // Reconfigure puts cfg in force while the API serves, as far as it says who may
 // do what: Issuer, LogoutAudience, EventAudience, EventSubjects, EmailIsSubject,
-// TrustedProxies, AdminToken, AdminScope, Admins, Clients, AdminRate and
-// ClientRate. All of them change at once, for requests that begin afterwards. The
-// rest of cfg is not looked at. On an error nothing has changed.
+// TrustedProxies, AdminToken, AdminScope, Admins, Clients, AdminRate,
+// ClientRate, Signer, Name, JWKS, StatusLists and StatusTTL. All of them change at once, for requests that
+// begin afterwards. The rest of cfg is not looked at. On an error nothing has
+// changed.
 func (a *API) Reconfigure(cfg Config) error {
+	commit, err := a.Prepare(cfg)
+	if err == nil {
+		commit()
+	}
+	return err
+}
+
+// Prepare is the part of Reconfigure that can fail. What it returns does the rest,
+// for who changes other things with it or none. Only the latest one that was
+// prepared may be called, and nothing else may change the rules in between.
+func (a *API) Prepare(cfg Config) (commit func(), err error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	next, err := newRules(cfg, a.rules.Load())
-	if err == nil {
-		a.rules.Store(next)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return func() { a.rules.Store(next) }, nil
 }
 
 // SetAdmins replaces Config.Admins, as Reconfigure does.

@@ -33,7 +33,7 @@ func (a *API) answerFormat(r *http.Request) (answerFunc, error) {
 	accept := r.Header.Values("Accept")
 	signed := accepts(accept, "application/"+typeSigned)
 	switch {
-	case signed && a.cfg.Signer != nil:
+	case signed && a.termsOf(r).signer != nil:
 		return a.answerSigned, nil
 	case !signed || accepts(accept, "application/json") || accepts(accept, "application/*") || accepts(accept, "*/*"):
 		return answerPlain, nil
@@ -59,7 +59,8 @@ func answerPlain(w http.ResponseWriter, _ *http.Request, _ string, answer any) {
 }
 
 func (a *API) answerSigned(w http.ResponseWriter, r *http.Request, caller string, answer any) {
-	raw, err := a.cfg.Signer.SignJWT(typeSigned, signedAnswer{a.cfg.Name, caller, time.Now().Unix(), answer})
+	terms := a.termsOf(r)
+	raw, err := terms.signer.SignJWT(typeSigned, signedAnswer{terms.name, caller, time.Now().Unix(), answer})
 	if err != nil {
 		a.refuse(w, r, err)
 		return

@@ -57,8 +57,7 @@ func StatusListURI(base, name string) string {
 
 // published is a list and what was last made of it.
 type published struct {
-	uri  string
-	size int
+	publication
 
 	mu   sync.Mutex // held while the list is made, so that it is made once
 	last *statusDocument
@@ -71,10 +70,24 @@ type statusDocument struct {
 	made        time.Time
 }
 
+// publication is what a list is.
+type publication struct {
+	uri, issuer string
+	size        int
+	ttl         time.Duration
+}
+
 var statusListName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
-// newPublished checks the lists of c, which has its defaults.
-func newPublished(c Config) (map[string]*published, error) {
+// newPublished checks the lists of c. What was made of a list among old that stays
+// as it is stays, too.
+func newPublished(c Config, old map[string]*published) (map[string]*published, error) {
+	if c.StatusTTL == 0 {
+		c.StatusTTL = DefaultStatusTTL
+	}
+	if c.StatusTTL < time.Second || c.StatusTTL > time.Hour {
+		return nil, fmt.Errorf("httpapi: Config.StatusTTL is %v; use 1s to 1h", c.StatusTTL)
+	}
 	all := make(map[string]*published, len(c.StatusLists))
 	for _, l := range c.StatusLists {
 		switch {
@@ -87,7 +100,10 @@ func newPublished(c Config) (map[string]*published, error) {
 		case all[l.Name] != nil:
 			return nil, fmt.Errorf("httpapi: two status lists called %s", l.Name)
 		}
-		all[l.Name] = &published{uri: StatusListURI(c.Name, l.Name), size: l.Size}
+		p := publication{StatusListURI(c.Name, l.Name), c.Name, l.Size, c.StatusTTL}
+		if all[l.Name] = old[l.Name]; all[l.Name] == nil || all[l.Name].publication != p {
+			all[l.Name] = &published{publication: p}
+		}
 	}
 	return all, nil
 }
@@ -97,7 +113,8 @@ func newPublished(c Config) (map[string]*published, error) {
 func (a *API) statusList(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*") // section 8.1: browsers may read it, and it has no secrets
-	list := a.lists[strings.TrimPrefix(r.URL.Path, statusPrefix)]
+	terms := a.termsOf(r)
+	list := terms.lists[strings.TrimPrefix(r.URL.Path, statusPrefix)]
 	switch {
 	case list == nil:
 		kindNotFound.write(w, "this node publishes no such status list")
@@ -110,7 +127,7 @@ func (a *API) statusList(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	doc, err := list.document(a, now)
+	doc, err := list.document(a.cfg.Node, terms.signer, now)
 	if errors.Is(err, errListStale) {
 		kindNotReady.write(w, "this node may be too far behind to say what is revoked; ask another one, or later")
 		return
@@ -119,7 +136,7 @@ func (a *API) statusList(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	doc.serve(w, r, doc.made.Add(a.cfg.StatusTTL).Sub(now))
+	doc.serve(w, r, doc.made.Add(list.ttl).Sub(now))
 }
 
 func acceptsStatusList(values []string) bool {
@@ -151,20 +168,20 @@ func (d *statusDocument) serve(w http.ResponseWriter, r *http.Request, fresh tim
 var errListStale = errors.New("httpapi: too far behind to publish a status list")
 
 // document returns the list as it was made at most a ttl before now.
-func (l *published) document(a *API, now time.Time) (*statusDocument, error) {
+func (l *published) document(n Node, signer Signer, now time.Time) (*statusDocument, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last != nil && now.Before(l.last.made.Add(a.cfg.StatusTTL)) {
+	if l.last != nil && now.Before(l.last.made.Add(l.ttl)) {
 		return l.last, nil
 	}
-	if st := a.cfg.Node.Status(); !st.Ready || !st.Staleness.Known || st.Staleness.Bound > a.cfg.StatusTTL {
+	if st := n.Status(); !st.Ready || !st.Staleness.Known || st.Staleness.Bound > l.ttl {
 		return nil, errListStale
 	}
-	list, err := l.ask(a.cfg.Node)
+	list, err := l.ask(n)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := a.cfg.Signer.SignJWT(token.TypeStatusList, l.claims(a.cfg, list, now))
+	raw, err := signer.SignJWT(token.TypeStatusList, l.claims(list, now))
 	if err != nil {
 		return nil, err
 	}
@@ -207,9 +224,9 @@ type listContent struct {
 	Lst  string `json:"lst"`
 }
 
-func (l *published) claims(c Config, list *statuslist.List, now time.Time) listClaims {
+func (l *published) claims(list *statuslist.List, now time.Time) listClaims {
 	return listClaims{
-		Iss: c.Name, Sub: l.uri, Iat: now.Unix(), Exp: now.Add(statusTTLs * c.StatusTTL).Unix(), TTL: int64(c.StatusTTL / time.Second),
+		Iss: l.issuer, Sub: l.uri, Iat: now.Unix(), Exp: now.Add(statusTTLs * l.ttl).Unix(), TTL: int64(l.ttl / time.Second),
 		List: listContent{list.Bits(), list.Encode()},
 	}
 }

@@ -375,7 +375,7 @@ func BenchmarkStatusList(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer node.Close()
-	l := &published{uri: testList, size: 1 << 20}
+	l := &published{publication: publication{uri: testList, size: 1 << 20}}
 	for i := range 1000 {
 		r := rescind.Revocation{Key: token.StatusReference{URI: testList, Index: uint64(i * 1000)}.Key()}
 		if _, err := node.Revoke(b.Context(), r, rescind.AckLocal); err != nil {

@@ -55,19 +55,36 @@ func NewVerifier(ctx context.Context, c VerifierConfig) (*Verifier, error) {
 // an error the old ones stay. Keys that come from the same URL as before are
 // kept; those of a new one are being fetched when it returns.
 func (v *Verifier) SetIssuers(issuers []IssuerConfig) error {
+	commit, err := v.PrepareIssuers(issuers)
+	if err == nil {
+		commit()
+	}
+	return err
+}
+
+// PrepareIssuers is the part of SetIssuers that can fail. What it returns does the
+// rest, for who changes other things with the issuers or none. Only the latest
+// one that was prepared may be called.
+func (v *Verifier) PrepareIssuers(issuers []IssuerConfig) (commit func(), err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
-		return errors.New("token: the verifier is closed")
+		return nil, errors.New("token: the verifier is closed")
 	}
-	old := v.trust.Load()
-	next, err := newTrust(issuers, &v.config, old)
+	next, err := newTrust(issuers, &v.config, v.trust.Load())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	v.trust.Store(next)
-	v.follow(old, next)
-	return nil
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.closed {
+			return
+		}
+		old := v.trust.Load()
+		v.trust.Store(next)
+		v.follow(old, next)
+	}, nil
 }
 
 func newTrust(issuers []IssuerConfig, c *VerifierConfig, old *trust) (*trust, error) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -200,7 +201,7 @@ func (d *dev) newFace(name string, n *cluster.Node, l net.Listener) (*face, erro
 func (d *dev) run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	for _, f := range d.faces {
-		all.Go(func() error { return f.run(ctx, 0) })
+		all.Go(func() error { return f.run(ctx, func() time.Duration { return 0 }, nil) })
 	}
 	if d.keys != nil {
 		all.Go(func() error { return d.keys.Follow(ctx, d.keyFile(), token.Rotation{}, d.log) })

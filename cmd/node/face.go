@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"rescind/cluster"
 	"rescind/httpapi"
-	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -23,9 +23,10 @@ type face struct {
 	verifier *token.Verifier
 	api      *httpapi.API
 	servers  []server
-	addr     net.Addr // of the HTTP face
-	reloads  []reload
-	events   *eventPolls // whose events are revoked through api; empty: nobody's
+	addr     net.Addr     // of the HTTP face
+	events   *eventPolls  // whose events are revoked through api
+	cert     *certificate // nil: no TLS
+	reloader *reloader    // nil: its settings are fixed
 	log      *slog.Logger
 }
 
@@ -49,14 +50,14 @@ type faceConfig struct {
 }
 
 func newFace(n *cluster.Node, c faceConfig) (*face, error) {
-	events := new(eventPolls) // filled before anything is served
-	c.api.EventPolls = func() []ssf.PollStats { return events.stats() }
+	events := new(eventPolls)
+	c.api.EventPolls = events.stats
 	c.api.Node, c.api.Verifier, c.api.Version, c.api.Logger = n, c.verifier, buildVersion(), c.log
 	api, err := httpapi.New(c.api)
 	if err != nil {
 		return nil, err
 	}
-	f := &face{node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
+	f := &face{cert: c.cert, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
@@ -65,9 +66,6 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra))
 	if c.grpc != nil {
 		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert))
-	}
-	if c.cert != nil {
-		f.reload("certificate", c.cert.load, c.cert.certFile, c.cert.keyFile)
 	}
 	return f, nil
 }
@@ -97,28 +95,35 @@ func beside(main http.Handler, prefix string, extra http.Handler) http.Handler {
 }
 
 // run serves until ctx ends or the node fails, and then goes in order: not
-// ready, wait for delay, no new revocations, hand over, leave, close.
-func (f *face) run(ctx context.Context, delay time.Duration) error {
+// ready, wait for what delay says by then, no new revocations, hand over, leave,
+// close. Until the wait has ended, settings are read again when they change, and
+// at each hangup.
+func (f *face) run(ctx context.Context, delay func() time.Duration, hangup <-chan os.Signal) error {
 	served := make(chan error, len(f.servers))
 	var running sync.WaitGroup
 	for _, s := range f.servers {
 		running.Go(func() { served <- s.run() })
 	}
-	watching, stopWatching := context.WithCancel(context.Background())
-	running.Go(func() { watchFiles(watching, f.reloads, reloadEvery, f.log) })
 	defer running.Wait()
-	defer stopWatching()
+	reloading, stopReloading := context.WithCancel(context.Background())
+	defer stopReloading()
+	var reloads sync.WaitGroup
+	if f.reloader != nil {
+		reloads.Go(func() { f.reloader.run(reloading, reloadEvery, hangup) })
+	}
 	var cause error
 	select {
 	case <-ctx.Done():
 		f.api.Drain()
-		wait(delay, f.node.Failed())
+		wait(delay(), f.node.Failed())
 	case <-f.node.Failed():
 		cause = f.node.Err()
 	case err := <-served:
 		cause = fmt.Errorf("serve: %w", err)
 	}
 	f.events.close() // while what they have fetched can still be revoked
+	stopReloading()
+	reloads.Wait() // nothing is made anew while it ends
 	// Not ctx, which has ended: shutting down has time of its own.
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -10,16 +10,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -246,45 +243,4 @@ func TestFaces(t *testing.T) {
 	if err := p.end(t, os.Interrupt); err != nil {
 		t.Errorf("after SIGINT: %v", err)
 	}
-}
-
-// A file is read at the start, since it may have changed since it was first
-// read, and when it changes; what fails is tried again.
-func TestWatchFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	put(t, path, "one")
-	applied := make(chan string)
-	broken := atomic.Bool{}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		watchFiles(ctx, []reload{{what: "f", files: []string{path}, apply: func() error {
-			b, err := os.ReadFile(path)
-			if broken.Load() {
-				err = errors.New("broken")
-			}
-			select {
-			case applied <- string(b):
-			case <-ctx.Done():
-			}
-			return err
-		}}}, time.Millisecond, slog.New(slog.DiscardHandler))
-	}()
-	for got := <-applied; got != "one"; got = <-applied {
-	}
-	broken.Store(true)
-	put(t, path, "longer")
-	for times := 0; times < 3; { // again and again, though the file stays as it is
-		if got := <-applied; got == "longer" {
-			times++
-		}
-	}
-	broken.Store(false)
-	<-applied
-	put(t, path, "the longest")
-	for got := <-applied; got != "the longest"; got = <-applied {
-	}
-	stop()
-	<-ended
 }

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"rescind/cmd/node/config"
 	"rescind/httpapi"
@@ -36,37 +31,4 @@ func issuerConfigs(cfg *config.Config) ([]token.IssuerConfig, error) {
 		issuers[i].DecryptionKeys = keys
 	}
 	return issuers, nil
-}
-
-// reloadIssuers reads the settings again at each SIGHUP and gives v the issuers
-// and keys that they name, until ctx ends. Other settings need a restart. What
-// can't be used changes nothing.
-func reloadIssuers(ctx context.Context, e env, v *token.Verifier, log *slog.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-		}
-		if err := reissue(e, v); err != nil {
-			log.Error("SIGHUP: the issuers can't be used; those read before stay in force", "error", err)
-			continue
-		}
-		log.Info("SIGHUP: issuers and their keys read again")
-	}
-}
-
-func reissue(e env, v *token.Verifier) error {
-	cfg, err := loadConfig(e)
-	if err != nil {
-		return err
-	}
-	issuers, err := issuerConfigs(cfg)
-	if err != nil {
-		return err
-	}
-	return v.SetIssuers(issuers)
 }

@@ -12,26 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/crypto/bcrypt"
-
-	"rescind/cmd/node/config"
-	"rescind/httpapi"
 )
-
-// applyPeople gives the API the admins and clients of their files.
-func applyPeople(cfg *config.Config, api *httpapi.API) error {
-	admins, err := readList[httpapi.Admin]("admin.tokens-file", cfg.Admin.TokensFile)
-	if err == nil {
-		err = api.SetAdmins(admins)
-	}
-	if err != nil {
-		return err
-	}
-	clients, err := readList[httpapi.Client]("oauth.clients-file", cfg.OAuth.ClientsFile)
-	if err == nil {
-		err = api.SetClients(clients)
-	}
-	return err
-}
 
 // readList reads the YAML list in a file, or nothing if path is empty. Errors
 // never repeat its content.

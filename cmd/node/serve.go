@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
-	"sync"
+	"syscall"
+	"time"
 
 	"rescind/cluster"
 	"rescind/cmd/node/config"
@@ -19,27 +21,27 @@ import (
 
 // runServe runs one node until ctx ends.
 func runServe(ctx context.Context, e env) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // first of all: later, one would end the process while it starts
+	defer signal.Stop(hangup)
 	cfg, err := loadConfig(e)
 	if err != nil {
 		return err
 	}
-	log := newLogger(e.stderr, cfg)
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	log := newLogger(e.stderr, cfg.Log.Format, level)
 	collectOften()
 	listeners, err := listen(cfg)
 	if err != nil {
 		return err
 	}
-	f, err := newServing(cfg, listeners, log)
+	f, err := newServing(cfg, func() (*config.Config, error) { return loadConfig(e) }, listeners, log, level)
 	if err != nil {
 		return errors.Join(err, listeners.close())
 	}
 	log.Info("serving", "http", listeners.http.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
-	var reloading sync.WaitGroup
-	defer reloading.Wait()
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	reloading.Go(func() { reloadIssuers(serving, e, f.verifier, log) })
-	return f.run(ctx, cfg.Shutdown.Delay)
+	return f.run(ctx, func() time.Duration { return f.reloader.config().Shutdown.Delay }, hangup)
 }
 
 // collectOften lets the garbage collector run when the heap has grown by half
@@ -61,9 +63,9 @@ func loadConfig(e env) (*config.Config, error) {
 	return cfg, err
 }
 
-func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Log.Level}
-	if cfg.Log.Format == "json" {
+func newLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
@@ -96,8 +98,8 @@ func (l listeners) close() (err error) {
 	return err
 }
 
-// newServing starts the node of cfg and its face.
-func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error) {
+// newServing starts the node of cfg and its face. load reads the settings again.
+func newServing(cfg *config.Config, load func() (*config.Config, error), l listeners, log *slog.Logger, level *slog.LevelVar) (*face, error) {
 	key, err := cfg.ClusterKey()
 	if err != nil {
 		return nil, err
@@ -124,50 +126,39 @@ func newServing(cfg *config.Config, l listeners, log *slog.Logger) (*face, error
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
+	var settings *reloader
+	api.Settings = func() httpapi.SettingsStatus { return settings.status() }
 	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, log: log})
+	var startPolls func()
 	if err == nil {
-		err = applyPeople(cfg, f.api)
-	}
-	if err == nil {
-		*f.events, err = startPolls(cfg, f.api, log)
+		startPolls, err = f.events.prepare(cfg, f.api, log)
 	}
 	if err != nil {
 		v.Close()
 		return nil, errors.Join(err, n.Close())
 	}
-	people := func() error { return applyPeople(cfg, f.api) }
-	f.reload("admins and clients", people, cfg.Admin.TokensFile, cfg.OAuth.ClientsFile)
-	f.reload("introspection keys", func() error { return reloadSigner(cfg, api) }, cfg.OAuth.KeyFile)
-	f.reload("transport keys", func() error { return applyTransportKeys(cfg, n) }, cfg.Cluster.TransportKeysFile)
+	settings = newReloader(cfg, load, log, f.units(level))
+	f.reloader = settings
+	startPolls()
 	return f, nil
 }
 
-// applyTransportKeys reads the transport keys again. An empty file would bring
-// back the cluster's key, which nobody means, and so is an error.
-func applyTransportKeys(cfg *config.Config, n *cluster.Node) error {
-	keys, err := cfg.TransportKeys()
-	if err != nil {
-		return err
-	}
-	return n.SetTransportKeys(keys)
-}
-
-// reloadSigner reads the keys that sign introspection again, in place.
-func reloadSigner(cfg *config.Config, api httpapi.Config) error {
-	if keys, ok := api.Signer.(*token.KeySet); ok {
-		return keys.Reload(cfg.OAuth.KeyFile)
-	}
-	return nil
-}
-
-// apiConfig is what cfg says of the HTTP face.
+// apiConfig is what cfg and the files that it names say of the HTTP face.
 func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	admin, err := cfg.AdminToken()
 	if err != nil {
 		return httpapi.Config{}, err
 	}
+	admins, err := readList[httpapi.Admin]("admin.tokens-file", cfg.Admin.TokensFile)
+	if err != nil {
+		return httpapi.Config{}, err
+	}
+	clients, err := readList[httpapi.Client]("oauth.clients-file", cfg.OAuth.ClientsFile)
+	if err != nil {
+		return httpapi.Config{}, err
+	}
 	c := httpapi.Config{
-		Issuer: onlyIssuer(cfg), AdminToken: admin, MaxLifetime: cfg.Tokens.MaxLifetime,
+		Issuer: onlyIssuer(cfg), AdminToken: admin, Admins: admins, Clients: clients, MaxLifetime: cfg.Tokens.MaxLifetime,
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
 		AdminScope: cfg.Admin.Scope,
 	}
@@ -205,12 +196,8 @@ func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Con
 	c := cluster.Config{
 		Cluster: cfg.Cluster.Name, Name: cfg.Node.Name, Key: key, DataDir: cfg.Data.Dir,
 		JoinTimeout: cfg.Cluster.JoinTimeout, ForgetAfter: cfg.Cluster.ForgetAfter,
-		MaxLifetime: cfg.Tokens.MaxLifetime, MaxRevocations: cfg.Revocations.Max, Ack: cfg.Revocations.Ack,
-		RefuseIsolated: cfg.Revocations.Isolated == "refuse",
-		RejectStale:    cfg.Checks.OnStale == "reject", MaxStaleness: cfg.Checks.MaxStaleness,
-		VersionWait: cfg.Checks.VersionWait,
-		Logger:      log,
-	}
+		MaxLifetime: cfg.Tokens.MaxLifetime, Logger: log,
+	}.With(policyOf(cfg))
 	c.RevokeDoubleUsed = cfg.OneTime.OnDoubleUse == "end-session"
 	if cfg.OneTime.Strict {
 		c.OneTime = &cluster.OneTime{
@@ -309,9 +296,5 @@ func checkFiles(cfg *config.Config) error {
 			return err
 		}
 	}
-	_, err := readList[httpapi.Admin]("admin.tokens-file", cfg.Admin.TokensFile)
-	if err == nil {
-		_, err = readList[httpapi.Client]("oauth.clients-file", cfg.OAuth.ClientsFile)
-	}
-	return err
+	return nil
 }

@@ -2,14 +2,12 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 )
 
 // certificate is one that can be replaced while connections are made.
 type certificate struct {
-	certFile, keyFile string
-	now               atomic.Pointer[tls.Certificate]
+	now atomic.Pointer[tls.Certificate] // never nil
 }
 
 // loadCertificate returns the certificate of two files, or nil without them.
@@ -17,21 +15,13 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	if certFile == "" && keyFile == "" {
 		return nil, nil
 	}
-	c := &certificate{certFile: certFile, keyFile: keyFile}
-	return c, c.load()
-}
-
-// load reads the files again. On an error the certificate stays as it was.
-func (c *certificate) load() error {
-	if c.certFile == "" || c.keyFile == "" {
-		return fmt.Errorf("http.tls-cert-file and http.tls-key-file go together; set both or none")
-	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := readCertificate(certFile, keyFile)
 	if err != nil {
-		return fmt.Errorf("http.tls-cert-file, http.tls-key-file: %w", err)
+		return nil, err
 	}
-	c.now.Store(&pair)
-	return nil
+	c := new(certificate)
+	c.now.Store(pair)
+	return c, nil
 }
 
 // config returns what a server needs.

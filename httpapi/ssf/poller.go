@@ -75,6 +75,12 @@ type Stream struct {
 	Logger *slog.Logger
 }
 
+// Validate returns what is wrong with s, or nil: then StartPoller takes it.
+func (s Stream) Validate() error {
+	_, err := s.withDefaults()
+	return err
+}
+
 func (s Stream) withDefaults() (Stream, error) {
 	if s.Issuer == "" || s.Take == nil {
 		return s, errors.New("ssf: Stream.Issuer and Stream.Take are required")

@@ -100,6 +100,7 @@ type Config struct {
 	}
 
 	sources map[string]string            // of each key, for Print
+	files   []string                     // that were read for this
 	read    func(string) ([]byte, error) // nil means readFile
 }
 

@@ -32,6 +32,9 @@ func issuerList() codec {
 				return &Error{l.problems}
 			}
 			c.Tokens.Issuers = l.issuers
+			if v.list == nil {
+				c.files = append(c.files, file)
+			}
 			return nil
 		},
 		show: func(c *Config) any { return c.Tokens.Issuers },

@@ -39,6 +39,7 @@ func (l Loader) Load() (*Config, error) {
 	}
 	if path.text != "" {
 		r.file(path)
+		r.used = append(r.used, path.text)
 	}
 	r.merge(environ)
 	r.merge(flags)
@@ -61,6 +62,7 @@ type reading struct {
 	values   map[string]value // of every key, the one that wins so far
 	problems []Problem
 	read     func(string) ([]byte, error)
+	used     []string // the files that hold settings
 }
 
 func newReading(l Loader) *reading {
@@ -89,7 +91,7 @@ var errNotUTF8 = errors.New("valid UTF-8")
 
 // store parses every value.
 func (r *reading) store() *Config {
-	c := &Config{sources: map[string]string{}, read: r.read}
+	c := &Config{sources: map[string]string{}, read: r.read, files: r.used}
 	for _, s := range r.settings {
 		v := r.values[s.Key]
 		v.read = r.read

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ type Setting struct {
 	Default string // as one would write it; empty: none
 	Doc     string // one line
 	Env     string // the environment variable
+	Live    bool   // a running node takes over a new value
 }
 
 // Settings returns every setting in the order in which people should read them.
@@ -78,7 +80,7 @@ func table() []setting {
 }
 
 func row(key, standard, doc string, c codec) setting {
-	return setting{Setting{Key: key, Default: standard, Doc: doc, Env: envName(key)}, c}
+	return setting{Setting{Key: key, Default: standard, Doc: doc, Env: envName(key), Live: slices.Contains(live, key)}, c}
 }
 
 const envPrefix = "RESCIND_"

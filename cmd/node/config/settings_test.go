@@ -65,7 +65,7 @@ func inFile(key, value string) string {
 // settled returns c without what tells where it came from.
 func settled(c *Config) Config {
 	bare := *c
-	bare.sources, bare.read = nil, nil
+	bare.sources, bare.read, bare.files = nil, nil, nil
 	return bare
 }
 
