@@ -409,6 +409,16 @@ func TestLogoutWithoutTheList(t *testing.T) {
 	r.node = n
 	raw := referring(t, testList, 1)
 	wantProblem(t, r.do("GET", "/v1/check", raw, "", ""), kindCannotKnow, "")
+	end := time.Now().Add(10 * time.Second)
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for !strings.Contains(scrape(t, r), `rescind_status_list_failures_total{issuer="`+testIssuer+`"} 1`) {
+		if time.Now().After(end) {
+			t.Fatal("the failed fetch does not show")
+		}
+		<-poll.C
+	}
+	wantLines(t, scrape(t, r), `rescind_status_lists{issuer="`+testIssuer+`"} 1`, `rescind_status_lists_missing{issuer="`+testIssuer+`"} 1`)
 	wantStatus(t, r.form("/oauth2/introspect", testAdmin, "token="+raw), http.StatusServiceUnavailable)
 	wantStatus(t, r.do("DELETE", "/v1/session", raw, "", ""), http.StatusOK)
 	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)

@@ -20,6 +20,11 @@ var (
 	descKeys        = desc("jwks_keys", "Keys of the issuer at hand.", "issuer")
 	descKeyFailures = desc("jwks_failures_total", "Fetches of the issuer's keys that brought no good set.", "issuer")
 
+	descListAge      = desc("status_list_age_seconds", "Age of the issuer's oldest status list at hand.", "issuer")
+	descLists        = desc("status_lists", "Status lists of the issuer that tokens refer to.", "issuer")
+	descListsMissing = desc("status_lists_missing", "Those of them that are not at hand.", "issuer")
+	descListFailures = desc("status_list_failures_total", "Fetches of the issuer's status lists that brought no good list.", "issuer")
+
 	descRefreshed = desc("refreshes_total", "Refresh tokens used here.")
 	descRetried   = desc("refresh_retries_total", "Refresh tokens presented again within the grace, which got the same tokens.")
 	descReused    = desc("refresh_reuses_total", "Refresh tokens used again, by a thief or after one; each ended its session.")
@@ -27,7 +32,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *tokenCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descKeyAge, descKeys, descKeyFailures, descRefreshed, descRetried, descReused} {
+	for _, d := range []*prometheus.Desc{descKeyAge, descKeys, descKeyFailures, descListAge, descLists, descListsMissing, descListFailures, descRefreshed, descRetried, descReused} {
 		ch <- d
 	}
 }
@@ -43,6 +48,13 @@ func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, descKeyAge, age, issuer)
 		gauge(ch, descKeys, float64(s.Keys), issuer)
 		ch <- prometheus.MustNewConstMetric(descKeyFailures, prometheus.CounterValue, float64(s.Failures), issuer)
+	}
+	for _, s := range c.verifier.StatusSources() {
+		issuer := labelValue(s.Issuer)
+		gauge(ch, descListAge, s.Age.Seconds(), issuer)
+		gauge(ch, descLists, float64(s.Lists), issuer)
+		gauge(ch, descListsMissing, float64(s.Missing), issuer)
+		ch <- prometheus.MustNewConstMetric(descListFailures, prometheus.CounterValue, float64(s.Failures), issuer)
 	}
 	if c.issued == nil {
 		return

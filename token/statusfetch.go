@@ -144,12 +144,16 @@ func (s *statusLists) fetch(ctx context.Context, l *statusList) error {
 		return err
 	}
 	old := l.held.Load()
-	if old != nil && next.issued < old.issued {
+	if old != nil && next.issued.Add(s.leeway) < old.issued {
 		return errors.New("the status list is older than the one at hand")
+	}
+	if old != nil { // several servers may publish it, whose clocks differ
+		next.issued = max(next.issued, old.issued)
 	}
 	if err := s.makeRoom(old, next); err != nil {
 		return err
 	}
+	l.asOf.Store(int64(began))
 	l.held.Store(next)
 	return nil
 }

@@ -68,6 +68,7 @@ type statusList struct {
 	fixed bool                     // configured by its name: never idle
 	held  atomic.Pointer[goodList] // nil: none yet
 	asked atomic.Int64             // when a token last referred to it, in milliseconds
+	asOf  atomic.Int64             // when the fetch of held began
 }
 
 // newStatusLists returns what follows the lists of c. It needs a signer before it

@@ -278,10 +278,16 @@ func TestListThatCannotBeFetchedAgain(t *testing.T) {
 			}
 			synctest.Wait()
 			judge(nil)
+			if got := v.StatusSources(); len(got) != 1 || got[0] != (StatusSource{Issuer: testIssuer, Lists: 1, Bytes: 4}) {
+				t.Errorf("%+v", got)
+			}
 			s.serve(listAt, nil)
 			advance(59 * time.Minute)
 			judge(nil)
 			advance(2 * time.Minute) // past its exp and the leeway
+			if got := v.StatusSources(); len(got) != 1 || got[0].Missing != 1 || got[0].Failures < 50 || got[0].Bytes != 0 {
+				t.Errorf("%+v", got)
+			}
 			if accept {
 				judge(nil)
 			} else {
