@@ -58,11 +58,12 @@ func TestExplainNamesTheStep(t *testing.T) {
 		{"time", at(fmt.Sprintf(`,"iat":%d`, epoch.Unix())), rescind.Valid, true},
 		{"revocation", good, rescind.Revoked, true},
 		{"revocation", good, rescind.Stale, true},
+		{"status", signHS(hsHeader, payload(`"status":{"status_list":{"idx":1,"uri":"https://elsewhere.example/list"}}`)), rescind.Valid, true},
 	} {
 		t.Run(c.step, func(t *testing.T) {
 			n := newNode(atEpoch)
 			n.override = c.verdict
-			v := newVerifier(t, n, nil, hsIssuer())
+			v := newVerifier(t, n, nil, listIssuer(nil))
 			e := v.Explain(c.raw)
 			if _, err := v.Verify(c.raw); fmt.Sprint(err) != fmt.Sprint(e.Err) {
 				t.Errorf("it explains %v; Verify says %v", e.Err, err)
@@ -84,6 +85,18 @@ func TestExplainNamesTheStep(t *testing.T) {
 				t.Errorf("claims are told: %v, findings: %d; want %v", got, len(e.Findings), c.describes)
 			}
 		})
+	}
+}
+
+// TestExplainFindsTheEntry: a token that is revoked by its entry in a list of ours.
+func TestExplainFindsTheEntry(t *testing.T) {
+	n, c := newNode(atEpoch), hsIssuer()
+	c.PublishedLists = []string{listAt}
+	v := newVerifier(t, n, nil, c)
+	n.revoke(t, rescind.Revocation{Key: StatusReference{listAt, 1}.Key()})
+	e := v.Explain(signHS(hsHeader, payload(`"status":{"status_list":{"idx":1,"uri":"`+listAt+`"}}`)))
+	if !errors.Is(e.Err, ErrRevoked) || !slices.ContainsFunc(e.Findings, func(f Finding) bool { return f.Name == StatusEntry && f.Covers }) {
+		t.Errorf("%v, %+v", e.Err, e.Findings)
 	}
 }
 
