@@ -43,11 +43,11 @@ func (n named) spread(nodes int) report.SpreadCurve {
 }
 
 // pair returns the window from one node to another. Message i started at node
-// i modulo the nodes.
-func (n named) pair(from, to, nodes int) (values []float64, lost int64) {
+// i modulo the origins.
+func (n named) pair(from, to, origins int) (values []float64, lost int64) {
 	for _, c := range n.curves {
 		for i, t := range c.trips {
-			if i%nodes != from {
+			if i%origins != from {
 				continue
 			}
 			found := false
@@ -65,20 +65,21 @@ func (n named) pair(from, to, nodes int) (values []float64, lost int64) {
 }
 
 // pairs draws the pairs of nodes as a map of their p99, and lists them in full.
-func (n named) pairs(r *report.Result, names []string) {
+// The first of the nodes are origins.
+func (n named) pairs(r *report.Result, names []string, origins int) {
 	h := report.HeatMap{
-		Title: "p99 of the window by pair of nodes, " + n.name, Unit: "ms", RowLabel: "revoked on", ColumnLabel: "refused on", Rows: names, Columns: names,
+		Title: "p99 of the window by pair of nodes, " + n.name, Unit: "ms", RowLabel: "revoked on", ColumnLabel: "refused on", Rows: names[:origins], Columns: names,
 		Caption: "One strong row is a node that sends late, one strong column a node that hears late. 99 of 100 revocations arrived within the time in the cell.",
 	}
 	t := report.Table{Title: "All pairs of nodes, " + n.name + ", in ms", Columns: []string{"from, to", "p50", "p90", "p99", "p99.9", "p99.99", "max", "samples", "lost"}, Folded: true}
-	for from := range names {
+	for from := range origins {
 		var row []float64
 		for to := range names {
 			if from == to {
 				row = append(row, -1)
 				continue
 			}
-			values, lost := n.pair(from, to, len(names))
+			values, lost := n.pair(from, to, origins)
 			d := report.FromValues("", values, lost, 0)
 			p99, _ := d.At(0.99)
 			row = append(row, p99)

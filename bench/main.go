@@ -6,6 +6,8 @@
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
+//	go run ./bench all --quick   all of these in short, on one page
+//	go run ./bench page          one page from the --json files of several runs
 //	go run ./bench diff          what got better or worse between two --json files, beyond the noise
 //	go run ./bench verify        the cost of verifying a token, beside golang-jwt alone
 //
@@ -42,8 +44,10 @@ func commands() map[string]command {
 		"front":       {run: runFront, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
 		"front-ours":  {run: withoutResult(runFrontOurs)},
 		"front-rival": {run: withoutResult(runFrontRival)},
+		"all":         {run: runAll, about: "one page of everything; --quick takes less than five minutes"},
+		"page":        {run: runPage, about: "one page from the --json files of several runs"},
 		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never"},
-		"memory":      {run: runMemory, about: "what a set takes, and gives back"},
+		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
 		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
 		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
 		"verify":      {run: runVerify, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},

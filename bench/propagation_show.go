@@ -67,7 +67,7 @@ func (p *propagation) show() {
 		names[i] = fmt.Sprint("n", i)
 	}
 	for _, s := range p.named(main) {
-		s.pairs(p.r, names)
+		s.pairs(p.r, names, p.nodes)
 	}
 	p.firsts(small)
 }
@@ -119,7 +119,7 @@ func (p *propagation) twoClocks(ctx context.Context, weight float64) error {
 		return fmt.Errorf("by both clocks: %w", err)
 	}
 	twoClocks(p.r, named{"by acknowledgement", []curve{acked}}, named{"by the first refusal", []curve{refused}},
-		"A node refuses the token as soon as the message has arrived; it acknowledges when the revocation is on its disk (fsync), and collects acknowledgements for a moment.")
+		"A node refuses the token as soon as the message has arrived; it acknowledges when the revocation is on its disk (fsync), and collects acknowledgements for a moment. So the first is an upper bound of the second.")
 	return nil
 }
 
@@ -127,8 +127,7 @@ func (p *propagation) twoClocks(ctx context.Context, weight float64) error {
 func twoClocks(r *report.Result, acked, refused named, why string) {
 	r.Heading("Two ways to measure the same window")
 	r.Note("By acknowledgement: the origin's clock alone, from the call to the moment when the other node's acknowledgement is back. It needs no common clock, so it works between machines, and it is what every receipt and the dashboard state. " +
-		"By the first refusal: from the call to the first check on the other node that refuses the token. It is what a thief would notice, and needs one clock for both nodes. " +
-		why + " So the first is an upper bound of the second.")
+		"By the first refusal: from the call to the first check on the other node that refuses the token. It is what a thief would notice, and needs one clock for both ends. " + why)
 	r.Table(windowTable("The same revocations, in ms", []named{acked, refused}))
 	last := []report.Distribution{acked.distribution("last"), refused.distribution("last")}
 	r.Percentiles(report.Percentiles{Title: "Window to the last node, by both", Unit: "ms", Distributions: last})

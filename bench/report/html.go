@@ -24,7 +24,15 @@ var (
 // no network, and holds no script.
 func WriteHTML(w io.Writer, results ...*Result) error {
 	v := pageView{Style: template.CSS(pageStyle)}
-	for i, r := range results {
+	var all []*Result
+	for _, r := range results {
+		if len(r.Parts) > 0 {
+			all = append(all, r.Parts...)
+		} else {
+			all = append(all, r)
+		}
+	}
+	for i, r := range all {
 		s, err := sectionOf(fmt.Sprintf("%s-%d", r.Name, i+1), r)
 		if err != nil {
 			return err

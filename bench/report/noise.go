@@ -53,7 +53,7 @@ func (r *Result) disturbances(after pressure) (why []string) {
 			why = append(why, fmt.Sprintf("The hypervisor gave %.0f %% of the processors' time to others meanwhile (steal).", 100*share))
 		}
 	}
-	if noisy := r.noisy(); len(noisy) > 0 {
+	if noisy := r.noisy(); len(noisy) > 0 && len(r.Parts) == 0 { // parts have said so
 		why = append(why, fmt.Sprintf("Half of the rounds lie more than %.0f %% apart for %d of %d figures, the widest: %s.", 100*noisySpread, len(noisy), len(r.Samples), strings.Join(noisy[:min(3, len(noisy))], ", ")))
 	}
 	return why

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -36,6 +37,10 @@ type Result struct {
 
 	// Blocks are the page, from top to bottom.
 	Blocks []Block `json:"blocks"`
+
+	// Parts are the results of several commands, which the page shows one after
+	// the other. Figures, samples and settings hold theirs as well.
+	Parts []*Result `json:"parts,omitempty"`
 
 	// Output is where the command's flags send it.
 	Output Output `json:"-"`
@@ -98,6 +103,22 @@ func (r *Result) Highlight(value, label string) {
 // HighlightZero adds a count that must be 0 to the top of the page.
 func (r *Result) HighlightZero(count int, label string) {
 	r.Highlights = append(r.Highlights, Highlight{Value: Number(float64(count)), Label: label, Bad: count != 0})
+}
+
+// Include adds the result of another command.
+func (r *Result) Include(part *Result) {
+	r.Parts = append(r.Parts, part)
+	maps.Copy(r.Figures, part.Figures)
+	maps.Copy(r.Samples, part.Samples)
+	for name := range part.Figures {
+		r.Better[name] = part.Direction(name)
+	}
+	for name, value := range part.Setting {
+		r.Setting[part.Name+"."+name] = value
+	}
+	for _, why := range part.Noise {
+		r.Noise = append(r.Noise, part.Name+": "+why)
+	}
 }
 
 // Uses notes the version of something that was measured or took part.
