@@ -33,7 +33,7 @@ const (
 
 // rig starts nodes that know each other.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	nats  *carrier.Embedded // external to the nodes
 	nodes []*Node
@@ -47,7 +47,7 @@ func newRig(t *testing.T, n int, gossip, nats bool) *rig {
 }
 
 // newRigWith is newRig with something else configured.
-func newRigWith(t *testing.T, n int, gossip, nats bool, change func(*Config)) *rig {
+func newRigWith(t testing.TB, n int, gossip, nats bool, change func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
 	if nats {
@@ -113,7 +113,7 @@ func (r *rig) stop(i int) {
 }
 
 // await polls until ok, or fails the test.
-func await(t *testing.T, what string, ok func() bool) {
+func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	end := time.Now().Add(deadline)
 	poll := time.NewTicker(time.Millisecond)

@@ -127,6 +127,8 @@ type NATS struct {
 	// Embed is the host:port at which this node runs a NATS server of its own.
 	// Empty: none. With an empty URL the node then uses that server.
 	Embed string
+
+	maxPending int // of carrier.NATSConfig, for tests
 }
 
 // withDefaults returns c with its zero values resolved, or what is wrong.

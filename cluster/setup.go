@@ -97,7 +97,7 @@ func (n *Node) startCarriers() error {
 func (n *Node) startNATS(self carrier.Node, c NATS) error {
 	cfg := carrier.NATSConfig{
 		Cluster: n.cfg.Cluster, URL: c.URL, CredsFile: c.CredsFile, Name: n.cfg.Name, Node: self,
-		Handler: n.receive, Logger: n.log,
+		MaxPending: c.maxPending, Handler: n.receive, Logger: n.log,
 	}
 	if c.Embed != "" {
 		ec := carrier.EmbeddedConfig{Listen: c.Embed, Logger: n.log, AllowRemote: len(n.cfg.Key) > 0}

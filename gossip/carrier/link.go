@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -119,7 +120,7 @@ func (n *NATS) subscribe(subject string) error {
 	n.subsMu.Lock()
 	n.subs = append(n.subs, sub)
 	n.subsMu.Unlock()
-	return sub.SetPendingLimits(maxPendingMessages, maxPendingBytes)
+	return sub.SetPendingLimits(cmp.Or(n.cfg.MaxPending, maxPending), maxPendingBytes)
 }
 
 func (n *NATS) receive(msg []byte) {

@@ -36,6 +36,10 @@ type NATSConfig struct {
 	// server.
 	InProcess nats.InProcessConnProvider
 
+	// MaxPending bounds the messages that wait for the handler; beyond, they are
+	// dropped and counted. 0 means 8,192.
+	MaxPending int
+
 	// Handler receives the messages; required.
 	Handler Handler
 
@@ -90,8 +94,8 @@ const (
 	maxPublications = 4096 // waiting to be published
 
 	// What waits for the handler, which is quick; beyond, nats.go drops.
-	maxPendingMessages = 8192
-	maxPendingBytes    = 64 << 20
+	maxPending      = 8192
+	maxPendingBytes = 64 << 20
 )
 
 // publication is a message, or with flushed set a mark in the queue.

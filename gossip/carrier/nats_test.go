@@ -105,6 +105,31 @@ func TestNATSReconnects(t *testing.T) {
 	}
 }
 
+// TestNATSSendsNothingLate: what is given to a carrier without a connection is
+// dropped, and not kept and sent at the next one, when it is old news: a beat that
+// comes late claims to be a beat of now.
+func TestNATSSendsNothingLate(t *testing.T) {
+	server := startServer(t, "127.0.0.1:0")
+	url := server.ClientURL()
+	a, b := startNATS(t, url, 1, nil), startNATS(t, url, 2, nil)
+	server.Shutdown()
+	for i := range 1000 { // before and after the loss is noticed
+		a.Broadcast([]byte("old"))
+		if i == 500 {
+			eventually(t, "the loss is noticed", func() bool { return !a.Status().Connected && !b.Status().Connected })
+		}
+	}
+	startServer(t, strings.TrimPrefix(url, "nats://"))
+	eventually(t, "both reconnect", func() bool { return a.Status().Reconnects == 1 && b.Status().Reconnects == 1 })
+	a.Broadcast([]byte("new"))
+	if first := <-b.in; string(first) != "new" {
+		t.Errorf("%q came after the reconnect", first)
+	}
+	if s := a.Status(); s.Dropped < 499 {
+		t.Errorf("only %d counted as dropped", s.Dropped)
+	}
+}
+
 func TestNATSServerStartsLater(t *testing.T) {
 	first := startServer(t, "127.0.0.1:0")
 	url := first.ClientURL()
@@ -131,7 +156,7 @@ func TestNATSCountsWhatASlowHandlerLoses(t *testing.T) {
 	}
 	defer other.Close()
 	const surplus = 500
-	for range maxPendingMessages + surplus {
+	for range maxPending + surplus {
 		if err := other.Publish(subjectAll("prod"), []byte("x")); err != nil {
 			t.Fatal(err)
 		}

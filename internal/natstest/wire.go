@@ -9,16 +9,19 @@ import (
 	"time"
 )
 
-// Wire is the way to a server, which can be cut, or lose what comes back.
+// Wire is the way to a server, which can be cut, clogged, or lose what comes
+// back or all.
 type Wire struct {
 	listener net.Listener
 	running  sync.WaitGroup
 	deaf     atomic.Bool // what comes back is lost
+	mute     atomic.Bool // what goes there is lost
 
-	mu    sync.Mutex
-	to    string
-	cut   bool
-	conns map[net.Conn]bool
+	mu      sync.Mutex
+	to      string
+	cut     bool
+	clogged chan struct{} // nil: what comes back passes; else it waits until this is closed
+	conns   map[net.Conn]bool
 }
 
 // NewWire returns a wire to an address, which may be given later.
@@ -32,6 +35,7 @@ func NewWire(t testing.TB, to string) *Wire {
 	w.running.Go(w.accept)
 	t.Cleanup(func() {
 		l.Close()
+		w.Clog(false)
 		w.Cut(true)
 		w.running.Wait()
 	})
@@ -67,7 +71,7 @@ func (w *Wire) carry(in net.Conn) {
 	defer w.leave(in, out)
 	done := make(chan struct{}, 2)
 	w.running.Go(func() {
-		io.Copy(out, in)
+		io.Copy(there{out, w}, in)
 		done <- struct{}{}
 	})
 	w.running.Go(func() {
@@ -104,7 +108,26 @@ func (b back) Write(p []byte) (int, error) {
 	if b.wire.deaf.Load() {
 		return len(p), nil
 	}
+	b.wire.mu.Lock()
+	clogged := b.wire.clogged
+	b.wire.mu.Unlock()
+	if clogged != nil {
+		<-clogged
+	}
 	return b.Conn.Write(p)
+}
+
+// there is the way to the server.
+type there struct {
+	net.Conn
+	wire *Wire
+}
+
+func (t there) Write(p []byte) (int, error) {
+	if t.wire.mute.Load() {
+		return len(p), nil
+	}
+	return t.Conn.Write(p)
 }
 
 // Addr is the wire's near end.
@@ -123,6 +146,27 @@ func (w *Wire) LoseAnswers(lose bool) {
 	if w.deaf.Swap(lose) && !lose {
 		w.Cut(true)
 		w.Cut(false)
+	}
+}
+
+// Swallow loses everything both ways and tells neither side, as a firewall that
+// has forgotten the connection does, or ends that.
+func (w *Wire) Swallow(all bool) {
+	w.mute.Store(all)
+	w.LoseAnswers(all)
+}
+
+// Clog makes what comes back wait, as for a reader that does not read, or lets
+// it go.
+func (w *Wire) Clog(clog bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case clog && w.clogged == nil:
+		w.clogged = make(chan struct{})
+	case !clog && w.clogged != nil:
+		close(w.clogged)
+		w.clogged = nil
 	}
 }
 
