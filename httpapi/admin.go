@@ -35,6 +35,8 @@ type admins struct {
 	named []knownAdmin // from Config.Admins
 	scope string       // Config.AdminScope
 
+	certificates *adminCertificates // nil: none counts
+
 	// on says that the admin endpoints are open to somebody, or were once: then
 	// they answer 401 and no longer 403, also when the last has been removed.
 	on bool
@@ -53,7 +55,14 @@ func newAdmins(cfg Config, old *admins) (admins, error) {
 	if err != nil {
 		return admins{}, err
 	}
-	next := admins{scope: cfg.AdminScope, on: old.on || cfg.AdminToken != nil || cfg.AdminScope != ""}
+	certificates, err := newAdminCertificates(cfg.AdminCertificates)
+	if err != nil {
+		return admins{}, err
+	}
+	next := admins{
+		scope: cfg.AdminScope, certificates: certificates,
+		on: old.on || cfg.AdminToken != nil || cfg.AdminScope != "" || certificates != nil,
+	}
 	if cfg.AdminToken != nil {
 		if err := checkAdminToken(cfg.AdminToken); err != nil {
 			return admins{}, err
@@ -121,8 +130,8 @@ func isToken68(s string) bool {
 }
 
 // adminOnly admits operators alone. The token counts only in the Authorization
-// header, which a browser never adds by itself: there is no cookie, so a foreign
-// page can't forge a request.
+// header, which a browser never adds by itself, so a foreign page can't forge a
+// request; it does show certificates by itself, see crossOrigin.
 func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		terms := a.termsOf(r)
@@ -194,8 +203,9 @@ func (a *API) scoped(r *http.Request, scope string) (name string, err error) {
 	return verified.Token.Issuer + " " + verified.Token.Subject, nil
 }
 
-// admitted returns which operator's token r carries; if it is none's, challenge
-// is the WWW-Authenticate to answer with.
+// admitted returns which operator's token r carries, or else whose certificate its
+// connection shows; if it is none's, challenge is the WWW-Authenticate to answer
+// with.
 func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
 	terms := a.termsOf(r)
 	raw, err := token.Bearer(r)
@@ -203,6 +213,9 @@ func (a *API) admitted(r *http.Request) (name, challenge string, ok bool) {
 		if name, ok = terms.admins.who(raw); ok {
 			return name, "", true
 		}
+	}
+	if name, bad := terms.certified(r); bad == nil {
+		return name, "", true
 	}
 	if errors.Is(err, token.ErrNoToken) {
 		return "", adminChallenge, false // without credentials no error code is given

@@ -93,6 +93,10 @@ type Config struct {
 	// with a token of its own.
 	Admins []Admin
 
+	// AdminCertificates makes operators by TLS client certificates, at servers whose
+	// TLS settings are of ServerTLS. nil means that none counts.
+	AdminCertificates *AdminCertificates
+
 	// Clients may call the OAuth endpoints under their own name. Empty means
 	// that possession of a token is enough to revoke it.
 	Clients []Client

@@ -77,7 +77,8 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 	_, _, basic := r.BasicAuth()
 	headers := len(r.Header["Authorization"])
 	terms := a.termsOf(r)
-	asClient := terms.clients != nil && (headers == 0 || headers == 1 && basic)
+	_, uncertified := terms.certified(r)
+	asClient := terms.clients != nil && (uncertified != nil || headers > 0) && (headers == 0 || headers == 1 && basic)
 	if !asClient {
 		var challenge string
 		if name, challenge, ok = a.admitted(r); !ok {

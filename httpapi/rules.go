@@ -63,7 +63,7 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 
 // Reconfigure puts cfg in force while the API serves, as far as it says who may
 // do what: Issuer, LogoutAudience, EventAudience, EventSubjects, EmailIsSubject,
-// TrustedProxies, AdminToken, AdminScope, Admins, Clients, AdminRate,
+// TrustedProxies, AdminToken, AdminScope, Admins, AdminCertificates, Clients, AdminRate,
 // ClientRate, Signer, Name, JWKS, StatusLists and StatusTTL. All of them change at once, for requests that
 // begin afterwards. The rest of cfg is not looked at. On an error nothing has
 // changed.

@@ -30,6 +30,7 @@ type client struct {
 // clientFlags adds the flags that every client command has.
 type clientFlags struct {
 	addr, adminFile, caFile *string
+	certFile, keyFile       *string
 	json                    *bool
 }
 
@@ -40,6 +41,8 @@ func addClientFlags(fs *flag.FlagSet, first ...string) clientFlags {
 		addr:      fs.String("addr", localAddr(first...), "address of the node: host:port or a URL"),
 		adminFile: fs.String("admin-token-file", os.Getenv("RESCIND_ADMIN_TOKEN_FILE"), "file with the admin token"),
 		caFile:    fs.String("ca-file", os.Getenv("RESCIND_HTTP_TLS_CERT_FILE"), "file with the certificates to trust besides the system's, in PEM"),
+		certFile:  fs.String("cert-file", os.Getenv("RESCIND_CLIENT_CERT_FILE"), "file with a client certificate that makes its holder an operator, in PEM"),
+		keyFile:   fs.String("key-file", os.Getenv("RESCIND_CLIENT_KEY_FILE"), "file with its private key, in PEM"),
 		json:      fs.Bool("json", false, "print JSON"),
 	}
 }
@@ -78,19 +81,40 @@ func (f clientFlags) client() (*client, error) {
 		return nil, usage("--addr is %q; use host:port or a URL", *f.addr)
 	}
 	c := &client{base: strings.TrimSuffix(base, "/"), json: *f.json, http: http.Client{Timeout: 70 * time.Second}}
-	if *f.caFile != "" {
-		roots, err := trust(*f.caFile)
-		if err != nil {
-			return nil, usage("--ca-file: %v", err)
-		}
-		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+	settings, err := f.tls()
+	if err != nil {
+		return nil, err
 	}
+	c.http.Transport = &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true}
 	if *f.adminFile != "" {
 		b, err := os.ReadFile(*f.adminFile)
 		if err != nil {
 			return nil, usage("--admin-token-file: %v", err)
 		}
 		c.admin = strings.TrimSpace(string(b))
+	}
+	return c, nil
+}
+
+// tls returns whom to trust, and the certificate to show.
+func (f clientFlags) tls() (*tls.Config, error) {
+	c := new(tls.Config)
+	if *f.caFile != "" {
+		roots, err := trust(*f.caFile)
+		if err != nil {
+			return nil, usage("--ca-file: %v", err)
+		}
+		c.RootCAs = roots
+	}
+	if (*f.certFile == "") != (*f.keyFile == "") {
+		return nil, usage("--cert-file and --key-file go together")
+	}
+	if *f.certFile != "" {
+		pair, err := tls.LoadX509KeyPair(*f.certFile, *f.keyFile)
+		if err != nil {
+			return nil, usage("--cert-file, --key-file: %v", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }
@@ -152,7 +176,9 @@ func (c *client) stream(ctx context.Context, method, path string, body io.Reader
 	if mediaType != "" {
 		req.Header.Set("Content-Type", mediaType)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.admin)
+	if c.admin != "" {
+		req.Header.Set("Authorization", "Bearer "+c.admin)
+	}
 	c.http.Timeout = 0
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -61,19 +61,19 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
-		f.serve(c, c.admin, api.AdminHandler())
+		f.serve(c, c.admin, api.AdminHandler(), true)
 	}
-	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra))
+	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra), false)
 	if c.grpc != nil {
 		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert))
 	}
 	return f, nil
 }
 
-func (f *face) serve(c faceConfig, l net.Listener, h http.Handler) {
+func (f *face) serve(c faceConfig, l net.Listener, h http.Handler, operators bool) {
 	server := httpapi.NewServer(l.Addr().String(), h, c.log)
 	if c.cert != nil {
-		server.TLSConfig = c.cert.config()
+		server.TLSConfig = f.api.ServerTLS(c.cert.config(), operators)
 	}
 	f.servers = append(f.servers, httpServing{server, l})
 }

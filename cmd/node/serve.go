@@ -157,8 +157,12 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	if err != nil {
 		return httpapi.Config{}, err
 	}
+	certificates, err := adminCertificates(cfg)
+	if err != nil {
+		return httpapi.Config{}, err
+	}
 	c := httpapi.Config{
-		Issuer: onlyIssuer(cfg), AdminToken: admin, Admins: admins, Clients: clients, MaxLifetime: cfg.Tokens.MaxLifetime,
+		Issuer: onlyIssuer(cfg), AdminToken: admin, Admins: admins, AdminCertificates: certificates, Clients: clients, MaxLifetime: cfg.Tokens.MaxLifetime,
 		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
 		AdminScope: cfg.Admin.Scope,
 	}

@@ -17,7 +17,7 @@ func (f *face) units(level *slog.LevelVar) []unit {
 	return []unit{
 		{"issuers", issuerFiles, f.prepareIssuers},
 		{"admins and clients", func(c *config.Config) []string {
-			return []string{c.Admin.TokenFile, c.Admin.TokensFile, c.OAuth.ClientsFile, c.OAuth.KeyFile}
+			return []string{c.Admin.TokenFile, c.Admin.TokensFile, c.Admin.ClientCAFile, c.Admin.ClientCRLFile, c.OAuth.ClientsFile, c.OAuth.KeyFile}
 		}, f.prepareAPI},
 		{"event polls", none, func(c *config.Config) (func(), error) { return f.events.prepare(c, f.api, f.log) }},
 		{"transport keys", func(c *config.Config) []string { return []string{c.Cluster.TransportKeysFile} }, f.prepareTransport},

@@ -88,6 +88,7 @@ func withDefaultPort(s, port string) string {
 var lists = map[string]string{
 	"gossip.join":          "host:port and dns+name:port",
 	"http.trusted-proxies": "addresses and networks",
+	"admin.client-names":   "names",
 }
 
 // proxies is http.trusted-proxies.

@@ -55,6 +55,10 @@ type Config struct {
 		Rate       int    // requests a second of one operator; 0: no limit
 		Addr       string // host:port; empty: that of HTTP
 		Scope      string // empty: access tokens make no operator
+
+		ClientCAFile  string   // empty: client certificates make no operator
+		ClientCRLFile string   // empty: none of them is revoked
+		ClientNames   []string // "uri:...", "dns:..." or "cn:..."
 	}
 	Events Events
 	GRPC   struct{ Addr string } // host:port; empty: none

@@ -119,6 +119,9 @@ admin:
   rate: 0 # default
   addr: "" # default
   scope: "" # default
+  client-ca-file: "" # default
+  client-crl-file: "" # default
+  client-names: [] # default
 grpc:
   addr: "" # default
 oauth:

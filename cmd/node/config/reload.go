@@ -13,6 +13,7 @@ var live = []string{
 	"cluster.transport-keys-file",
 	"http.trusted-proxies", "http.client-rate", "http.tls-cert-file", "http.tls-key-file",
 	"admin.token-file", "admin.tokens-file", "admin.rate", "admin.scope",
+	"admin.client-ca-file", "admin.client-crl-file", "admin.client-names",
 	"oauth.clients-file", "oauth.issuer", "oauth.key-file", "oauth.status-list-size", "oauth.status-list-ttl",
 	"tokens.issuers", "events.email", "events.poll-wait", "events.poll-max",
 	"revocations.max", "revocations.ack", "revocations.isolated",
@@ -25,7 +26,7 @@ var live = []string{
 var own = []string{
 	"node.name", "http.addr", "http.tls-cert-file", "http.tls-key-file", "admin.addr", "grpc.addr",
 	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
-	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file",
+	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",
 	"oauth.clients-file", "oauth.key-file", "data.dir", "shutdown.delay", "log.level", "log.format",
 }
 
