@@ -19,6 +19,9 @@
 //   - Verifying does no I/O and waits for nothing: keys come from a snapshot that
 //     a background loop renews. Only who presents the version of a revocation
 //     is held up until the node has it, within a bound ([Verifier.VerifyFresh]).
+//   - Where an issuer has status lists (draft-ietf-oauth-status-list), what they
+//     say is judged on every use, also of a token that is remembered; they are
+//     fetched by background loops, within bounds, from the issuer's own URLs.
 //   - "Cannot know" is not "invalid". [ErrStale] and [ErrNotReady] become 503,
 //     everything else 401, since clients throw their refresh token away on 401.
 //   - A refresh token has one successor. Presenting it again gives the same

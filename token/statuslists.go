@@ -62,7 +62,7 @@ type statusLists struct {
 	started bool // guarded by Verifier.mu
 }
 
-// statusList is one list, and who follows it a goroutine.
+// statusList is one list. A goroutine of its own follows it.
 type statusList struct {
 	uri   string
 	fixed bool                     // configured by its name: never idle
