@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"rescind/cluster/faults":    {},
 	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi/ssf"},
 	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi", "rescind/httpapi/ssf"},
-	"rescind/httpapi/ssf":       {"rescind"},
+	"rescind/httpapi/ssf":       {"rescind", "rescind/internal/store"},
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},

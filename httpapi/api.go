@@ -123,6 +123,11 @@ type Config struct {
 	// metrics: of each [ssf.Poller] its Stats. nil means that there are none.
 	EventPolls func() []ssf.PollStats
 
+	// Transmitter tells receivers of security events what is revoked through this
+	// API. nil means that nobody is told. Its Issuer is a URL under which clients
+	// know this service. The caller closes it.
+	Transmitter *ssf.Transmitter
+
 	// Signer signs answers to introspection for callers that accept only such
 	// (RFC 9701), as Name. nil means that there are none.
 	Signer Signer

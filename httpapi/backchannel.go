@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"rescind"
+	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -38,6 +39,7 @@ func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	defer a.logouts.Delete(used.Key)
 	err = a.unused(used.Key)
+	r = withOrigin(r, ssf.Origin{Issuer: verified.Token.Issuer, Txn: verified.Token.ID})
 	for _, rev := range []rescind.Revocation{logoutOf(verified), used} {
 		if err == nil {
 			_, _, err = a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "back-channel logout")

@@ -12,7 +12,7 @@ func (f *face) index(w http.ResponseWriter, r *http.Request) {
 	var page strings.Builder
 	fmt.Fprintf(&page, "Rescind %s\n\n%s\n\n", a.cfg.Version, a.readyLine())
 	for _, rt := range f.listed {
-		fmt.Fprintf(&page, "%-7s %-24s %-15s %s%s\n", rt.method, rt.path, rt.who, rt.what, offNote(rt, a.termsOf(r)))
+		fmt.Fprintf(&page, "%-7s %-24s %-15s %s%s\n", rt.method, rt.path, rt.who, rt.what, a.offNote(rt, a.termsOf(r)))
 	}
 	page.WriteString("\nbearer: an access token; admin: the admin token; both as Authorization: Bearer\n")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -32,10 +32,12 @@ func (a *API) readyLine() string {
 }
 
 // offNote says what this node's configuration leaves out.
-func offNote(rt route, terms terms) string {
+func (a *API) offNote(rt route, terms terms) string {
 	switch {
 	case rt.who == "admin" && !terms.admins.on:
 		return " (off: no admin token)"
+	case (rt.who == "receiver" || rt.path == "/.well-known/ssf-configuration") && a.cfg.Transmitter == nil:
+		return " (off: nobody is told)"
 	case rt.path == "/.well-known/jwks.json" && terms.jwks == nil:
 		return " (off: no keys to show)"
 	case rt.path == statusPath && len(terms.lists) == 0:

@@ -66,6 +66,7 @@ func newMetrics(cfg Config, draining func() bool) *metrics {
 		settingsCollector{cfg.Settings},
 		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
 		&pollCollector{cfg.EventPolls},
+		&transmitCollector{cfg.Transmitter},
 	)
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),

@@ -156,7 +156,7 @@ func TestProblemTypesAreDocumented(t *testing.T) {
 		t.Errorf("the page explains\n%v\nthe document has\n%v", explained, enum)
 	}
 	for _, k := range []kind{
-		kindInvalid, kindMalformed, kindTooLarge, kindMediaType, kindSlowBody, kindAccept, kindNotFound, kindMethod, kindToken, kindAdmin,
+		kindInvalid, kindMalformed, kindTooLarge, kindMediaType, kindSlowBody, kindAccept, kindNotFound, kindMethod, kindToken, kindAdmin, kindReceiver,
 		kindAdminOff, kindTooMany, kindFull, kindNotReady, kindClosing, kindIsolated, kindTimeout, kindHistory, kindInternal, kindCannotKnow, kindStale, kindBehind, kindBusy,
 	} {
 		if !slices.Contains(enum, "urn:rescind:problem:"+k.name) {

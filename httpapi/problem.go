@@ -29,6 +29,7 @@ var (
 	kindMethod    = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, 0}
 	kindToken     = kind{"invalid-token", "Unauthorized", http.StatusUnauthorized, 0} // as package token writes it
 	kindAdmin     = kind{"admin-token-needed", "Unauthorized", http.StatusUnauthorized, 0}
+	kindReceiver  = kind{"receiver-token-needed", "Unauthorized", http.StatusUnauthorized, 0}
 	kindAdminOff  = kind{"admin-disabled", "Admin endpoints are off", http.StatusForbidden, 0}
 	kindTooMany   = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests, time.Second}
 	kindFull      = kind{"full", "Revocation limit reached", http.StatusServiceUnavailable, time.Minute}

@@ -42,7 +42,8 @@ func (a *API) TakeEvent(ctx context.Context, e ssf.Event) error {
 // actOnEvent is what all ways have in common in which an event arrives. r tells
 // the audit log where from; h is as in revoke.
 func (a *API) actOnEvent(h http.Header, r *http.Request, e ssf.Event) error {
-	revocations, err := a.verifyEvents(a.termsOf(r).rules, e)
+	revocations, origin, err := a.verifyEvents(a.termsOf(r).rules, e)
+	r = withOrigin(r, origin)
 	for _, rev := range revocations {
 		if err == nil {
 			_, _, err = a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")

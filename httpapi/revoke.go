@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"rescind"
+	"rescind/httpapi/ssf"
 	"rescind/token"
 )
 
@@ -42,7 +43,22 @@ func (a *API) revoke(h http.Header, r *http.Request, rev rescind.Revocation, c c
 		err = nil
 	}
 	a.audit(r, rev, reason, receipt, confirmed, err)
+	if err == nil && a.cfg.Transmitter != nil {
+		a.cfg.Transmitter.Announce(rev, receipt, originOf(r)) // waits for nothing
+	}
 	return receipt, confirmed, err
+}
+
+type originKey struct{}
+
+// withOrigin notes what asks for the revocations of r, where that is an event.
+func withOrigin(r *http.Request, o ssf.Origin) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), originKey{}, o))
+}
+
+func originOf(r *http.Request) ssf.Origin {
+	o, _ := r.Context().Value(originKey{}).(ssf.Origin)
+	return o
 }
 
 // audit writes who revoked what and what became of it. The key appears as its

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
@@ -27,6 +28,7 @@ var endingEvents = map[string]bool{
 type eventClaims struct {
 	Iat       jsontext.Value           `json:"iat"`
 	Jti       jsontext.Value           `json:"jti"`
+	Txn       jsontext.Value           `json:"txn"`
 	Exp       jsontext.Value           `json:"exp"`
 	SubjectID *eventSubject            `json:"sub_id"`
 	Events    map[string]securityEvent `json:"events"`
@@ -42,34 +44,38 @@ type securityEvent struct {
 func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code, Description: detail} }
 
 // verifyEvents validates a security event token and returns what its events
-// revoke: nothing, where none of them ends sessions. Errors are of type
+// revoke: nothing, where none of them ends sessions. origin says by what event the
+// revocations come about. Errors are of type
 // *ssf.Refusal, or what cannotKnow tells.
-func (a *API) verifyEvents(rules *rules, e ssf.Event) ([]rescind.Revocation, error) {
+func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Revocation, origin ssf.Origin, err error) {
 	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
-		return nil, err
+		return nil, origin, err
 	case err != nil:
-		return nil, refusal(eventCode(err), "the event token was refused: "+reasonOf(err))
+		return nil, origin, refusal(eventCode(err), "the event token was refused: "+reasonOf(err))
 	case verified.Type != token.TypeEvent:
-		return nil, refusal("invalid_request", "the token is no security event token")
+		return nil, origin, refusal("invalid_request", "the token is no security event token")
 	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
-		return nil, refusal("invalid_audience", "the event token is meant for another receiver")
+		return nil, origin, refusal("invalid_audience", "the event token is meant for another receiver")
 	}
 	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
-		return nil, refusal("invalid_issuer", "the event is of another issuer than its stream")
+		return nil, origin, refusal("invalid_issuer", "the event is of another issuer than its stream")
 	}
 	var c eventClaims
 	if verified.Decode(&c) != nil {
-		return nil, refusal("invalid_request", "sub_id or events of the event token have another form than is known")
+		return nil, origin, refusal("invalid_request", "sub_id or events of the event token have another form than is known")
 	}
 	if c.Iat == nil || c.Jti == nil || len(c.Events) == 0 || c.Exp != nil {
-		return nil, refusal("invalid_request", "an event token has iat, jti and events, and no exp")
+		return nil, origin, refusal("invalid_request", "an event token has iat, jti and events, and no exp")
 	}
 	if e.ID != "" && e.ID != verified.Token.ID {
-		return nil, refusal("invalid_request", "the event has another jti than it is called by")
+		return nil, origin, refusal("invalid_request", "the event has another jti than it is called by")
 	}
-	var revocations []rescind.Revocation
+	origin = ssf.Origin{Issuer: verified.Token.Issuer, Txn: verified.Token.ID}
+	if txn := (""); json.Unmarshal(c.Txn, &txn) == nil && txn != "" {
+		origin.Txn = txn
+	}
 	for name, event := range c.Events {
 		bySession, ends := endingEvents[name]
 		if !ends {
@@ -80,11 +86,11 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) ([]rescind.Revocation, err
 		}
 		rev, err := rules.revocationOf(verified, event, bySession)
 		if err != nil {
-			return nil, err
+			return nil, origin, err
 		}
 		revocations = append(revocations, rev)
 	}
-	return revocations, nil
+	return revocations, origin, nil
 }
 
 // eventCode finds the word of RFC 8935 for a token that was refused.

@@ -23,10 +23,11 @@ type face struct {
 	verifier *token.Verifier
 	api      *httpapi.API
 	servers  []server
-	addr     net.Addr     // of the HTTP face
-	events   *eventPolls  // whose events are revoked through api
-	cert     *certificate // nil: no TLS
-	reloader *reloader    // nil: its settings are fixed
+	addr     net.Addr      // of the HTTP face
+	events   *eventPolls   // whose events are revoked through api
+	told     *transmitting // tells receivers what is revoked through api; nil: nobody
+	cert     *certificate  // nil: no TLS
+	reloader *reloader     // nil: its settings are fixed
 	log      *slog.Logger
 }
 
@@ -132,7 +133,7 @@ func (f *face) run(ctx context.Context, delay func() time.Duration, hangup <-cha
 		err = errors.Join(err, s.stop(stopping))
 	}
 	f.verifier.Close()
-	return errors.Join(cause, err)
+	return errors.Join(cause, err, f.told.close())
 }
 
 // wait returns after d, or when early is closed.

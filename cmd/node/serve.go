@@ -126,6 +126,14 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
+	told, err := startTransmitting(cfg, api, log)
+	if err != nil {
+		v.Close()
+		return nil, errors.Join(err, n.Close())
+	}
+	if told != nil {
+		api.Transmitter = told.Transmitter
+	}
 	var settings *reloader
 	api.Settings = func() httpapi.SettingsStatus { return settings.status() }
 	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, log: log})
@@ -135,8 +143,9 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	}
 	if err != nil {
 		v.Close()
-		return nil, errors.Join(err, n.Close())
+		return nil, errors.Join(err, n.Close(), told.close())
 	}
+	f.told = told
 	settings = newReloader(cfg, load, log, f.units(level))
 	f.reloader = settings
 	startPolls()
@@ -300,5 +309,6 @@ func checkFiles(cfg *config.Config) error {
 			return err
 		}
 	}
-	return nil
+	_, err := receiversOf(cfg)
+	return err
 }

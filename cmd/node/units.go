@@ -20,6 +20,7 @@ func (f *face) units(level *slog.LevelVar) []unit {
 			return []string{c.Admin.TokenFile, c.Admin.TokensFile, c.Admin.ClientCAFile, c.Admin.ClientCRLFile, c.OAuth.ClientsFile, c.OAuth.KeyFile}
 		}, f.prepareAPI},
 		{"event polls", none, func(c *config.Config) (func(), error) { return f.events.prepare(c, f.api, f.log) }},
+		{"name and keys of events", func(c *config.Config) []string { return []string{c.OAuth.KeyFile} }, func(c *config.Config) (func(), error) { return f.told.prepare(c) }},
 		{"transport keys", func(c *config.Config) []string { return []string{c.Cluster.TransportKeysFile} }, f.prepareTransport},
 		{"certificate", func(c *config.Config) []string { return []string{c.HTTP.CertFile, c.HTTP.KeyFile} }, f.prepareCertificate},
 		{"policy", none, f.preparePolicy},

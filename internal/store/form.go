@@ -13,6 +13,7 @@ import (
 //	m                         identity, see meta
 //	o                         own number of the last commit, 8 bytes
 //	f <origin 8>              frontier: epoch 8, seq 8
+//	q <name> NUL <number 8>   entry of a queue, see Queued
 //	r <bucket 8> <digest 16>  record: issued before 8, expires at 8
 //
 // All numbers are big-endian. A record whose expiry moves to a later bucket is
@@ -23,6 +24,7 @@ const format = 1
 const (
 	prefixFrontier = 'f'
 	prefixOwn      = 'o'
+	prefixQueue    = 'q'
 	prefixRecord   = 'r'
 )
 

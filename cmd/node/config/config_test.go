@@ -174,6 +174,8 @@ log:
   format: text # default
 events:
   email: refuse # default
+  receivers-file: "" # default
+  queue-bytes: 67108864 # default
   poll-wait: 1m # default
   poll-max: 100 # default
 one-time:

@@ -26,6 +26,7 @@ var live = []string{
 var own = []string{
 	"node.name", "http.addr", "http.tls-cert-file", "http.tls-key-file", "admin.addr", "grpc.addr",
 	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
+	"events.receivers-file",
 	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",
 	"oauth.clients-file", "oauth.key-file", "data.dir", "shutdown.delay", "log.level", "log.format",
 }

@@ -93,6 +93,12 @@ func (c *Config) PollToken(i Issuer) (string, error) {
 	return c.bearer("tokens.issuers events-poll-token-file of "+i.Issuer, i.EventsPollTokenFile)
 }
 
+// PushToken reads the bearer token with which events are pushed to the receiver
+// called name. Errors never repeat the content.
+func (c *Config) PushToken(name, path string) (string, error) {
+	return c.bearer("events.receivers-file token-file of "+name, path)
+}
+
 // bearer reads what travels in an Authorization header, where nothing else would
 // arrive as it was sent.
 func (c *Config) bearer(key, path string) (string, error) {

@@ -20,6 +20,7 @@ var good = map[string][3]string{
 	"cluster.join-timeout": {"1s", "2s", "3m"}, "cluster.forget-after": {"11s", "2h", "3h"},
 	"http.addr": {"127.0.0.1:1", "0.0.0.0:2", ":3"}, "http.trusted-proxies": {"10.0.0.0/8", "127.0.0.1, ::1", "fd00::/8"}, "admin.token-file": {"t1", "t2", "t3"},
 	"http.client-rate": {"1", "2", "3_0"}, "http.tls-cert-file": {"f1", "f2", "f3"}, "http.tls-key-file": {"f1", "f2", "f3"},
+	"events.receivers-file": {"r1", "r2", "r3"}, "events.queue-bytes": {"1", "2", "3_000"},
 	"admin.tokens-file": {"t1", "t2", "t3"}, "admin.client-ca-file": {"f1", "f2", "f3"}, "admin.client-crl-file": {"f1", "f2", "f3"}, "admin.client-names": {"cn:a", "dns:b.example, uri:spiffe://c/d", "cn:e f"}, "admin.rate": {"1", "2", "30"}, "admin.scope": {"a", "b", "c"}, "admin.addr": {"127.0.0.1:1", ":2", "0.0.0.0:3"},
 	"events.email": {"subject", "refuse", "subject"}, "events.poll-wait": {"1s", "90s", "5m"}, "events.poll-max": {"1", "2", "500"},
 	"grpc.addr": {"127.0.0.1:1", ":2", "0.0.0.0:3"}, "oauth.clients-file": {"c1", "c2", "c3"}, "oauth.issuer": {"https://a", "https://b/c", "http://127.0.0.1:8080"}, "oauth.key-file": {"k1", "k2", "k3"},
