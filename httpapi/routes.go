@@ -31,7 +31,7 @@ func (a *API) table() []route {
 		{http.MethodDelete, "/v1/sessions", "bearer", "log out everywhere", a.limited(a.endSessions)},
 		{http.MethodPost, "/v1/backchannel-logout", "token", "OpenID Connect Back-Channel Logout 1.0", a.limited(a.backchannelLogout)},
 		{http.MethodPost, "/v1/security-events", "token", "security events, pushed: RFC 8935, Shared Signals, CAEP, RISC", a.limited(a.receiveEvent)},
-		{http.MethodPost, eventPollPath, "receiver", "security events of what is revoked here, polled: RFC 8936", a.receiverOnly(a.offerEvents)},
+		{http.MethodPost, eventPollPath, "receiver", "security events of what is revoked here, polled: RFC 8936", a.limited(a.receiverOnly(a.offerEvents))},
 		{http.MethodPost, eventVerifyPath, "receiver", "send me a verification event (Shared Signals)", a.limited(a.receiverOnly(a.sendVerification))},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodPost, "/v1/revocations/bulk", "admin", "one revocation a line, one answer a line (NDJSON)", a.adminOnly(a.postBulk)},
