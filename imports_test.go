@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"rescind/token/tokengrpc":   {"rescind", "rescind/token", "rescind/token/statuslist"},
 	"rescind/cluster":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store"},
 	"rescind/cluster/faults":    {},
+	"rescind/internal/netns":    {},
 	"rescind/httpapi":           {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi/ssf"},
 	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi", "rescind/httpapi/ssf"},
 	"rescind/httpapi/ssf":       {"rescind", "rescind/internal/store"},
@@ -28,6 +29,9 @@ var mayImport = map[string][]string{
 	"rescind/bench":             {"*"},
 	"rescind/bench/progress":    {},
 	"rescind/bench/report":      {},
+	"rescind/bench/lag":         {},
+	"rescind/bench/oracle":      {},
+	"rescind/bench/process":     {},
 	"rescind/deploy/recipes":    {},
 
 	"rescind/internal/natslink":        {},

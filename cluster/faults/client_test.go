@@ -44,7 +44,7 @@ func newClient(t *testing.T, s *site) *client {
 	for i := range nodes {
 		transport := &http.Transport{
 			MaxIdleConnsPerHost: 64,
-			DialContext:         func(ctx context.Context, _, addr string) (net.Conn, error) { return s.net.dial(ctx, i, addr) },
+			DialContext:         func(ctx context.Context, _, addr string) (net.Conn, error) { return s.net.Dial(ctx, i, addr) },
 		}
 		// Longer than a pause of 10 s: an answer that comes late counts too.
 		c.http[i] = &http.Client{Transport: transport, Timeout: 15 * time.Second}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rescind/internal/netns"
 )
 
 var (
@@ -161,7 +163,7 @@ func TestFaults(t *testing.T) {
 	if *runFor == 0 {
 		t.Skip("takes minutes: say how many, -faults.for 2m")
 	}
-	if why := missing(); why != "" {
+	if why := netns.Missing(); why != "" {
 		t.Skip(why)
 	}
 	if *seed == 0 {

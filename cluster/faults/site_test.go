@@ -112,18 +112,18 @@ func (s *site) fillDisk() (free func()) {
 func (s *site) start(i int) {
 	var seeds string
 	for k := range nodes {
-		seeds += fmt.Sprintf("%s:7946,", s.net.address(k))
+		seeds += fmt.Sprintf("%s:7946,", s.net.Address(k))
 	}
-	s.launch(&s.nodes[i], s.net.inside(i, filepath.Join(s.bin, "rescind"), "serve",
+	s.launch(&s.nodes[i], s.net.Command(i, filepath.Join(s.bin, "rescind"), "serve",
 		"--node.name", fmt.Sprint("n", i), "--http.addr", httpAddr, "--data.dir", s.data(i),
 		"--cluster.key-file", filepath.Join(s.dir, "cluster.key"), "--admin.token-file", filepath.Join(s.dir, "admin.token"),
 		"--tokens.issuers", filepath.Join(s.dir, "issuers.yaml"), "--shutdown.delay", "0s", "--log.level", "warn",
-		"--gossip.bind", s.net.address(i)+":7946", "--gossip.join", seeds[:len(seeds)-1],
-		"--nats.url", "nats://"+s.net.address(natsHost)+":4222"))
+		"--gossip.bind", s.net.Address(i)+":7946", "--gossip.join", seeds[:len(seeds)-1],
+		"--nats.url", "nats://"+s.net.Address(natsHost)+":4222"))
 }
 
 func (s *site) startNATS() {
-	s.launch(&s.nats, s.net.inside(natsHost, filepath.Join(s.bin, "nats-server"), "-a", s.net.address(natsHost), "-p", "4222"))
+	s.launch(&s.nats, s.net.Command(natsHost, filepath.Join(s.bin, "nats-server"), "-a", s.net.Address(natsHost), "-p", "4222"))
 }
 
 // launch starts a process in place of one that has ended.
