@@ -1,6 +1,7 @@
 // Command bench measures Rescind on the machine that it runs on.
 //
 //	go run ./bench check         the cost of one check, beside what one would use instead
+//	go run ./bench compare       ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours
 //	go run ./bench front         /v1/check by HTTP, beside nginx alone and golang-jwt with Redis
 //	go run ./bench consume       one-time tokens: how often one is used twice, and the price of never
 //	go run ./bench memory        what a set takes, and gives back
@@ -46,6 +47,7 @@ func commands() map[string]command {
 		"front-rival": {run: withoutResult(runFrontRival)},
 		"all":         {run: runAll, about: "one page of everything; --quick takes less than five minutes"},
 		"page":        {run: runPage, about: "one page from the --json files of several runs"},
+		"compare":     {run: runCompare, about: "ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours", quick: []string{"--quick"}},
 		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never"},
 		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
 		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},

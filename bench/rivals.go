@@ -35,9 +35,7 @@ var rivals = []struct {
 	{"bloom", "bits-and-blooms 0.1 %, no lock: no writer, no expiry", func(n int) rival {
 		return &bloomOnly{bloom.NewWithEstimates(uint(n), 0.001)}
 	}},
-	{"bloom+rwmutex+map", "what most teams would write", func(n int) rival {
-		return &bloomMap{bloom: bloom.NewWithEstimates(uint(n), 0.001), expires: make(map[string]int64, n)}
-	}},
+	{"bloom+rwmutex+map", "what most teams would write", func(n int) rival { return newBloomMap(n) }},
 	{"rwmutex+map", "", func(n int) rival { return &lockedMap{expires: make(map[string]int64, n)} }},
 	{"map", "no lock: no writer", func(n int) rival { return plainMap(make(map[string]int64, n)) }},
 	{"sync.Map", "", func(int) rival { return new(syncMap) }},
@@ -112,6 +110,10 @@ type bloomMap struct {
 	mu      sync.RWMutex
 	bloom   *bloom.BloomFilter
 	expires map[string]int64
+}
+
+func newBloomMap(n int) *bloomMap {
+	return &bloomMap{bloom: bloom.NewWithEstimates(uint(n), 0.001), expires: make(map[string]int64, n)}
 }
 
 func (m *bloomMap) add(id string) {

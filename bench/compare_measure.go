@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"rescind/bench/process"
+)
+
+// compareRound is what one round found of one subject.
+type compareRound struct {
+	ns       float64 // mean of one check, one caller, untimed ones
+	p50, p99 float64 // ns, one caller, each timed by itself
+	perCore  float64 // checks for each second of processor time, of the API and of what it asks
+	wrong    int     // answers that were not what they must be
+}
+
+// inTurn is the tokens that are checked, one after the other, and what the
+// answers must be. One in hundred is revoked.
+type inTurn struct {
+	tokens  []*apiToken
+	revoked []bool
+}
+
+func (c *comparison) newInTurn() (*inTurn, error) {
+	live, err := c.pool.fresh(c.tokens)
+	if err != nil {
+		return nil, err
+	}
+	t := &inTurn{live, make([]bool, len(live))}
+	for i := 0; i < len(live); i += 100 {
+		if t.tokens[i], err = c.pool.sign(tokenID(uint64(i))); err != nil {
+			return nil, err
+		}
+		t.revoked[i] = true
+	}
+	return t, nil
+}
+
+// question is a check of a token, whole or of revocation alone. It reports
+// whether the token is refused.
+type question func(ctx context.Context, t *apiToken) (refused bool, err error)
+
+func wholeCheck(a api) question {
+	return func(ctx context.Context, t *apiToken) (bool, error) {
+		err := a.check(ctx, t)
+		if errors.Is(err, errRevokedToken) {
+			return true, nil
+		}
+		return false, err
+	}
+}
+
+// measure takes rounds in which all subjects come one after the other, so that
+// a noisy moment hits all.
+func (c *comparison) measure(ctx context.Context) error {
+	turn, err := c.newInTurn()
+	if err != nil {
+		return err
+	}
+	for round := range c.rounds + 1 { // the first warms up
+		for _, i := range rand.Perm(len(c.subjects)) {
+			s := c.subjects[i]
+			whole, err := c.measureOne(ctx, s, wholeCheck(s.apis[0]), turn)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			var alone []compareRound
+			if !s.wholeOnly {
+				a, err := c.measureOne(ctx, s, s.apis[0].revoked, turn)
+				if err == nil {
+					alone = append(alone, a)
+				} else if !errors.Is(err, errNotApart) {
+					return fmt.Errorf("%s: %w", s.name, err)
+				}
+			}
+			if round > 0 {
+				s.whole, s.alone = append(s.whole, whole), append(s.alone, alone...)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "compare: round %d of %d\n", round, c.rounds)
+	}
+	return nil
+}
+
+func (c *comparison) measureOne(ctx context.Context, s *contender, ask question, turn *inTurn) (r compareRound, err error) {
+	runtime.GC() // no subject pays for another's garbage
+	var wrong atomic.Int64
+	one := func(i int) error {
+		i %= len(turn.tokens)
+		refused, err := ask(ctx, turn.tokens[i])
+		if refused != turn.revoked[i] {
+			wrong.Add(1)
+		}
+		return err
+	}
+	if r.ns, err = meanOf(one, c.slice); err != nil {
+		return r, err
+	}
+	if r.p50, r.p99, err = checkPercentiles(one, c.slice); err != nil {
+		return r, err
+	}
+	r.perCore, err = perCore(one, c.callers, c.slice, s.cpu)
+	r.wrong = int(wrong.Load())
+	return r, err
+}
+
+// meanOf calls one for d and returns the mean time in nanoseconds. The clock is
+// read once in 16 calls.
+func meanOf(one func(i int) error, d time.Duration) (float64, error) {
+	began, n := time.Now(), 0
+	for time.Since(began) < d {
+		for range 16 {
+			if err := one(n); err != nil {
+				return 0, err
+			}
+			n++
+		}
+	}
+	return float64(time.Since(began)) / float64(n), nil
+}
+
+// checkPercentiles times each call, in nanoseconds; reading the clock is part of it.
+func checkPercentiles(one func(i int) error, d time.Duration) (p50, p99 float64, err error) {
+	h := hdrhistogram.New(1, int64(time.Minute), 3)
+	for start, i := time.Now(), 0; time.Since(start) < d; i++ {
+		began := time.Now()
+		if err := one(i); err != nil {
+			return 0, 0, err
+		}
+		if err := h.RecordValue(int64(time.Since(began))); err != nil {
+			return 0, 0, err // only above a minute
+		}
+	}
+	return float64(h.ValueAtPercentile(50)), float64(h.ValueAtPercentile(99)), nil
+}
+
+// perCore returns how many calls there are for each second that a processor
+// works for them, here and in other processes. Unlike calls per second that
+// does not fall when the machine has other work to do.
+func perCore(one func(i int) error, callers int, d time.Duration, others []int) (float64, error) {
+	before, err := working(others)
+	if err != nil {
+		return 0, err
+	}
+	var calls atomic.Int64
+	errs := make([]error, callers)
+	var running sync.WaitGroup
+	start := time.Now()
+	for c := range callers {
+		running.Go(func() {
+			n := 0
+			for time.Since(start) < d && errs[c] == nil {
+				for range 16 {
+					if errs[c] = one(c*61 + n); errs[c] != nil {
+						break
+					}
+					n++
+				}
+			}
+			calls.Add(int64(n))
+		})
+	}
+	running.Wait()
+	after, err := working(others)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return 0, err
+	}
+	return float64(calls.Load()) / (after - before).Seconds(), nil
+}
+
+// working returns the processor time of this process, without its children, and
+// of others with theirs.
+func working(others []int) (time.Duration, error) {
+	own, err := process.Own()
+	if err != nil {
+		return 0, err
+	}
+	theirs, err := process.CPU(others...)
+	return own + theirs, err
+}

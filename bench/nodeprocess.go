@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rescind/bench/process"
+)
+
+// nodeProgram returns the path of the program rescind: the one that is named, or
+// lies beside this one or on the PATH, or else is built in dir from the sources.
+func nodeProgram(ctx context.Context, named, dir string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), "rescind")
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+	}
+	out := filepath.Join(dir, "rescind")
+	if text, err := exec.CommandContext(ctx, "go", "build", "-o", out, "rescind/cmd/node").CombinedOutput(); err == nil {
+		return out, nil
+	} else if path, lookErr := exec.LookPath("rescind"); lookErr == nil {
+		return path, nil
+	} else {
+		return "", &process.Missing{What: fmt.Sprintf("there is no program rescind, and go build rescind/cmd/node fails here (%v): %s", err, strings.TrimSpace(string(text)))}
+	}
+}
+
+// nodeFiles are what the processes of one cluster have in common.
+type nodeFiles struct {
+	program, dir string
+	key          []byte // of the cluster
+	admin        string // the admin token
+}
+
+// newNodeFiles writes the secrets and the issuer that the nodes trust into dir.
+func newNodeFiles(program, dir, issuer, audience, alg string, jwks []byte) (*nodeFiles, error) {
+	f := &nodeFiles{program: program, dir: dir, key: make([]byte, 32), admin: rand.Text()}
+	rand.Read(f.key) // never fails
+	issuers := fmt.Sprintf("- issuer: %s\n  algorithms: [%s]\n  jwks-file: %s\n", issuer, alg, f.path("jwks.json"))
+	if audience != "" {
+		issuers += fmt.Sprintf("  audience: [%s]\n", audience)
+	}
+	for name, content := range map[string]string{
+		"cluster.key": base64.StdEncoding.EncodeToString(f.key) + "\n", "admin.token": f.admin + "\n", "jwks.json": string(jwks), "issuers.yaml": issuers,
+	} {
+		if err := os.WriteFile(f.path(name), []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *nodeFiles) path(name string) string { return filepath.Join(f.dir, name) }
+
+// command returns "rescind serve" with the settings that all have, and more.
+func (f *nodeFiles) command(name, addr string, more ...string) []string {
+	return append([]string{
+		f.program, "serve", "--node.name", name, "--http.addr", addr, "--data.dir", f.path(name),
+		"--cluster.key-file", f.path("cluster.key"), "--admin.token-file", f.path("admin.token"), "--tokens.issuers", f.path("issuers.yaml"),
+		"--shutdown.delay", "0s", "--log.level", "warn",
+	}, more...)
+}
+
+// readyAt is for process.Await: the node answers checks.
+func readyAt(client *http.Client, addr string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		status, _ := get(ctx, client, "http://"+addr+"/readyz")
+		return status == http.StatusOK
+	}
+}
+
+// get returns the status, 0 if there was no answer.
+func get(ctx context.Context, client *http.Client, url string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, drain(resp)
+}
