@@ -2,8 +2,10 @@
 //
 //	go run ./bench check         the cost of one check, beside what one would use instead
 //	go run ./bench compare       ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours
+//	go run ./bench faults        what nodes claim of their staleness over what is true, while things go wrong
 //	go run ./bench front         /v1/check by HTTP, beside nginx alone and golang-jwt with Redis
 //	go run ./bench consume       one-time tokens: how often one is used twice, and the price of never
+//	go run ./bench load          an API under load, every answer held against what must be true
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
@@ -42,6 +44,8 @@ func commands() map[string]command {
 	return map[string]command{
 		"check":       {run: runCheck, about: "the cost of one check, beside what one would use instead", quick: []string{"--quick"}},
 		"diff":        {run: runDiff, about: "what got better or worse between two --json files, beyond the noise"},
+		"faults":      {run: runFaults, about: "what nodes claim of their staleness over what is true, while things go wrong", quick: []string{"--quick"}},
+		"faults-nats": {run: withoutResult(runFaultsNATS)},
 		"front":       {run: runFront, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
 		"front-ours":  {run: withoutResult(runFrontOurs)},
 		"front-rival": {run: withoutResult(runFrontRival)},
@@ -49,6 +53,7 @@ func commands() map[string]command {
 		"page":        {run: runPage, about: "one page from the --json files of several runs"},
 		"compare":     {run: runCompare, about: "ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours", quick: []string{"--quick"}},
 		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never"},
+		"load":        {run: runLoad, about: "an API under load, every answer held against what must be true", quick: []string{"--quick"}},
 		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
 		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
 		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
