@@ -156,6 +156,10 @@ func (s loadSettings) print(w io.Writer, d *driver, took time.Duration, r *repor
 		switch what {
 		case facePath:
 			name, key = "GET "+facePath+", the HTTP face", "face"
+		case opLogout:
+			name = "log out this device"
+		case opEverywhere:
+			name = "log out everywhere"
 		case middlewarePath:
 			name, key = "GET "+middlewarePath+", a handler behind the middleware", "middleware"
 		}
