@@ -31,13 +31,13 @@ func (r *faultRun) print(w io.Writer, out *report.Result, missing string) error 
 	r.shares(out)
 	out.Set("faults.understated", float64(r.wrongs))
 	out.Set("faults.moments", float64(r.moments))
-	if r.moments == 0 {
+	if len(r.slack) == 0 {
 		return errors.New("no claim could be held against the truth")
 	}
 	slack := quantile(r.slack, 0.99)
 	out.Set("faults.slack_p99_ms", slack)
 	out.Set("faults.probes", float64(r.probesAcked()))
-	fmt.Fprintf(w, "\n%d claims held against the truth: %d below it. %d tokens revoked (%d calls failed). In 99 %% of the moments a claim that was too low by more than %.0f ms would have been seen.\n",
+	fmt.Fprintf(w, "\n%d claims held against the truth: %d below it. %d tokens revoked (%d calls failed). In 99 %% of the moments that span no pause a claim that was too low by more than %.0f ms would have been seen.\n",
 		r.moments, r.wrongs, r.probesAcked(), r.failed, slack)
 	for _, u := range r.understated {
 		fmt.Fprintln(w, "UNDERSTATED", u)

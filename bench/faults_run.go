@@ -45,7 +45,7 @@ type faultRun struct {
 	understated []string
 	wrongs      int
 	freshAt     [faultNodes]time.Duration // when each last said that it is hardly behind
-	slack       []float64                 // ms, of each moment
+	slack       []float64                 // ms, of each moment that spans no pause
 	failed      int                       // probes that were not acknowledged
 }
 
@@ -169,7 +169,9 @@ func (r *faultRun) judge(m lag.Moment, who string) {
 		return
 	}
 	r.moments++
-	r.slack = append(r.slack, ms(m.Slack))
+	if m.Answered-m.Asked <= patient { // else it spans a pause
+		r.slack = append(r.slack, ms(m.Slack))
+	}
 	if !m.Understated() {
 		return
 	}
