@@ -18,7 +18,7 @@ import (
 
 // compareRound is what one round found of one subject.
 type compareRound struct {
-	ns       float64 // mean of one check, one caller, untimed ones
+	ns       float64 // of one check, one caller: the median of batches
 	p50, p99 float64 // ns, one caller, each timed by itself
 	perCore  float64 // checks for each second of processor time, of the API and of what it asks
 	wrong    int     // answers that were not what they must be
@@ -103,7 +103,7 @@ func (c *comparison) measureOne(ctx context.Context, s *contender, ask question,
 		}
 		return err
 	}
-	if r.ns, err = meanOf(one, c.slice); err != nil {
+	if r.ns, err = typicalOf(one, c.slice); err != nil {
 		return r, err
 	}
 	if r.p50, r.p99, err = checkPercentiles(one, c.slice); err != nil {
@@ -114,19 +114,26 @@ func (c *comparison) measureOne(ctx context.Context, s *contender, ask question,
 	return r, err
 }
 
-// meanOf calls one for d and returns the mean time in nanoseconds. The clock is
-// read once in 16 calls.
-func meanOf(one func(i int) error, d time.Duration) (float64, error) {
-	began, n := time.Now(), 0
-	for time.Since(began) < d {
-		for range 16 {
+// batch is how many calls are timed at once where reading the clock would count.
+const batch = 16
+
+// typicalOf calls one for d and returns the time of a call in nanoseconds: the
+// median of batches, which what else runs on the machine moves least.
+func typicalOf(one func(i int) error, d time.Duration) (float64, error) {
+	h := hdrhistogram.New(1, int64(time.Hour), 4)
+	for start, n := time.Now(), 0; time.Since(start) < d; {
+		began := time.Now()
+		for range batch {
 			if err := one(n); err != nil {
 				return 0, err
 			}
 			n++
 		}
+		if err := h.RecordValue(int64(time.Since(began))); err != nil {
+			return 0, err // only above an hour
+		}
 	}
-	return float64(time.Since(began)) / float64(n), nil
+	return float64(h.ValueAtPercentile(50)) / batch, nil
 }
 
 // checkPercentiles times each call, in nanoseconds; reading the clock is part of it.
@@ -160,7 +167,7 @@ func perCore(one func(i int) error, callers int, d time.Duration, others []int) 
 		running.Go(func() {
 			n := 0
 			for time.Since(start) < d && errs[c] == nil {
-				for range 16 {
+				for range batch {
 					if errs[c] = one(c*61 + n); errs[c] != nil {
 						break
 					}

@@ -72,11 +72,13 @@ func nsOf(rounds []compareRound) []float64 {
 func (c *comparison) speed(title, part, of string, rounds func(*contender) []compareRound) {
 	t := report.Table{
 		Title:   title + ": " + of,
-		Columns: []string{"", "mean us", "quartiles", "p50 us", "p99 us", "checks per core and s", "x ours"},
-		Caption: fmt.Sprintf("Medians of %d interleaved rounds of %v; %d tokens in turn, 1 in 100 revoked. Mean, p50 and p99: one request at a time; p50 and p99 include reading the clock. "+
-			"Per core: %d requests at once, divided by the processor time of the API and of every process that it asks. x ours: mean, against Rescind in process, median of the rounds. "+
-			"That remembers the tokens it has verified, which makes most of the difference; the row below it does not.",
-			c.rounds, c.slice, c.tokens, c.callers),
+		Columns: []string{"", "us", "quartiles", "p50 us", "p99 us", "checks per core and s", "x ours"},
+		Caption: fmt.Sprintf("Medians of %d interleaved rounds of %v; %d tokens in turn, 1 in 100 revoked. us: one request at a time, median of batches of %d, the quartiles those of the rounds; p50 and p99: each timed by itself, which includes reading the clock. "+
+			"Per core: %d requests at once, divided by the processor time of the API and of every process that it asks. x ours: against Rescind in process, median of the rounds.",
+			c.rounds, c.slice, c.tokens, batch, c.callers),
+	}
+	if part == "whole" {
+		t.Caption += " Rescind in process remembers the tokens that it has verified, which makes most of the difference; the row below it does not."
 	}
 	ours := c.subject("inprocess")
 	for _, s := range c.subjects {
@@ -192,7 +194,7 @@ func (c *comparison) setups() {
 // bars draws the times.
 func (c *comparison) bars() {
 	b := report.Bars{
-		Title: "Time of a whole check", Caption: "Mean of one request at a time, with the quartiles of the rounds.",
+		Title: "Time of a whole check", Caption: "One request at a time, with the quartiles of the rounds.",
 		Value: report.Axis{Label: "time", Unit: "us", Log: true},
 	}
 	for _, s := range c.subjects {
