@@ -215,7 +215,7 @@ func (c *comparison) startRedis(ctx context.Context) error {
 	for i, k := range clients {
 		filters[i] = newRedisBits(k.client, c.revoked)
 		if module {
-			filters[i], how = redisModule{k.client}, fmt.Sprintf("BF.EXISTS on a filter of %g %%", redisBloomRate*100)
+			filters[i], how = redisModule(k), fmt.Sprintf("BF.EXISTS on a filter of %g %%", redisBloomRate*100)
 		}
 	}
 	if bytes, err = filters[0].fill(ctx, c.revoked); err != nil {
