@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/bench/report"
 )
 
 // wholeToken compares the check of a token with all its claims to that of one
@@ -50,14 +51,20 @@ func (r *checkRun) wholeToken() {
 		}
 	}
 	fmt.Fprintf(r.w, "\nA whole token: jti, sid and sub of %d bytes, client_id, kid and iss. 1 M live entries, one goroutine. 1 in %d tokens holds an identifier\nthat is revoked in the scope it is held for, or in another.\n\n", idLen, oneIn)
+	t := report.Table{Title: "A whole token: jti, sid, sub, client_id, kid and iss", Columns: []string{"", "ns", "quartiles", "times one identifier"}}
 	for i, c := range cases {
 		low, high := quartiles(ns[i])
+		t.Row(c.what, mid(ns[i]), fmt.Sprintf("%.0f-%.0f", low, high), mid(ratios(ns[i], ns[0])))
 		fmt.Fprintf(r.w, "%38s  %6.1f ns  %3.0f-%.0f  %.2f x\n", c.what, mid(ns[i]), low, high, mid(ratios(ns[i], ns[0])))
 	}
-	r.figures["check.1M.token.jti_held.ratio.one"] = mid(ratios(ns[1], ns[0]))
-	r.figures["check.1M.token.three_held.ratio.one"] = mid(ratios(ns[2], ns[0]))
-	r.figures["check.1M.token.all_held.ratio.one"] = mid(ratios(ns[3], ns[0]))
-	r.figures["check.1M.token.all_held.ns"] = mid(ns[3])
+	r.res.Table(t)
+	for _, held := range []string{"jti_held", "three_held", "all_held"} {
+		r.res.Better["check.1M.token."+held+".ratio.one"] = report.Lower
+	}
+	r.res.Rounds("check.1M.token.jti_held.ratio.one", ratios(ns[1], ns[0]))
+	r.res.Rounds("check.1M.token.three_held.ratio.one", ratios(ns[2], ns[0]))
+	r.res.Rounds("check.1M.token.all_held.ratio.one", ratios(ns[3], ns[0]))
+	r.res.Rounds("check.1M.token.all_held.ns", ns[3])
 }
 
 // timeTokens returns the time of one check of a token, in nanoseconds. With

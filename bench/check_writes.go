@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"rescind"
+	"rescind/bench/report"
 )
 
 const (
@@ -34,10 +35,10 @@ func (r *checkRun) underWrites() {
 			}
 		}
 	}
-	r.figures["check.1M.writes.g1.ns"] = mid(c.one[0])
-	r.figures["check.1M.writes.g2.ns"] = mid(c.two[0])
-	r.figures["check.1M.writes.scaling2"] = mid(ratios(c.one[0], c.two[0]))
-	r.figures["check.1M.writes.g2.ratio.bloom_rwmutex_map"] = mid(ratios(c.two[1], c.two[0]))
+	r.res.Rounds("check.1M.writes.g1.ns", c.one[0])
+	r.res.Rounds("check.1M.writes.g2.ns", c.two[0])
+	r.res.Rounds("check.1M.writes.scaling2", ratios(c.one[0], c.two[0]))
+	r.res.Rounds("check.1M.writes.g2.ratio.bloom_rwmutex_map", ratios(c.two[1], c.two[0]))
 
 	fmt.Fprintf(r.w, "\nBeside a writer that adds %d entries/s, and for rescind %d sweeps/s of one shard, half of whose records have lapsed since.\n", addsPerSecond, time.Second/tick)
 	fmt.Fprintf(r.w, "Single checks are timed one by one; that includes reading the clock, and whatever the operating system does with a goroutine.\n\n")
@@ -51,8 +52,12 @@ func (r *checkRun) underWrites() {
 		fmt.Fprintln(t, "\t")
 	}
 	t.Flush()
+	r.res.Heading("Beside writes")
+	r.res.Percentiles(report.Percentiles{Title: fmt.Sprintf("One check timed by itself, 1 M entries, beside %d added a second", addsPerSecond), Unit: "ns", Distributions: []report.Distribution{
+		report.FromHistogram(c.names[0], busy[0], 1, 0, 0), report.FromHistogram(c.names[1], busy[1], 1, 0, 0), report.FromHistogram(c.names[0]+", no writer", quiet[0], 1, 0, 0),
+	}, Caption: "Reading the clock is included. The last steps are the operating system's: it takes the processor away for milliseconds."})
 	for name, q := range map[string]float64{"p50_ns": 50, "p99_ns": 99, "p999_ns": 99.9, "max_ns": 100} {
-		r.figures["check.1M.writes."+name] = float64(busy[0].ValueAtPercentile(q))
+		r.res.Set("check.1M.writes."+name, float64(busy[0].ValueAtPercentile(q)))
 	}
 }
 
@@ -144,6 +149,7 @@ func (r *checkRun) adds() {
 	rate := float64(len(records)) / time.Since(start).Seconds()
 	fmt.Fprintf(r.w, "\nOne goroutine adds 1 M records to 1 M: %.2f M/s, sums for anti-entropy and the clock's reading included; the longest took %.2f ms.\n",
 		rate/1e6, longest.Seconds()*1000)
-	r.figures["check.1M.adds_per_second"] = rate
-	r.figures["check.1M.add_max_ms"] = longest.Seconds() * 1000
+	r.res.Note(fmt.Sprintf("One goroutine adds 1 M records to 1 M: %.2f M a second; the longest add took %.2f ms.", rate/1e6, longest.Seconds()*1000))
+	r.res.Set("check.1M.adds_per_second", rate)
+	r.res.Set("check.1M.add_max_ms", longest.Seconds()*1000)
 }

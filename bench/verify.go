@@ -55,12 +55,12 @@ func runVerify(ctx context.Context, args []string, r *report.Result) error {
 	fs.IntVar(&s.tokens, "tokens", 500, "different tokens")
 	fs.IntVar(&s.repeats, "repeats", 400, "how often each token comes again in a round")
 	fs.IntVar(&s.revoked, "revoked", 100_000, "live revocations that are asked on every verification")
-	quick := fs.Bool("quick", false, "three short rounds")
+	quick := fs.Bool("quick", false, "five short rounds")
 	if err := parse(fs, args, r); err != nil {
 		return err
 	}
 	if *quick {
-		s.rounds, s.tokens, s.repeats = 3, 200, 200
+		s.rounds, s.tokens, s.repeats = 5, 150, 150
 	}
 	if s.rounds < 1 || s.tokens < 1 || s.repeats < 1 || s.revoked < 0 {
 		return errors.New("use at least 1 round, 1 token and 1 repeat")
@@ -336,4 +336,5 @@ func (s verifySettings) enter(all map[string][]verifyRound, r *report.Result) {
 			r.Rounds("verify."+fmt.Sprintf(f.name, strings.ToLower(alg)), f.values(all[alg]))
 		}
 	}
+	s.show(all, r)
 }
