@@ -107,25 +107,19 @@ func closeNodes(nodes []*cluster.Node) error {
 }
 
 func (g group) start(dir string) ([]*cluster.Node, error) {
-	first, err := g.startOne(dir, 0, nil)
-	if err != nil {
-		return nil, err
-	}
-	nodes, errs := make([]*cluster.Node, g.nodes), make([]error, g.nodes)
-	nodes[0] = first
-	var starting sync.WaitGroup
-	for i := 1; i < g.nodes; i++ {
-		starting.Go(func() { nodes[i], errs[i] = g.startOne(dir, i, first) })
-	}
-	starting.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return slices.DeleteFunc(nodes, func(n *cluster.Node) bool { return n == nil }), err
+	var nodes []*cluster.Node
+	for i := range g.nodes {
+		node, err := g.startOne(dir, i, nodes)
+		if err != nil {
+			return nodes, err
+		}
+		nodes = append(nodes, node)
 	}
 	return nodes, nil
 }
 
-func (g group) startOne(dir string, i int, first *cluster.Node) (*cluster.Node, error) {
-	cfg, err := g.config(i, first)
+func (g group) startOne(dir string, i int, nodes []*cluster.Node) (*cluster.Node, error) {
+	cfg, err := g.config(i, nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +127,10 @@ func (g group) startOne(dir string, i int, first *cluster.Node) (*cluster.Node, 
 	return cluster.Start(cfg)
 }
 
-// config returns that of node i, which joins the first.
-func (g group) config(i int, first *cluster.Node) (cluster.Config, error) {
+// config returns that of node i, which joins those that run already: where it
+// knows the first only, the news of it may miss another, and then it takes half a
+// minute until memberlist exchanges all names again.
+func (g group) config(i int, nodes []*cluster.Node) (cluster.Config, error) {
 	cfg := cluster.Config{Cluster: "bench", Name: fmt.Sprint("n", i), Key: benchKey, Logger: slog.New(slog.DiscardHandler)}
 	gossip, nats := g.carriers == "gossip" || g.carriers == "both", g.carriers == "nats" || g.carriers == "both"
 	if !gossip && !nats {
@@ -142,14 +138,14 @@ func (g group) config(i int, first *cluster.Node) (cluster.Config, error) {
 	}
 	if gossip {
 		cfg.Gossip = &cluster.Gossip{Bind: "127.0.0.1:0"}
-		if i > 0 {
-			cfg.Gossip.Join = []string{first.GossipAddr()}
+		for _, n := range nodes {
+			cfg.Gossip.Join = append(cfg.Gossip.Join, n.GossipAddr())
 		}
 	}
 	if nats && i == 0 {
 		cfg.NATS = &cluster.NATS{Embed: "127.0.0.1:0"}
 	} else if nats {
-		url := first.NATSURL()
+		url := nodes[0].NATSURL()
 		if g.detour != nil {
 			var err error
 			if url, err = g.detour(i, url); err != nil {
