@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -15,7 +16,7 @@ func figureName(rival string) string { return strings.ReplaceAll(rival, "+", "_"
 func (r *checkRun) table(c *contest) {
 	t := tabwriter.NewWriter(r.w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tns\tspread\tratio\tns, two goroutines\tspread\tratio\tbytes/entry\t")
-	shown := report.Table{Title: fmt.Sprintf("%s live entries", report.Number(float64(c.n))), Columns: []string{"", "ns", "quartiles", "times ours", "ns, two goroutines", "quartiles", "times ours", "bytes/entry", ""}}
+	shown := report.Table{Title: fmt.Sprintf("%s live entries", report.Number(float64(c.n))), Columns: []string{"", "ns", "quartiles", "times ours", "ns, two goroutines", "quartiles", "times ours", "bytes/entry"}}
 	bars := [2]report.Bars{}
 	for i, name := range c.names {
 		low1, high1 := quartiles(c.one[i])
@@ -23,7 +24,7 @@ func (r *checkRun) table(c *contest) {
 		fmt.Fprintf(t, "%s\t%.1f\t%.0f-%.0f\t%.2f\t%.1f\t%.0f-%.0f\t%.2f\t%.1f\t\n", name,
 			mid(c.one[i]), low1, high1, mid(ratios(c.one[i], c.one[0])), mid(c.two[i]), low2, high2, mid(ratios(c.two[i], c.two[0])), c.bytes[i])
 		shown.Row(name, mid(c.one[i]), fmt.Sprintf("%.0f-%.0f", low1, high1), mid(ratios(c.one[i], c.one[0])),
-			mid(c.two[i]), fmt.Sprintf("%.0f-%.0f", low2, high2), mid(ratios(c.two[i], c.two[0])), c.bytes[i], noteOf(name))
+			mid(c.two[i]), fmt.Sprintf("%.0f-%.0f", low2, high2), mid(ratios(c.two[i], c.two[0])), c.bytes[i])
 		bars[0].Bars = append(bars[0].Bars, report.Bar{Name: name, Value: mid(c.one[i]), Low: low1, High: high1, Ours: i == 0})
 		bars[1].Bars = append(bars[1].Bars, report.Bar{Name: name, Value: mid(c.two[i]), Low: low2, High: high2, Ours: i == 0})
 	}
@@ -35,16 +36,19 @@ func (r *checkRun) table(c *contest) {
 		b.Caption = "Shorter is better. Whiskers: half of the rounds lie within."
 		r.res.Bars(b)
 	}
+	shown.Caption = notesOf(c.names)
 	r.res.Table(shown)
 }
 
-func noteOf(rival string) string {
+// notesOf says what the rivals are, where their names do not.
+func notesOf(names []string) string {
+	var notes []string
 	for _, x := range rivals {
-		if x.name == rival {
-			return x.note
+		if x.note != "" && slices.Contains(names, x.name) {
+			notes = append(notes, x.name+": "+x.note+".")
 		}
 	}
-	return ""
+	return strings.Join(notes, " ")
 }
 
 // curvePoint is what the plot shows of one size.

@@ -53,7 +53,7 @@ func (r *checkRun) underWrites() {
 	}
 	t.Flush()
 	r.res.Heading("Beside writes")
-	r.res.Percentiles(report.Percentiles{Title: fmt.Sprintf("One check timed by itself, 1 M entries, beside %d added a second", addsPerSecond), Unit: "ns", Distributions: []report.Distribution{
+	r.res.Percentiles(report.Percentiles{Title: fmt.Sprintf("One check timed by itself, 1 M entries, beside %s added a second", report.Number(addsPerSecond)), Unit: "ns", Distributions: []report.Distribution{
 		report.FromHistogram(c.names[0], busy[0], 1, 0, 0), report.FromHistogram(c.names[1], busy[1], 1, 0, 0), report.FromHistogram(c.names[0]+", no writer", quiet[0], 1, 0, 0),
 	}, Caption: "Reading the clock is included. The last steps are the operating system's: it takes the processor away for milliseconds."})
 	for name, q := range map[string]float64{"p50_ns": 50, "p99_ns": 99, "p999_ns": 99.9, "max_ns": 100} {
