@@ -60,7 +60,7 @@ func runFront(ctx context.Context, args []string, r *report.Result) error {
 		}
 	}
 	r.Settings("connections", *connections, "rounds", *rounds, "duration", duration.String())
-	printFront(os.Stdout, servers, runs, *connections, *rounds, *duration, r.Figures)
+	printFront(os.Stdout, servers, runs, *connections, *rounds, *duration, r)
 	return nil
 }
 
@@ -71,20 +71,32 @@ const (
 	frontRival = "golang-jwt + Redis EXISTS"
 )
 
-func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, connections, rounds int, d time.Duration, figures map[string]float64) {
+func printFront(w io.Writer, servers []*front, runs map[string][]frontRun, connections, rounds int, d time.Duration, r *report.Result) {
 	fmt.Fprintf(w, "%d keep-alive connections, 1,000 tokens (ES256), %v, medians of %d rounds; load and servers share the processors.\n%s, %s/%s, %d CPUs.\n\n",
 		connections, d, rounds, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "server\treq/s\tp50 ms\tp99 ms\tof nginx\tof golang-jwt + Redis")
 	rate := func(name string) []float64 { return over(runs[name], func(r frontRun) float64 { return r.perSecond }) }
+	r.Title = "Forward-auth over HTTP"
+	r.Note(fmt.Sprintf("%d keep-alive connections, 1,000 tokens (ES256), %v in each of %d interleaved rounds. Load and servers share the processors of one machine; each connection sends the next request when it has the answer (closed loop), so this is throughput, not the latency at a given rate.", connections, d, rounds))
+	bars := report.Bars{Title: "Requests a second", Value: report.Axis{Label: "Requests", Unit: "1/s"}, Caption: "Longer is better. Whiskers: half of the rounds lie within."}
+	shown := report.Table{Columns: []string{"server", "requests/s", "p50 ms", "p99 ms", "of nginx", "of golang-jwt + Redis"}}
 	for _, s := range servers {
 		p50 := mid(over(runs[s.name], func(r frontRun) float64 { return r.p50 }))
 		p99 := mid(over(runs[s.name], func(r frontRun) float64 { return r.p99 }))
 		ofNginx, ofRival := mid(ratios(rate(s.name), rate(frontNginx))), mid(ratios(rate(s.name), rate(frontRival)))
 		fmt.Fprintf(t, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\n", s.name, mid(rate(s.name)), p50, p99, ofNginx, ofRival)
-		figures["front."+s.key+".per_second"], figures["front."+s.key+".p99_ms"] = mid(rate(s.name)), p99
-		figures["front."+s.key+".ratio.nginx"], figures["front."+s.key+".ratio.rival"] = ofNginx, ofRival
+		low, high := quartiles(rate(s.name))
+		bars.Bars = append(bars.Bars, report.Bar{Name: s.name, Value: mid(rate(s.name)), Low: low, High: high, Ours: s.name == frontOurs})
+		shown.Row(s.name, mid(rate(s.name)), p50, p99, ofNginx, ofRival)
+		r.Rounds("front."+s.key+".per_second", rate(s.name))
+		r.Rounds("front."+s.key+".p99_ms", over(runs[s.name], func(r frontRun) float64 { return r.p99 }))
+		r.Rounds("front."+s.key+".ratio.nginx", ratios(rate(s.name), rate(frontNginx)))
+		r.Rounds("front."+s.key+".ratio.rival", ratios(rate(s.name), rate(frontRival)))
+		r.Better["front."+s.key+".ratio.nginx"], r.Better["front."+s.key+".ratio.rival"] = report.Higher, report.Higher
 	}
+	r.Bars(bars)
+	r.Table(shown)
 	t.Flush()
 }
 
