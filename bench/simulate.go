@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rescind/bench/progress"
 	"rescind/bench/report"
 	"rescind/gossip/gossiptest"
 )
@@ -58,21 +59,26 @@ func simulateDays(ctx context.Context, first, seeds uint64) (violations int, err
 		next   atomic.Uint64
 		broken atomic.Int64
 		start  = time.Now()
+		bar    = progress.New(os.Stderr, float64(seeds))
+		out    = bar.Out(os.Stdout)
+		part   = max(1, seeds/10)
 	)
+	defer bar.Close()
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < seeds && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if i%part == 0 {
+					bar.Step(float64(min(part, seeds-i)), "%d of %d days", i, seeds)
+				}
 				if err := gossiptest.Run(first+i, gossiptest.Day(first+i)); err != nil {
 					broken.Add(1)
-					fmt.Println(err)
-				}
-				if i > 0 && i%1000 == 0 {
-					fmt.Fprintf(os.Stderr, "%d of %d days, %v\n", i, seeds, time.Since(start).Round(time.Second))
+					fmt.Fprintln(out, err)
 				}
 			}
 		})
 	}
 	wg.Wait()
+	bar.Close()
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}

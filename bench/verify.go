@@ -23,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
+	"rescind/bench/progress"
 	"rescind/bench/report"
 	"rescind/filter"
 	"rescind/token"
@@ -88,10 +89,17 @@ func measureVerify(ctx context.Context, s verifySettings) (map[string][]verifyRo
 		contests = append(contests, c)
 	}
 	all := map[string][]verifyRound{}
+	bar := progress.New(os.Stderr, float64((s.rounds+1)*len(contests)))
+	defer bar.Close()
 	for round := range s.rounds + 1 {
 		for _, c := range contests {
 			if err := ctx.Err(); err != nil {
 				return nil, err
+			}
+			if round == 0 {
+				bar.Step(1, "warm-up, %s", c.alg)
+			} else {
+				bar.Step(1, "round %d of %d, %s", round, s.rounds, c.alg)
 			}
 			r, err := c.run(s.repeats)
 			if err != nil {
