@@ -94,7 +94,7 @@ func (p *propagation) firsts(small string) {
 	if total := row.Counts[0] + row.Counts[1]; total > 0 {
 		p.r.Set("window.both"+small+".first_by_gossip_share", row.Counts[0]/total)
 		p.r.Shares(report.Shares{Title: "Which carrier was first", Parts: []string{"memberlist", "NATS"}, Rows: []report.ShareRow{row},
-			Caption: "Both carry every revocation; the node takes the first and drops the second. Which one wins depends on the network: on loopback both take microseconds."})
+			Caption: "Both carry every revocation; the node takes the first and drops the second. Which one wins depends on the network."})
 	}
 }
 
@@ -176,7 +176,7 @@ func (p *propagation) scaling(ctx context.Context, weight float64) error {
 		byRate[rate] = c
 	}
 	p.r.Heading("How the window grows")
-	p.r.Note("One measurement each, all nodes in one process: they share the processors of this machine, so what grows here is also the work of the others. Between machines it grows less; bench simulate shows the network's part up to 10,000 nodes.")
+	p.r.Note("One measurement each, all nodes in one process: they share the processors of this machine, so what grows here is also the work of the others. bench simulate shows the network's part up to 10,000 nodes.")
 	p.grown("nodes", report.Axis{Label: "Nodes"}, byNodes, fmt.Sprintf("%d/s, %s", p.rate, carrier))
 	p.grown("rate", report.Axis{Label: "Revocations a second", Log: true}, byRate, fmt.Sprintf("%d nodes, %s", p.nodes, carrier))
 	return nil

@@ -126,3 +126,12 @@ func TestDirection(t *testing.T) {
 		}
 	}
 }
+
+func TestNumericColumns(t *testing.T) {
+	table := Table{Columns: []string{"", "words", "numbers", "none", "empty"}, Rows: [][]string{{"a", "each", "≥ 3,000", "-", ""}, {"b", "12 and more words", "-", "-", ""}, {"c", "last", "0.5-0.7", "-", ""}}}
+	for i, want := range []bool{false, false, true, true, false} {
+		if table.Numeric(i) != want {
+			t.Errorf("column %d: %v", i, !want)
+		}
+	}
+}

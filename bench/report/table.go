@@ -41,10 +41,10 @@ func (t *Table) Row(cells ...any) {
 func (t Table) Numeric(column int) bool {
 	some := false
 	for _, row := range t.Rows {
-		if column >= len(row) || row[column] == "" || row[column] == "-" {
+		if column >= len(row) || row[column] == "" {
 			continue
 		}
-		if !numeric(row[column]) {
+		if row[column] != "-" && !numeric(row[column]) {
 			return false
 		}
 		some = true
