@@ -116,8 +116,8 @@ func tlsServer(t *testing.T, r *rig, h http.Handler, onlyOperators bool) *httpte
 	return s
 }
 
-// caller returns a client that shows these certificates.
-func caller(s *httptest.Server, http2 bool, shown ...tls.Certificate) *http.Client {
+// showing returns a client that shows these certificates.
+func showing(s *httptest.Server, http2 bool, shown ...tls.Certificate) *http.Client {
 	c := s.Client()
 	transport := c.Transport.(*http.Transport).Clone()
 	transport.TLSClientConfig.NextProtos = nil
@@ -197,7 +197,7 @@ func TestAdminsByCertificate(t *testing.T) {
 	} {
 		for _, http2 := range []bool{true, false} {
 			r.log.reset()
-			got := asked(t, caller(admin, http2, c.cert), "POST", admin.URL+"/v1/revocations")
+			got := asked(t, showing(admin, http2, c.cert), "POST", admin.URL+"/v1/revocations")
 			if c.caller != "" && (got != 201 || !strings.Contains(r.log.String(), `"caller":"`+c.caller+`"`)) || c.caller == "" && got != 0 {
 				t.Errorf("%s: %d at the admin listener, HTTP/2 %v: %s", name, got, http2, r.log)
 			}
@@ -205,7 +205,7 @@ func TestAdminsByCertificate(t *testing.T) {
 			if c.caller != "" {
 				want = 201
 			}
-			other := caller(shared, http2, c.cert)
+			other := showing(shared, http2, c.cert)
 			if got := asked(t, other, "POST", shared.URL+"/v1/revocations"); got != want {
 				t.Errorf("%s: %d at the shared listener, want %d", name, got, want)
 			}
@@ -214,10 +214,10 @@ func TestAdminsByCertificate(t *testing.T) {
 			}
 		}
 	}
-	if got := asked(t, caller(admin, true), "GET", admin.URL+"/v1/cluster"); got != 401 {
+	if got := asked(t, showing(admin, true), "GET", admin.URL+"/v1/cluster"); got != 401 {
 		t.Errorf("without a certificate: %d", got)
 	}
-	alice := caller(admin, true, ours.client())
+	alice := showing(admin, true, ours.client())
 	for site, want := range map[string]int{"cross-site": 401, "same-site": 401, "same-origin": 201, "none": 201} {
 		if got := asked(t, alice, "POST", admin.URL+"/v1/revocations", "Sec-Fetch-Site", site); got != want {
 			t.Errorf("a browser that says %s: %d, want %d", site, got, want)
@@ -228,7 +228,7 @@ func TestAdminsByCertificate(t *testing.T) {
 	}
 
 	// A connection that lives outlives no revocation.
-	keep := caller(admin, true, gone)
+	keep := showing(admin, true, gone)
 	set := func(f func(*AdminCertificates)) {
 		t.Helper()
 		next := *base.AdminCertificates
@@ -247,13 +247,13 @@ func TestAdminsByCertificate(t *testing.T) {
 	if got := asked(t, keep, "GET", admin.URL+"/v1/cluster"); got != 401 {
 		t.Errorf("revoked, by an open connection: %d", got)
 	}
-	if got := asked(t, caller(admin, true, gone), "GET", admin.URL+"/v1/cluster"); got != 0 {
+	if got := asked(t, showing(admin, true, gone), "GET", admin.URL+"/v1/cluster"); got != 0 {
 		t.Errorf("revoked: %d", got)
 	}
-	if got := asked(t, caller(admin, true, ours.client()), "GET", admin.URL+"/v1/cluster"); got != 200 {
+	if got := asked(t, showing(admin, true, ours.client()), "GET", admin.URL+"/v1/cluster"); got != 200 {
 		t.Errorf("another than the revoked one: %d", got)
 	}
-	if got := asked(t, caller(admin, true, chained), "GET", admin.URL+"/v1/cluster"); got != 0 {
+	if got := asked(t, showing(admin, true, chained), "GET", admin.URL+"/v1/cluster"); got != 0 {
 		t.Errorf("by an intermediate whose list is not there: %d", got)
 	}
 	set(func(c *AdminCertificates) {
@@ -267,14 +267,14 @@ func TestAdminsByCertificate(t *testing.T) {
 		t.Errorf("no longer named: %d", got)
 	}
 	set(func(c *AdminCertificates) { c.Roots, c.Names = []*x509.Certificate{others.cert}, []string{"cn:alice"} })
-	if got := asked(t, caller(admin, true, others.client()), "GET", admin.URL+"/v1/cluster"); got != 200 {
+	if got := asked(t, showing(admin, true, others.client()), "GET", admin.URL+"/v1/cluster"); got != 200 {
 		t.Errorf("an authority that was added: %d", got)
 	}
 	base.AdminCertificates = nil
 	if err := r.api.Reconfigure(base); err != nil {
 		t.Fatal(err)
 	}
-	if got := asked(t, caller(admin, true, others.client()), "GET", admin.URL+"/v1/cluster"); got != 401 {
+	if got := asked(t, showing(admin, true, others.client()), "GET", admin.URL+"/v1/cluster"); got != 401 {
 		t.Errorf("once no certificate counts: %d", got)
 	}
 }
@@ -289,7 +289,7 @@ func TestResumedSessionsAreJudgedAnew(t *testing.T) {
 		base = *c
 	})
 	s := tlsServer(t, r, r.api.Handler(), false)
-	c := caller(s, false, gone)
+	c := showing(s, false, gone)
 	transport := c.Transport.(*http.Transport)
 	transport.TLSClientConfig.ClientSessionCache, transport.DisableKeepAlives = tls.NewLRUClientSessionCache(8), true
 	resumed := func() (status int, again bool) {

@@ -78,7 +78,7 @@ func TestRateLimits(t *testing.T) {
 }
 
 func TestLimitForgetsSomebodyWhenItIsFull(t *testing.T) {
-	l := newLimit(1)
+	l := newLimit(1, new(limitStats))
 	for i := range maxCallers + 100 {
 		if !l.allow(sum(string(rune(i)))) {
 			t.Fatal("a new caller is refused")

@@ -229,12 +229,13 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{cfg: cfg, log: cfg.Logger}
-	a.rules.Store(new(rules))
+	limits := new(limitsStats)
+	a.rules.Store(&rules{stats: limits})
 	if err := a.Reconfigure(cfg); err != nil {
 		return nil, err
 	}
 	a.cfg.AdminToken, a.cfg.Admins, a.cfg.Clients = nil, nil, nil // the digests are enough
 	a.drained, a.drain = context.WithCancel(context.Background())
-	a.metrics = newMetrics(cfg, a.draining.Load)
+	a.metrics = newMetrics(cfg, a.draining.Load, limits)
 	return a, nil
 }

@@ -51,8 +51,8 @@ type guessing struct {
 	tries  *limit        // by network: of secrets that are not remembered
 }
 
-func newGuessing() *guessing {
-	g := &guessing{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/4)), tries: newTries()}
+func newGuessing(stats *limitStats) *guessing {
+	g := &guessing{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/4)), tries: newTries(stats)}
 	rand.Read(g.memory[:]) // never fails
 	return g
 }
@@ -75,20 +75,20 @@ const (
 	tryBurst       = 20
 )
 
-func newTries() *limit {
-	l := newLimit(triesPerSecond)
+func newTries(stats *limitStats) *limit {
+	l := newLimit(triesPerSecond, stats)
 	l.burst = tryBurst
 	return l
 }
 
 // newClients returns the clients of list. Secrets that were right for a client of
 // old stay remembered if it has the same one.
-func newClients(list []Client, old *clients) (*clients, error) {
+func newClients(list []Client, old *clients, stats *limitsStats) (*clients, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	if old == nil {
-		old = &clients{guessing: newGuessing()}
+		old = &clients{guessing: newGuessing(&stats.secret)}
 	}
 	c := &clients{guessing: old.guessing, byID: map[string]*knownClient{}, cost: bcrypt.MinCost}
 	for i, client := range list {

@@ -46,9 +46,11 @@ type memberJSON struct {
 }
 
 type revocationsJSON struct {
-	Total   int            `json:"total"`
-	Max     int            `json:"max"`
-	ByScope map[string]int `json:"by_scope"`
+	Total    int            `json:"total"`
+	Max      int            `json:"max"`
+	Bytes    int            `json:"bytes"`
+	MaxBytes int            `json:"max_bytes"` // 0: none
+	ByScope  map[string]int `json:"by_scope"`
 }
 
 type countersJSON struct {
@@ -106,7 +108,7 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Reasons:     append([]string{}, st.Reasons...),
 		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
 		Members:     membersOf(st.Members),
-		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, ByScope: byScope(st.Revocations)},
+		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, Bytes: st.Filter.Bytes, MaxBytes: st.MaxBytes, ByScope: byScope(st.Revocations)},
 		Carriers:    carriersOf(st),
 		Comparisons: comparisonsJSON(st.Comparisons),
 		Counters:    countersOf(st.Counters),

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -11,52 +12,77 @@ import (
 // forgotten, who may then go on a little earlier.
 const maxCallers = 10_000
 
+const (
+	// nearWindow is over what time a caller's requests are held against its rate,
+	// and nearShare of what it may is near: a warning before anybody is refused.
+	nearWindow = 10 * time.Second
+	nearShare  = 0.8
+)
+
 // limit bounds how often each caller may do something. A nil one bounds nobody.
 type limit struct {
 	perSecond rate.Limit
 	burst     int
+	stats     *limitStats
 
 	mu      sync.Mutex // guards callers
-	callers map[string]*rate.Limiter
+	callers map[string]*caller
+}
+
+// caller is one, and how many requests it made since.
+type caller struct {
+	bucket *rate.Limiter
+	since  time.Time
+	made   int
 }
 
 // newLimit returns a limit that lets a caller save up as much as two seconds'
 // worth. perSecond of 0 means none.
-func newLimit(perSecond float64) *limit {
+func newLimit(perSecond float64, stats *limitStats) *limit {
 	if perSecond <= 0 {
 		return nil
 	}
-	return &limit{perSecond: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), callers: map[string]*rate.Limiter{}}
+	return &limit{perSecond: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), stats: stats, callers: map[string]*caller{}}
 }
 
 // changedTo returns a limit of another rate: l itself, with what it remembers,
 // where that is its own.
-func (l *limit) changedTo(perSecond float64) *limit {
+func (l *limit) changedTo(perSecond float64, stats *limitStats) *limit {
 	if l != nil && l.perSecond == rate.Limit(perSecond) {
 		return l
 	}
-	return newLimit(perSecond)
+	return newLimit(perSecond, stats)
 }
 
 // allow reports whether caller may do one more.
-func (l *limit) allow(caller string) bool {
+func (l *limit) allow(name string) bool {
 	if l == nil {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	bucket := l.callers[caller]
-	if bucket == nil {
+	c, now := l.callers[name], time.Now()
+	if c == nil {
 		for other := range l.callers {
 			if len(l.callers) < maxCallers {
 				break
 			}
 			delete(l.callers, other)
 		}
-		bucket = rate.NewLimiter(l.perSecond, l.burst)
-		l.callers[caller] = bucket
+		c = &caller{bucket: rate.NewLimiter(l.perSecond, l.burst), since: now}
+		l.callers[name] = c
 	}
-	return bucket.Allow()
+	if !c.bucket.AllowN(now, 1) {
+		l.stats.refused.Add(1)
+		return false
+	}
+	if now.Sub(c.since) >= nearWindow {
+		c.since, c.made = now, 0
+	}
+	if c.made++; float64(c.made) > nearShare*float64(l.perSecond)*nearWindow.Seconds() {
+		l.stats.near.Add(1)
+	}
+	return true
 }
 
 func (a *API) tooMany(w http.ResponseWriter) {

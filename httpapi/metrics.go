@@ -38,7 +38,7 @@ const (
 var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "scope", "missing", "stale", "behind", "malformed", "unknown"}
 
 // newMetrics registers everything that /metrics shows.
-func newMetrics(cfg Config, draining func() bool) *metrics {
+func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics {
 	reg := prometheus.NewRegistry()
 	m := &metrics{
 		adminRefused: prometheus.NewCounter(prometheus.CounterOpts{
@@ -64,6 +64,7 @@ func newMetrics(cfg Config, draining func() bool) *metrics {
 		checks, info, m.adminRefused,
 		&statusCollector{node: cfg.Node, draining: draining},
 		settingsCollector{cfg.Settings},
+		limitCollector{cfg.Node, limits},
 		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
 		&pollCollector{cfg.EventPolls},
 		&transmitCollector{cfg.Transmitter},

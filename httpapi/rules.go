@@ -30,6 +30,7 @@ type rules struct {
 	admins                  admins
 	clients                 *clients // nil: none
 	adminLimit, clientLimit *limit   // nil: none
+	stats                   *limitsStats
 }
 
 // newRules reads cfg. What old remembers of callers is kept where they stay: their
@@ -46,7 +47,7 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients, err := newClients(cfg.Clients, old.clients)
+	clients, err := newClients(cfg.Clients, old.clients, old.stats)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 		emailIsSubject:  cfg.EmailIsSubject, trustedProxies: cfg.TrustedProxies,
 		signer: cfg.Signer, name: cfg.Name, jwks: cfg.JWKS, lists: lists,
 		admins: admins, clients: clients,
-		adminLimit: old.adminLimit.changedTo(cfg.AdminRate), clientLimit: old.clientLimit.changedTo(cfg.ClientRate),
+		adminLimit:  old.adminLimit.changedTo(cfg.AdminRate, &old.stats.admin),
+		clientLimit: old.clientLimit.changedTo(cfg.ClientRate, &old.stats.client), stats: old.stats,
 	}, nil
 }
 
@@ -107,7 +109,7 @@ func (a *API) SetClients(list []Client) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	next := *a.rules.Load()
-	clients, err := newClients(list, next.clients)
+	clients, err := newClients(list, next.clients, next.stats)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -31,7 +30,6 @@ func runServe(ctx context.Context, e env) error {
 	level := new(slog.LevelVar)
 	level.Set(cfg.Log.Level)
 	log := newLogger(e.stderr, cfg.Log.Format, level)
-	collectOften()
 	listeners, err := listen(cfg)
 	if err != nil {
 		return err
@@ -42,16 +40,6 @@ func runServe(ctx context.Context, e env) error {
 	}
 	log.Info("serving", "http", listeners.http.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
 	return f.run(ctx, func() time.Duration { return f.reloader.config().Shutdown.Delay }, hangup)
-}
-
-// collectOften lets the garbage collector run when the heap has grown by half
-// instead of doubled. Nearly all of a node's memory is tables without pointers,
-// which a collection passes over: it costs 2 ms with 100 M revocations, and
-// the process needs that much less room to grow.
-func collectOften() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 func loadConfig(e env) (*config.Config, error) {
@@ -116,7 +104,12 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	if err != nil {
 		return nil, err
 	}
-	own := clusterConfig(cfg, key, log)
+	room, err := memoryOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	room.keepTo()
+	own := clusterConfig(cfg, room, key, log)
 	own.TransportKeys = transport
 	n, err := cluster.Start(own)
 	if err != nil {
@@ -205,12 +198,12 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	return c, nil
 }
 
-func clusterConfig(cfg *config.Config, key []byte, log *slog.Logger) cluster.Config {
+func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger) cluster.Config {
 	c := cluster.Config{
 		Cluster: cfg.Cluster.Name, Name: cfg.Node.Name, Key: key, DataDir: cfg.Data.Dir,
 		JoinTimeout: cfg.Cluster.JoinTimeout, ForgetAfter: cfg.Cluster.ForgetAfter,
 		MaxLifetime: cfg.Tokens.MaxLifetime, Logger: log,
-	}.With(policyOf(cfg))
+	}.With(policyOf(cfg, room))
 	c.RevokeDoubleUsed = cfg.OneTime.OnDoubleUse == "end-session"
 	if cfg.OneTime.Strict {
 		c.OneTime = &cluster.OneTime{
@@ -299,6 +292,9 @@ func checkFiles(cfg *config.Config) error {
 		return err
 	}
 	if _, err := apiConfig(cfg); err != nil {
+		return err
+	}
+	if _, err := memoryOf(cfg); err != nil {
 		return err
 	}
 	if _, err := loadCertificate(cfg.HTTP.CertFile, cfg.HTTP.KeyFile); err != nil {

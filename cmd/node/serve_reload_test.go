@@ -160,6 +160,14 @@ func TestServeTakesOverSettings(t *testing.T) {
 	s.change(base + "revocations: {max: 100}\n")
 	s.want(201, "revocations.max: raised", "POST", "/v1/revocations", adminToken, `{"scope":"jti","id":"y","iss":"i"}`)
 
+	s.change(base + "memory: {limit: 200MiB}\n")
+	if got := s.metric("rescind_revocations_bytes_limit"); got != "5.0331648e+07" {
+		t.Errorf("memory.limit: %q bytes for revocations", got)
+	}
+	if got := s.metric("go_gc_gomemlimit_bytes"); got != "2.097152e+08" {
+		t.Errorf("memory.limit: %q to the garbage collector", got)
+	}
+
 	s.change(base + "http: {client-rate: 1}\n")
 	await(t, "http.client-rate holds", func() bool {
 		status, _ := s.ask("DELETE", "/v1/session", "x", "")

@@ -83,11 +83,16 @@ func (f *face) prepareCertificate(c *config.Config) (func(), error) {
 }
 
 func (f *face) preparePolicy(c *config.Config) (func(), error) {
-	p := policyOf(c)
+	m, err := memoryOf(c)
+	if err != nil {
+		return nil, err
+	}
+	p := policyOf(c, m)
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	return func() {
+		m.keepTo()
 		if err := f.node.SetPolicy(p); err != nil {
 			f.log.Error("a policy that is good can't be set", "error", err)
 		}
@@ -95,9 +100,9 @@ func (f *face) preparePolicy(c *config.Config) (func(), error) {
 }
 
 // policyOf is what c says that a node can change while it runs.
-func policyOf(c *config.Config) cluster.Policy {
+func policyOf(c *config.Config, m memory) cluster.Policy {
 	return cluster.Policy{
-		MaxRevocations: c.Revocations.Max, Ack: c.Revocations.Ack,
+		MaxRevocations: m.records, MaxBytes: m.setBytes, Ack: c.Revocations.Ack,
 		RefuseIsolated: c.Revocations.Isolated == "refuse",
 		RejectStale:    c.Checks.OnStale == "reject", MaxStaleness: c.Checks.MaxStaleness,
 		VersionWait: c.Checks.VersionWait,

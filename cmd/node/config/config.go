@@ -91,6 +91,7 @@ type Config struct {
 		Ack      rescind.Ack // never rescind.AckDefault
 		Isolated string      // "accept" or "refuse"
 	}
+	Memory struct{ Limit int64 } // bytes; 0: GOMEMLIMIT, or none
 	Checks struct {
 		OnStale      string        // "serve" or "reject"
 		MaxStaleness time.Duration // positive

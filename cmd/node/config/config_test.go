@@ -159,6 +159,8 @@ tokens:
       status-jwks-url: https://s/k
       accept-unknown-status: true
       publish-status: [x]
+memory:
+  limit: "" # default
 revocations:
   max: 10000000 # default
   ack: local # default

@@ -135,3 +135,17 @@ func TestIssuerProblems(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantProblems(t, nil, nil, "tokens:\n  issuers:"+c.list+"\n", c.want) })
 	}
 }
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "1MiB": 1 << 20, "2GiB": 2 << 30, "1048577B": 1<<20 + 1, "3TiB": 3 << 40, "1025KiB": 1025 << 10} {
+		if c := mustLoad(t, []string{"--memory.limit=" + text}, nil, ""); c.Memory.Limit != want {
+			t.Errorf("%s is %d bytes", text, c.Memory.Limit)
+		}
+	}
+	for _, text := range []string{"1", "0", "0MiB", "1023KiB", "-1GiB", "1.5GiB", "1 GiB", "1GB", "9223372036854775807TiB", "GiB", "x"} {
+		_, err := load([]string{"--memory.limit=" + text}, nil, "")
+		if err == nil || !strings.Contains(err.Error(), "of at least 1MiB") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

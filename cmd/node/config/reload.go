@@ -16,7 +16,7 @@ var live = []string{
 	"admin.client-ca-file", "admin.client-crl-file", "admin.client-names",
 	"oauth.clients-file", "oauth.issuer", "oauth.key-file", "oauth.status-list-size", "oauth.status-list-ttl",
 	"tokens.issuers", "events.email", "events.poll-wait", "events.poll-max",
-	"revocations.max", "revocations.ack", "revocations.isolated",
+	"memory.limit", "revocations.max", "revocations.ack", "revocations.isolated",
 	"checks.on-stale", "checks.max-staleness", "checks.version-wait",
 	"shutdown.delay", "log.level",
 }
@@ -28,7 +28,7 @@ var own = []string{
 	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
 	"events.receivers-file",
 	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",
-	"oauth.clients-file", "oauth.key-file", "data.dir", "shutdown.delay", "log.level", "log.format",
+	"oauth.clients-file", "oauth.key-file", "data.dir", "memory.limit", "shutdown.delay", "log.level", "log.format",
 }
 
 // Files returns the files from which the settings themselves were read: the
@@ -64,6 +64,9 @@ func (c *Config) NeedRestart(next *Config) (keys []string) {
 	slices.Sort(keys)
 	return keys
 }
+
+// Given reports whether the setting key was set anywhere, if only to its default.
+func (c *Config) Given(key string) bool { return c.sources[key] != "default" }
 
 // Digest is the same on nodes with the same settings, apart from those in which
 // nodes differ by nature, such as addresses and paths. It is made of no secret.

@@ -52,6 +52,9 @@ func TestFiles(t *testing.T) {
 	if got := c.Files(); !slices.Equal(got, []string{"node.yaml", "i1.yaml"}) {
 		t.Errorf("read from %v", got)
 	}
+	if !c.Given("log.level") || c.Given("log.format") {
+		t.Error("it is not known what was set")
+	}
 	c = mustLoad(t, nil, nil, "tokens: {issuers: [{issuer: a, jwks-file: f}]}\n")
 	if got := c.Files(); !slices.Equal(got, []string{"node.yaml"}) {
 		t.Errorf("read from %v", got)

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+
+	"rescind/cmd/node/config"
+)
+
+const (
+	// memoryReserve is what a node takes besides its revocations, in bytes: some
+	// 50 MB at rest, and the store's buffers, verified tokens and requests.
+	memoryReserve = 128 << 20
+
+	// recordBytes is what one revocation takes, of a token or a session, in bytes:
+	// see package filter.
+	recordBytes = 28
+)
+
+// memory is what the revocations of a node may take.
+type memory struct {
+	limit    int64 // of the process in bytes; 0: none
+	setBytes int   // of tables and filter; 0: no bound
+	records  int
+}
+
+// memoryOf says how the limit of the process, of memory.limit or else of GOMEMLIMIT,
+// is shared out. Of what is left beside the reserve the revocations take two
+// thirds: while tables grow there is an old and a new one, and the garbage
+// collector needs room.
+func memoryOf(c *config.Config) (memory, error) {
+	m := memory{limit: c.Memory.Limit, records: c.Revocations.Max}
+	from := "memory.limit"
+	if m.limit == 0 && goMemoryLimit != math.MaxInt64 {
+		m.limit, from = goMemoryLimit, "GOMEMLIMIT"
+	}
+	if m.limit == 0 {
+		return m, nil
+	}
+	m.setBytes = int(max(m.limit-memoryReserve, 0) / 3 * 2)
+	fit := m.setBytes / recordBytes
+	switch {
+	case fit < 1000:
+		return m, fmt.Errorf("%s is %d MiB, of which a node takes %d MiB besides its revocations; raise it", from, m.limit>>20, memoryReserve>>20)
+	case !c.Given("revocations.max"):
+		m.records = min(fit, math.MaxInt32)
+	case m.records > fit:
+		return m, fmt.Errorf("revocations.max is %d, but %s leaves room for %d: lower the one or raise the other to %d MiB", m.records, from, fit, (int64(m.records)*recordBytes*3/2+memoryReserve)>>20+1)
+	}
+	return m, nil
+}
+
+// goMemoryLimit is what GOMEMLIMIT says, or math.MaxInt64.
+var goMemoryLimit = debug.SetMemoryLimit(-1)
+
+// keepTo has the garbage collector keep to the limit, and run when the heap has
+// grown by half instead of doubled, unless GOGC says otherwise or GOMEMLIMIT does
+// its work. Nearly all of a node's memory is tables without pointers, which a
+// collection passes over: it costs 2 ms with 100 M revocations, and the process
+// needs that much less room to grow.
+func (m memory) keepTo() {
+	limit := m.limit
+	if limit == 0 {
+		limit = math.MaxInt64
+	}
+	debug.SetMemoryLimit(limit)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(50)
+	}
+}
