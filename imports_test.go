@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"rescind/cmd/node/config":   {"rescind"},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
+	"rescind/bench/link":        {},
 	"rescind/bench/progress":    {},
 	"rescind/bench/report":      {},
 	"rescind/bench/lag":         {},

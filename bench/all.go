@@ -18,7 +18,7 @@ import (
 
 // readingOrder is that of the page: what matters most comes first. Commands
 // that are not named come last.
-var readingOrder = []string{"propagation", "compare", "load", "faults", "check", "memory", "verify", "simulate"}
+var readingOrder = []string{"propagation", "regions", "compare", "load", "faults", "check", "memory", "verify", "simulate"}
 
 // runAll runs the other commands, each in a process of its own, so that none
 // finds another's garbage, settings of the runtime or open connections.

@@ -8,6 +8,7 @@
 //	go run ./bench load          an API under load, every answer held against what must be true
 //	go run ./bench memory        what a set takes, and gives back
 //	go run ./bench propagation   the window from Revoke called on one node to refused on every other
+//	go run ./bench regions       the same over regions that are 80 ms apart, and while the link between them is cut
 //	go run ./bench simulate      the promises on thousands of bad days, and the window of up to 10,000 nodes, in virtual time
 //	go run ./bench all --quick   all of these in short, on one page
 //	go run ./bench page          one page from the --json files of several runs
@@ -56,6 +57,7 @@ func commands() map[string]command {
 		"load":        {run: runLoad, about: "an API under load, every answer held against what must be true", quick: []string{"--quick"}},
 		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
 		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
+		"regions":     {run: runRegions, about: "the window between regions, what the link carries, and what a cut does", quick: []string{"--quick"}},
 		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
 		"verify":      {run: runVerify, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},
 	}
