@@ -18,7 +18,7 @@ import (
 
 // compareRound is what one round found of one subject.
 type compareRound struct {
-	ns       float64 // of one check, one caller: the median of batches
+	ns       float64 // of one check, one caller: the median
 	p50, p99 float64 // ns, one caller, each timed by itself
 	perCore  float64 // checks for each second of processor time, of the API and of what it asks
 	wrong    int     // answers that were not what they must be
@@ -114,26 +114,39 @@ func (c *comparison) measureOne(ctx context.Context, s *contender, ask question,
 	return r, err
 }
 
-// batch is how many calls are timed at once where reading the clock would count.
-const batch = 16
+// batch is how many calls are timed at once where reading the clock would count:
+// where one takes less than quickCall.
+const (
+	batch     = 16
+	quickCall = 2 * time.Microsecond
+)
 
 // typicalOf calls one for d and returns the time of a call in nanoseconds: the
-// median of batches, which what else runs on the machine moves least.
+// median of all, or of batches, which what else runs on the machine moves least.
 func typicalOf(one func(i int) error, d time.Duration) (float64, error) {
 	h := hdrhistogram.New(1, int64(time.Hour), 4)
+	size := batch
 	for start, n := time.Now(), 0; time.Since(start) < d; {
 		began := time.Now()
-		for range batch {
+		for range size {
 			if err := one(n); err != nil {
 				return 0, err
 			}
 			n++
 		}
-		if err := h.RecordValue(int64(time.Since(began))); err != nil {
+		took := time.Since(began)
+		if n == batch && took > batch*quickCall {
+			size = 1 // the first batch only tells which it is
+			continue
+		}
+		if err := h.RecordValue(int64(took)); err != nil {
 			return 0, err // only above an hour
 		}
 	}
-	return float64(h.ValueAtPercentile(50)) / batch, nil
+	if h.TotalCount() == 0 {
+		return 0, errors.New("one call takes longer than all of them may")
+	}
+	return float64(h.ValueAtPercentile(50)) / float64(size), nil
 }
 
 // checkPercentiles times each call, in nanoseconds; reading the clock is part of it.

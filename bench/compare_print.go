@@ -73,7 +73,7 @@ func (c *comparison) speed(title, part, of string, rounds func(*contender) []com
 	t := report.Table{
 		Title:   title + ": " + of,
 		Columns: []string{"", "us", "quartiles", "p50 us", "p99 us", "checks per core and s", "x ours"},
-		Caption: fmt.Sprintf("Medians of %d interleaved rounds of %v; %d tokens in turn, 1 in 100 revoked. us: one request at a time, median of batches of %d, the quartiles those of the rounds; p50 and p99: each timed by itself, which includes reading the clock. "+
+		Caption: fmt.Sprintf("Medians of %d interleaved rounds of %v; %d tokens in turn, 1 in 100 revoked. us: one request at a time, the median, of batches of %d where a check is so short that reading the clock would count; the quartiles are those of the rounds; p50 and p99: each timed by itself, which includes reading the clock. "+
 			"Per core: %d requests at once, divided by the processor time of the API and of every process that it asks. x ours: against Rescind in process, median of the rounds.",
 			c.rounds, c.slice, c.tokens, batch, c.callers),
 	}
