@@ -22,6 +22,8 @@ const (
 	largeRate  = 1000
 	// plainRate is what the rival gets: at 1,000 a second its queues only grow.
 	plainRate = 20
+	// plainGiveUp is shorter than ours: what it loses it never repairs.
+	plainGiveUp = 3 * time.Second
 )
 
 // propagation is one run of bench propagation in this process.
@@ -69,7 +71,7 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 	}
 	p.carriers, p.burst, p.drops = strings.Split(*carriers, ","), 10*time.Second, 40
 	if *quick {
-		p.rounds, p.duration, p.warmUp, p.giveUp, p.burst, p.drops, p.grow = 5, 700*time.Millisecond, 200*time.Millisecond, 3*time.Second, 2*time.Second, 8, quickGrowth
+		p.rounds, p.duration, p.warmUp, p.burst, p.drops, p.grow = 5, 700*time.Millisecond, 200*time.Millisecond, 2*time.Second, 8, quickGrowth
 	}
 	if p.rate < 1 || p.rate > 100_000 || p.rounds < 1 || p.duration <= 0 || p.warmUp < 0 || p.giveUp <= 0 || p.idBytes < 0 || p.idBytes > 500 {
 		return errors.New("use 1 to 100,000 revocations per second, at least 1 round, a duration, a time-out and identifiers up to 500 bytes")
@@ -100,7 +102,7 @@ func (p *propagation) subjects() (all []subject) {
 	large := p.load
 	large.nodes, large.rate = largeNodes, largeRate
 	plain := large
-	plain.rate = plainRate
+	plain.rate, plain.giveUp = plainRate, min(p.giveUp, plainGiveUp)
 	small := fmt.Sprint(".n", p.nodes)
 	for _, c := range p.carriers {
 		all = append(all, subject{c + small, func(ctx context.Context) (curve, error) { return measureWindow(ctx, c, p.load) }})
