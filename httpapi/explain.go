@@ -110,40 +110,17 @@ func newExplained(v *token.Verified) *explainedJSON {
 	return out
 }
 
-// What a lookup of one claim can give.
-const (
-	findingAbsent = "absent"      // the token lacks the claim
-	findingClear  = "not-revoked" // no record
-	findingNewer  = "newer"       // a record, which covers older tokens only
-	findingCovers = "revoked"
-)
-
 func newFinding(f token.Finding) findingJSON {
-	out := findingJSON{Scope: f.Name, Value: f.Value}
-	if f.Digest == (rescind.Digest{}) {
-		out.Outcome, out.Why = findingAbsent, "the token has no such claim"
-		return out
+	out := findingJSON{Scope: f.Name, Value: f.Value, Outcome: string(f.Outcome()), Why: f.Why()}
+	if f.Digest != (rescind.Digest{}) {
+		out.Digest = f.Digest.String()
 	}
-	out.Digest = f.Digest.String()
-	if !f.Held {
-		out.Outcome, out.Why = findingClear, "no revocation of it is known here"
-		return out
-	}
-	expires := f.Record.ExpiresAt.Time()
-	out.ExpiresAt = &expires
-	if before := f.Record.IssuedBefore.Time(); !before.IsZero() {
-		out.IssuedBefore = &before
-	}
-	_, used := f.Record.Use()
-	switch {
-	case !f.Covers:
-		out.Outcome, out.Why = findingNewer, "tokens that were issued earlier are revoked; this one was issued later"
-	case used:
-		out.Outcome, out.Why = findingCovers, "it is a one-time token that has been used"
-	case out.IssuedBefore != nil:
-		out.Outcome, out.Why = findingCovers, "tokens that were issued up to then are revoked, and this one was"
-	default:
-		out.Outcome, out.Why = findingCovers, "it is revoked, whenever the token was issued"
+	if f.Held {
+		expires := f.Record.ExpiresAt.Time()
+		out.ExpiresAt = &expires
+		if before := f.Record.IssuedBefore.Time(); !before.IsZero() {
+			out.IssuedBefore = &before
+		}
 	}
 	return out
 }

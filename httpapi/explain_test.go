@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token"
 )
 
 // Explain makes the fake node a token.Explainer.
@@ -49,19 +50,19 @@ func (e explanationJSON) outcome(scope string) string {
 func TestExplain(t *testing.T) {
 	r := newRig(t)
 	e := r.explain(access(t, "client_id", nil))
-	if e.Result != "valid" || e.Status != 200 || e.Check != "" || e.Token.Subject != "alice" || e.outcome("sid") != findingClear || e.outcome("client_id") != findingAbsent {
+	if e.Result != "valid" || e.Status != 200 || e.Check != "" || e.Token.Subject != "alice" || e.outcome("sid") != string(token.NotRevoked) || e.outcome("client_id") != string(token.Absent) {
 		t.Errorf("%+v", e)
 	}
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"sid","id":"session-1"}`), http.StatusCreated)
 	e = r.explain(access(t))
-	if e.Result != "revoked" || e.Status != 401 || e.Check != "revocation" || e.outcome("sid") != findingCovers || e.outcome("sub") != findingClear {
+	if e.Result != "revoked" || e.Status != 401 || e.Check != "revocation" || e.outcome("sid") != string(token.CoveredBy) || e.outcome("sub") != string(token.NotRevoked) {
 		t.Errorf("%+v", e)
 	}
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"sub","id":"bob","issued_before":"2026-01-01T00:00:00Z"}`), http.StatusCreated)
-	if e = r.explain(access(t, "sub", "bob", "sid", "session-2")); e.Result != "valid" || e.outcome("sub") != findingNewer {
+	if e = r.explain(access(t, "sub", "bob", "sid", "session-2")); e.Result != "valid" || e.outcome("sub") != string(token.IssuedLater) {
 		t.Errorf("%+v", e)
 	}
-	if e = r.explain(access(t, "exp", time.Now().Add(-time.Hour).Unix(), "iat", time.Now().Add(-2*time.Hour).Unix())); e.Result != "expired" || e.outcome("sid") != findingCovers {
+	if e = r.explain(access(t, "exp", time.Now().Add(-time.Hour).Unix(), "iat", time.Now().Add(-2*time.Hour).Unix())); e.Result != "expired" || e.outcome("sid") != string(token.CoveredBy) {
 		t.Errorf("an expired token is explained, too: %+v", e)
 	}
 	odd := access(t, "sub", "mallory")

@@ -38,6 +38,51 @@ type Finding struct {
 	Value string // "" where the token lacks the claim, or has no value that means something elsewhere
 }
 
+// What a look-up of one claim gives.
+const (
+	Absent      FindingOutcome = "absent"      // the token lacks the claim
+	NotRevoked  FindingOutcome = "not-revoked" // no record is held
+	IssuedLater FindingOutcome = "newer"       // a record is held, but covers only tokens that were issued earlier
+	CoveredBy   FindingOutcome = "revoked"     // a record covers the token
+)
+
+// FindingOutcome is one of the above.
+type FindingOutcome string
+
+// Outcome says in one word what was found.
+func (f Finding) Outcome() FindingOutcome {
+	switch {
+	case f.Digest == rescind.Digest{}:
+		return Absent
+	case !f.Held:
+		return NotRevoked
+	case !f.Covers:
+		return IssuedLater
+	default:
+		return CoveredBy
+	}
+}
+
+// Why says the same in a sentence for people.
+func (f Finding) Why() string {
+	switch f.Outcome() {
+	case Absent:
+		return "the token has no such claim"
+	case NotRevoked:
+		return "no revocation of it is known here"
+	case IssuedLater:
+		return "tokens that were issued earlier are revoked; this one was issued later"
+	}
+	switch _, used := f.Record.Use(); {
+	case used:
+		return "it is a one-time token that has been used"
+	case f.Record.IssuedBefore.Time().IsZero():
+		return "it is revoked, whenever the token was issued"
+	default:
+		return "tokens that were issued up to then are revoked, and this one was"
+	}
+}
+
 // ClientSession is the Name of the second name under which a token is revoked
 // that Issuer.Login with OnePerClient minted: that of its subject's sessions at
 // its client.

@@ -1,0 +1,115 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rescind"
+	"rescind/cluster"
+	"rescind/gossip/carrier"
+)
+
+// healthy is a node of three, with nothing wrong.
+func healthy() View {
+	return View{Status: cluster.Status{
+		Name: "a", Ready: true, Uptime: time.Hour, Staleness: cluster.Staleness{Known: true, Bound: 300 * time.Millisecond},
+		Total: 10, Max: 1000,
+		Members: []cluster.Member{
+			{Name: "b", State: cluster.MemberAlive, Known: true, Staleness: 200 * time.Millisecond},
+			{Name: "c", State: cluster.MemberAlive, Known: true, Staleness: 300 * time.Millisecond, ClockSkew: 20 * time.Millisecond, ClockSkewError: time.Millisecond},
+			{Name: "b", State: cluster.MemberLeft},
+		},
+		Carriers: []carrier.Status{{Name: "gossip", Connected: true, Members: 2}, {Name: "nats", Connected: true}},
+		Counters: cluster.Counters{Revoked: 5, Applied: 5, Commits: 4, Refused: 3, Healed: 2, DoubleUses: 1, Dropped: 9},
+	}, Before: cluster.Counters{Refused: 3, Healed: 2, DoubleUses: 1, Dropped: 9}}
+}
+
+func TestProblems(t *testing.T) {
+	silent := func(v *View) {
+		v.Members[1].State, v.Members[1].LastHeard, v.Members[1].Unacked = cluster.MemberSilent, 12*time.Second, 4
+	}
+	for name, c := range map[string]struct {
+		change func(*View)
+		want   string // names and severities, the worst first
+		says   string // in one of the texts
+	}{
+		"nothing":   {func(*View) {}, "", ""},
+		"draining":  {func(v *View) { v.Draining = true }, "draining notice", "told to stop"},
+		"not ready": {func(v *View) { v.Ready, v.Reasons = false, []string{"looking for a peer"} }, "not-ready critical", "not ready: looking for a peer."},
+		"no peer": {func(v *View) {
+			v.Staleness, v.Reasons = cluster.Staleness{}, []string{"no peer reached; this and that"}
+		}, "staleness-unknown critical", "no peer"},
+		"stale":                   {func(v *View) { v.Staleness.Bound = 61 * time.Second }, "stale critical", "1m1s behind"},
+		"silent":                  {silent, "member-silent warning", "c has not been heard for 12s. It lacks 4 revocations"},
+		"silent and stale":        {func(v *View) { silent(v); v.Staleness.Bound = time.Minute }, "stale critical, member-silent warning", ""},
+		"one way":                 {func(v *View) { v.Members[0].Staleness = 20 * time.Second }, "member-one-way warning", "b is heard, but has confirmed nothing of this node for 20s"},
+		"one way from the start":  {func(v *View) { v.Members[0].Known = false }, "member-one-way warning", "b is heard, and has confirmed nothing yet"},
+		"just started":            {func(v *View) { v.Members[0].Known, v.Uptime = false, time.Second }, "", ""},
+		"same name":               {func(v *View) { v.Members[0].Name = "c" }, "members-same-name warning", "2 members are called c"},
+		"clock of another":        {func(v *View) { v.Members[1].ClockSkew = -4 * time.Second }, "clock-skew warning", "c is 4s behind this"},
+		"clock far off":           {func(v *View) { v.Members[1].ClockSkew = time.Minute }, "clock-skew critical", "c is 1m0s ahead of this"},
+		"own clock off":           {func(v *View) { v.Reasons = []string{"this machine's clock is 40s off"} }, "clock-off critical", "takes no revocations"},
+		"another version":         {func(v *View) { v.Reasons = []string{"a node that speaks another version"} }, "other-version critical", "Finish the upgrade"},
+		"something else":          {func(v *View) { v.Reasons = []string{"a new reason"} }, "reason warning", "says: a new reason."},
+		"near the limit":          {func(v *View) { v.Total = 800 }, "near-limit warning", "80 % of its limit"},
+		"full":                    {func(v *View) { v.Total = 1000 }, "full critical", "refused here by 503"},
+		"no limit":                {func(v *View) { v.Max = 0 }, "", ""},
+		"NATS down":               {func(v *View) { v.Carriers[1].Connected, v.Carriers[1].LastError = false, "no route" }, "carrier-down warning", "NATS can't be reached (no route)"},
+		"gossip down":             {func(v *View) { v.Carriers[0].Connected = false }, "carrier-down warning", "gossip reaches no other member"},
+		"both down":               {func(v *View) { v.Carriers[0].Connected, v.Carriers[1].Connected = false, false }, "carrier-down critical, carrier-down critical", "No carrier works"},
+		"alone so far":            {func(v *View) { v.Members, v.Carriers[0].Connected = nil, false }, "", ""},
+		"losses":                  {func(v *View) { v.Carriers[0].Overrun = 7 }, "carrier-losses notice", "gossip lost messages: 7"},
+		"losses of long ago":      {func(v *View) { v.Carriers[0].Dropped, v.DroppedBefore = 7, map[string]uint64{"gossip": 7} }, "", ""},
+		"wrong key":               {func(v *View) { v.Counters.Refused++ }, "foreign-messages warning", "not sealed with this cluster's key, or are of another cluster: 1 in the last"},
+		"memory":                  {func(v *View) { v.Counters.Unsound = 1 }, "unsound critical", "test its memory"},
+		"healed":                  {func(v *View) { v.Counters.Healed += 2 }, "healed notice", "another node: 2 in the last minutes."},
+		"malformed":               {func(v *View) { v.Counters.Malformed = 1 }, "malformed warning", ""},
+		"too stale for a route":   {func(v *View) { v.Counters.TooStale = 1 }, "too-stale warning", ""},
+		"waits":                   {func(v *View) { v.Counters.WaitTimeouts = 1 }, "version-waits warning", ""},
+		"waits refused":           {func(v *View) { v.Counters.WaitsRefused = 1 }, "version-waits-refused warning", ""},
+		"overrun":                 {func(v *View) { v.Counters.Dropped++ }, "messages-dropped notice", ""},
+		"reads":                   {func(v *View) { v.Counters.ReadsDropped = 1 }, "reads-dropped notice", ""},
+		"double use":              {func(v *View) { v.Counters.DoubleUses++ }, "double-use critical", "accepted them: 1 in"},
+		"undecided":               {func(v *View) { v.Counters.ConsumeUndecided = 3 }, "undecided critical", "decided: 3 in"},
+		"counters of a last life": {func(v *View) { v.Counters = cluster.Counters{} }, "", ""},
+		"more members than are listed": {func(v *View) {
+			v.Members = nil
+			for range maxMembers + 3 {
+				v.Members = append(v.Members, cluster.Member{Name: strings.Repeat("x", len(v.Members)+1), State: cluster.MemberSilent})
+			}
+		}, strings.Repeat("member-silent warning, ", maxMembers) + "members-more warning", "3 more members"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := healthy()
+			c.change(&v)
+			var names, texts []string
+			for _, p := range Problems(v) {
+				names = append(names, p.Name+" "+p.Severity.String())
+				texts = append(texts, p.What, p.Meaning, p.Do)
+				if p.What == "" || p.Meaning == "" || p.Do == "" {
+					t.Errorf("%+v leaves something open", p)
+				}
+			}
+			if got := strings.Join(names, ", "); got != c.want {
+				t.Errorf("got %q; want %q", got, c.want)
+			}
+			if !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, c.says) }) && c.want != "" {
+				t.Errorf("nothing says %q: %q", c.says, texts)
+			}
+			if all := strings.Join(texts, " "); strings.Contains(all, "%!") || strings.Contains(all, "%d") {
+				t.Errorf("a verb is left: %s", all)
+			}
+		})
+	}
+}
+
+// TestSkewWithinItsErrorIsNone: a measurement says nothing below its own error.
+func TestSkewWithinItsErrorIsNone(t *testing.T) {
+	v := healthy()
+	v.Members[0].ClockSkew, v.Members[0].ClockSkewError = rescind.MaxClockSkew, rescind.MaxClockSkew
+	if found := Problems(v); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}

@@ -1,0 +1,194 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rescind"
+	"rescind/cluster"
+)
+
+func readiness(v View) []Problem {
+	switch {
+	case v.Draining:
+		return []Problem{{"draining", Notice, "This node has been told to stop.",
+			"It still answers checks, and load balancers are told to ask another node.",
+			"Nothing, if you stopped it. Its peers take over what they have not acknowledged yet."}}
+	case !v.Ready:
+		return []Problem{{"not-ready", Critical, "This node is not ready: " + words(v.Reasons, "it does not say why") + ".",
+			"Tokens that are known to be revoked get 401. All others get 503, because it can't know yet.",
+			"If it stays so: check gossip.join, nats.url and the firewall; large messages need TCP between nodes. If its disk has failed, the log says so: free space or replace it, and start again."}}
+	}
+	return nil
+}
+
+// reach is about how far this node may be behind.
+func reach(v View) []Problem {
+	switch {
+	case !v.Ready:
+		return nil // said by readiness
+	case !v.Staleness.Known:
+		return []Problem{{"staleness-unknown", Critical, "How far this node may be behind is unknown: it has synchronised with no peer.",
+			"It answers from its own disk. A log-out on another node may not be known here.",
+			"Start the others, or let this node reach them: check gossip.join, nats.url, the cluster key and the firewall. A single node is configured without gossip and NATS."}}
+	case v.Staleness.Bound > staleAfter:
+		return []Problem{{"stale", Critical, fmt.Sprintf("This node may be %s behind.", round(v.Staleness.Bound)),
+			"Log-outs that others accepted within that time may not be known here. Under checks.on-stale: reject, checks get 503 beyond checks.max-staleness.",
+			"See which members are silent below. As soon as they are heard again, this node catches up by itself."}}
+	}
+	return nil
+}
+
+// members is about each of the others.
+func members(v View) (found []Problem) {
+	names := map[string]int{}
+	more := 0
+	for _, m := range v.Members {
+		if m.State != cluster.MemberLeft {
+			names[m.Name]++
+		}
+		p, wrong := memberProblem(v, m)
+		if !wrong {
+			continue
+		}
+		if len(found) == maxMembers {
+			more++
+			continue
+		}
+		found = append(found, p)
+	}
+	if more > 0 {
+		found = append(found, Problem{"members-more", Warning, fmt.Sprintf("So it is with %d more members.", more), "As above.", "See the table of members."})
+	}
+	for name, n := range names {
+		if n > 1 {
+			found = append(found, Problem{"members-same-name", Warning, fmt.Sprintf("%d members are called %s.", n, name),
+				"Either two nodes have one name, or one came back with an empty data folder and its old identity still counts. Until that is forgotten, ack=all waits for it, and staleness grows.",
+				"Give each node a cluster.name of its own. An old identity is forgotten after cluster.forget-after."})
+		}
+	}
+	return found
+}
+
+func memberProblem(v View, m cluster.Member) (Problem, bool) {
+	switch {
+	case m.State == cluster.MemberSilent:
+		what := fmt.Sprintf("%s has not been heard for %s.", m.Name, round(m.LastHeard))
+		if m.Unacked > 0 {
+			what += fmt.Sprintf(" It lacks %d revocations of this node, as far as known.", m.Unacked)
+		}
+		return Problem{"member-silent", Warning, what,
+			"If it runs behind a partition, log-outs on either side are not known on the other. It counts in staleness, majority and all, until cluster.forget-after.",
+			"Is its process up? Can these two reach each other (gossip over TCP and UDP, NATS)? If it is gone for good, nothing: it is forgotten by itself. When it is back, both sides catch up."}, true
+	case m.State == cluster.MemberAlive && v.Ready && (!m.Known || m.Staleness > staleAfter) && v.Uptime > staleAfter:
+		bound := "and has confirmed nothing yet"
+		if m.Known {
+			bound = "but has confirmed nothing of this node for " + round(m.Staleness)
+		}
+		return Problem{"member-one-way", Warning, fmt.Sprintf("%s is heard, %s.", m.Name, bound),
+			"Messages seem to get through in one direction only, or it is too busy to answer. Revocations of this node may not arrive there.",
+			"Look at this node from there (its own dashboard, or rescind status). Check the firewall in both directions, and its load."}, true
+	}
+	return Problem{}, false
+}
+
+// clocks is about members whose clock differs from this node's.
+func clocks(v View) (found []Problem) {
+	for _, m := range v.Members {
+		off := m.ClockSkew.Abs() - m.ClockSkewError
+		if m.State == cluster.MemberLeft || off < skewAfter || len(found) == maxMembers {
+			continue
+		}
+		p := Problem{"clock-skew", Warning, fmt.Sprintf("The clock of %s is %s %s this node's.", m.Name, round(m.ClockSkew.Abs()), aheadOrBehind(m.ClockSkew)),
+			fmt.Sprintf("Up to %s are allowed for. Log out everywhere compares the times of tokens with the time of the log-out.", round(rescind.MaxClockSkew)),
+			"Set the clocks by NTP. The one that differs from most others is wrong."}
+		if off >= rescind.MaxClockSkew {
+			p.Severity = Critical
+		}
+		found = append(found, p)
+	}
+	return found
+}
+
+func aheadOrBehind(skew time.Duration) string {
+	if skew < 0 {
+		return "behind"
+	}
+	return "ahead of"
+}
+
+// limits is about room for revocations.
+func limits(v View) []Problem {
+	switch {
+	case v.Max <= 0:
+		return nil
+	case v.Total >= v.Max:
+		return []Problem{{"full", Critical, fmt.Sprintf("This node is full: it holds %d revocations, and its limit is %d.", v.Total, v.Max),
+			"New log-outs are refused here by 503. Those in force stay; none is evicted.",
+			"Raise revocations.max if memory allows, on every node. Find out who revokes so much: the log names the endpoint of each. Room comes back with expiry."}}
+	case float64(v.Total) >= nearLimit*float64(v.Max):
+		return []Problem{{"near-limit", Warning, fmt.Sprintf("This node holds %d revocations, %d %% of its limit of %d.", v.Total, 100*v.Total/v.Max, v.Max),
+			"At the limit it refuses new log-outs.",
+			"Raise revocations.max if memory allows, on every node, and find out who revokes so much."}}
+	}
+	return nil
+}
+
+// carriers is about the ways between nodes.
+func carriers(v View) (found []Problem) {
+	up := 0
+	for _, c := range v.Carriers {
+		if c.Connected {
+			up++
+		}
+	}
+	for _, c := range v.Carriers {
+		lost := c.Dropped + c.Overrun
+		switch {
+		case !c.Connected && c.Name == "nats":
+			found = append(found, down("carrier-down", up, "NATS can't be reached", lastError(c.LastError), "Check nats.url, the server and the credentials. The client goes on trying."))
+		case !c.Connected && len(v.Members) > 0:
+			found = append(found, down("carrier-down", up, c.Name+" reaches no other member", lastError(c.LastError), "Check gossip.join, gossip.bind, gossip.advertise and the firewall: UDP and TCP of that port, in both directions."))
+		case lost > v.DroppedBefore[c.Name]:
+			found = append(found, Problem{"carrier-losses", Notice, fmt.Sprintf("%s lost messages: %d in the last minutes.", c.Name, lost-v.DroppedBefore[c.Name]),
+				"Nothing is lost for good: gaps are found and asked for again. Until then the window is longer.",
+				"If it goes on: this machine, or its network, is overloaded. Look at its processor and at the rate of revocations."})
+		}
+	}
+	return found
+}
+
+func down(name string, up int, what, why, do string) Problem {
+	p := Problem{name, Warning, what + why + ".", "The other carrier goes on alone; log-outs still reach everybody.", do}
+	if up == 0 {
+		p.Severity, p.Meaning = Critical, "No carrier works: log-outs on this node stay here, and others' do not arrive."
+	}
+	return p
+}
+
+func lastError(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+func words(list []string, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	return strings.Join(list, "; ")
+}
+
+// round makes a duration readable: two or three digits.
+func round(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
