@@ -23,11 +23,12 @@ type Status struct {
 	Staleness Staleness
 	Members   []Member // the other nodes
 
-	Revocations map[rescind.Scope]int // live revocations
-	Total       int                   // their sum
-	Max         int                   // the configured limit
-	MaxBytes    int                   // that of Filter.Bytes; 0: none
-	Filter      filter.Stats          // memory, and what the Bloom filter measures of itself
+	Revocations map[rescind.Scope]int     // live revocations
+	Total       int                       // their sum
+	Max         int                       // the configured limit
+	MaxBytes    int                       // that of Filter.Bytes; 0: none
+	InForce     [rescind.NumScopes]uint64 // by scope, the revocations that came into force here since the start, accepted here or elsewhere
+	Filter      filter.Stats              // memory, and what the Bloom filter measures of itself
 
 	Comparisons gossip.CompareStats // rounds of anti-entropy that this node has begun
 

@@ -206,6 +206,9 @@ func (n *Node) Status() Status {
 		Revocations: n.held(), Total: n.set.Len(), Max: n.policy.Load().MaxRevocations, MaxBytes: n.policy.Load().MaxBytes, Filter: n.set.Stats(),
 		Counters: n.counters.snapshot(), Window: n.window.snapshot(),
 	}
+	for scope := range s.InForce {
+		s.InForce[scope] = n.events.inForce[scope].Load()
+	}
 	for _, c := range n.carriers {
 		s.Carriers = append(s.Carriers, c.Status())
 	}

@@ -75,6 +75,8 @@ func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
 
 // hub gives events to whoever watches. Its zero value is ready for use.
 type hub struct {
+	inForce [rescind.NumScopes]atomic.Uint64 // revocations that came into force here, by scope
+
 	watched atomic.Int64 // len(readers), so that nobody pays while nobody watches
 
 	mu      sync.Mutex // guards readers
@@ -124,6 +126,9 @@ func (h *hub) publish(e Event) {
 
 // noticed tells whoever watches that r came into force. It never waits.
 func (n *Node) noticed(r rescind.Record, here bool) {
+	if scope := r.Digest.Scope(); scope.Valid() {
+		n.events.inForce[scope].Add(1)
+	}
 	n.watches.fire(r)
 	n.events.publish(Event{Kind: EventRevoked, Record: r, Here: here})
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,15 +111,25 @@ func knownAdmins(list []Admin) ([]knownAdmin, error) {
 // and all are compared, so that neither its length nor the place of the first
 // difference shows in the time.
 func (ad *admins) who(raw string) (name string, ok bool) {
+	admin, ok := ad.find(raw)
+	return admin.name, ok
+}
+
+func (ad *admins) find(raw string) (found knownAdmin, ok bool) {
 	digest := sha256.Sum256([]byte(raw))
-	for _, all := range [][]knownAdmin{ad.fixed, ad.named} {
-		for _, known := range all {
-			if subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1 {
-				name, ok = known.name, true
-			}
+	for _, known := range ad.all() {
+		if subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1 {
+			found, ok = known, true
 		}
 	}
-	return name, ok
+	return found, ok
+}
+
+// still reports whether admin may still use the admin endpoints.
+func (ad *admins) still(admin knownAdmin) bool { return slices.Contains(ad.all(), admin) }
+
+func (ad *admins) all() []knownAdmin {
+	return slices.Concat(ad.fixed, ad.named)
 }
 
 // isToken68 reports whether s has the syntax that RFC 6750 gives a bearer
@@ -162,8 +173,13 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 			a.tooMany(w)
 			return
 		}
-		next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, name)))
+		next(w, withCaller(r, name))
 	}
+}
+
+// withCaller returns r with the name of who makes it.
+func withCaller(r *http.Request, name string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, name))
 }
 
 type callerKey struct{}

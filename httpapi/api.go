@@ -31,6 +31,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/httpapi/dashboard"
 	"rescind/httpapi/ssf"
 	"rescind/token"
 )
@@ -165,6 +166,9 @@ type Config struct {
 	// for metrics. nil means that there is no issuer here.
 	Issued func() token.Stats
 
+	// Links are pages of the embedder's own that the dashboard leads to.
+	Links []dashboard.Link
+
 	// Version of the software, as metrics and the index show it. Empty means
 	// "dev".
 	Version string
@@ -202,7 +206,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// API serves one node. It starts no goroutine and needs no closing.
+// API serves one node. It starts no goroutine and needs no closing; Run is the
+// caller's.
 type API struct {
 	cfg Config // what of it rules hold is not here
 	log *slog.Logger
@@ -216,10 +221,12 @@ type API struct {
 	// that was refused: guessing must be visible, yet not fill the disk.
 	refusalLogged atomic.Int64
 
-	metrics  *metrics
-	draining atomic.Bool
-	drained  context.Context // ends with Drain
-	drain    context.CancelFunc
+	metrics   *metrics
+	dashboard *dashboard.Dashboard
+	signIns   *limit // by address
+	draining  atomic.Bool
+	drained   context.Context // ends with Drain
+	drain     context.CancelFunc
 }
 
 // New returns the API of a node, or what is wrong with cfg.
@@ -237,5 +244,11 @@ func New(cfg Config) (*API, error) {
 	a.cfg.AdminToken, a.cfg.Admins, a.cfg.Clients = nil, nil, nil // the digests are enough
 	a.drained, a.drain = context.WithCancel(context.Background())
 	a.metrics = newMetrics(cfg, a.draining.Load, limits)
+	a.dashboard = a.newDashboard()
 	return a, nil
 }
+
+// Run keeps what the dashboard shows of the last minutes, and against what
+// /v1/cluster judges what is wrong, until ctx ends. Without it both know the
+// moment alone.
+func (a *API) Run(ctx context.Context) { a.dashboard.Run(ctx) }

@@ -5,6 +5,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/httpapi/diagnosis"
 )
 
 // clusterJSON is a [cluster.Status] as operators read it. Durations carry
@@ -19,6 +20,7 @@ type clusterJSON struct {
 	Ready       bool            `json:"ready"`
 	Draining    bool            `json:"draining"`
 	Reasons     []string        `json:"reasons"`
+	Problems    []problemJSON   `json:"problems"`
 	StalenessMS *float64        `json:"staleness_ms"`
 	Members     []memberJSON    `json:"members"`
 	Revocations revocationsJSON `json:"revocations"`
@@ -27,6 +29,15 @@ type clusterJSON struct {
 	Counters    countersJSON    `json:"counters"`
 	Window      windowJSON      `json:"window"`
 	Settings    *settingsJSON   `json:"settings,omitempty"`
+}
+
+// problemJSON is something that is wrong right now, in words.
+type problemJSON struct {
+	Name     string `json:"name"`
+	Severity string `json:"severity"` // notice, warning or critical; the worst come first
+	What     string `json:"what"`
+	Meaning  string `json:"meaning"`
+	Do       string `json:"do"`
 }
 
 type memberJSON struct {
@@ -106,6 +117,7 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Ready:       st.Ready && !a.draining.Load(),
 		Draining:    a.draining.Load(),
 		Reasons:     append([]string{}, st.Reasons...),
+		Problems:    problemsOf(a.dashboard.Problems()),
 		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
 		Members:     membersOf(st.Members),
 		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, Bytes: st.Filter.Bytes, MaxBytes: st.MaxBytes, ByScope: byScope(st.Revocations)},
@@ -114,6 +126,14 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Counters:    countersOf(st.Counters),
 		Window:      windowOf(st.Window),
 	})
+}
+
+func problemsOf(found []diagnosis.Problem) []problemJSON {
+	out := make([]problemJSON, 0, len(found))
+	for _, p := range found {
+		out = append(out, problemJSON{p.Name, p.Severity.String(), p.What, p.Meaning, p.Do})
+	}
+	return out
 }
 
 func membersOf(members []cluster.Member) []memberJSON {

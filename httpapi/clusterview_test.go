@@ -13,7 +13,8 @@ func TestClusterView(t *testing.T) {
 	wantStatus(t, rec, http.StatusOK)
 	body := rec.Body.String()
 	for _, want := range []string{
-		`{"cluster":"prod","name":"a","origin":"00000000000000aa","epoch":3,"version":"v0.0.0-test","uptime_ms":90000,"ready":true,"draining":false,"reasons":["b is silent"],"staleness_ms":120,`,
+		`{"cluster":"prod","name":"a","origin":"00000000000000aa","epoch":3,"version":"v0.0.0-test","uptime_ms":90000,"ready":true,"draining":false,"reasons":["b is silent"],"problems":[{"name":"unsound","severity":"critical","what":"`,
+		`"do":"See the log of this node, and docs/operations.md."}`, `],"staleness_ms":120,"members":[`,
 		`{"name":"b","origin":"00000000000000bb","epoch":2,"state":"silent","staleness_ms":120,"last_heard_ms":1000,"behind":4,"unacked":5,"clock_skew_ms":-1500,"clock_error_ms":120}`,
 		`"name":"c","origin":"00000000000000cc","epoch":0,"state":"alive","staleness_ms":null,"last_heard_ms":10`,
 		`"total":9,"max":1000`, `"jti":7`, `"kid":0`,
@@ -31,7 +32,7 @@ func TestClusterView(t *testing.T) {
 func TestClusterViewOfALonelyNode(t *testing.T) {
 	rec := newRig(t).do("GET", "/v1/cluster", testAdmin, "", "")
 	wantStatus(t, rec, http.StatusOK)
-	for _, want := range []string{`"members":[]`, `"carriers":[]`, `"reasons":[]`, `"buckets":[]`} {
+	for _, want := range []string{`"problems":[]`, `"members":[]`, `"carriers":[]`, `"reasons":[]`, `"buckets":[]`} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("the answer lacks %s: %s", want, rec.Body)
 		}

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -31,7 +30,7 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if client != nil {
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, client.ID))
+		r = withCaller(r, client.ID)
 	}
 	// token_type_hint is ignored: the token says what it is, and a wrong hint
 	// must change nothing.

@@ -22,6 +22,9 @@ const (
 	anyMethod   = "*"
 	checkPath   = "/v1/check"
 	metricsPath = "/metrics"
+
+	// dashboardPath and what is below it are pages for people.
+	dashboardPath = "/dashboard/"
 )
 
 func (a *API) table() []route {
@@ -48,6 +51,7 @@ func (a *API) table() []route {
 		{http.MethodGet, "/readyz", "", "readiness, with reasons", a.readyz},
 		{http.MethodGet, metricsPath, "", "Prometheus", a.metrics.serve},
 		{http.MethodGet, "/openapi.json", "", "what programs read of this (OpenAPI 3.1)", a.openapi},
+		{anyMethod, dashboardPath, "admin", "the dashboard's pages; it begins at / in a browser", a.dashboard.ServeHTTP},
 		{http.MethodGet, "/", "", "this page", nil}, // the face's own
 	}
 }
@@ -84,7 +88,7 @@ func (a *API) handler(operators bool, has func(route) bool) http.Handler {
 	f := &face{api: a, operators: operators, routes: make(map[string]route)}
 	for _, rt := range a.table() {
 		if rt.path == "/" {
-			rt.serve = f.index
+			rt.serve = f.front
 		}
 		if has(rt) {
 			f.routes[rt.path] = rt
@@ -107,6 +111,9 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if name, below := strings.CutPrefix(path, statusPrefix); below && name != "" {
 		path = statusPath
+	}
+	if strings.HasPrefix(path, dashboardPath) {
+		path = dashboardPath
 	}
 	rt, ok := f.routes[path]
 	switch {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 
+	"rescind/httpapi/dashboard"
 	"rescind/token"
 )
 
@@ -19,8 +20,10 @@ type demo struct {
 }
 
 // handler serves the paths below /demo/.
-func (d demo) handler(v *token.Verifier) http.Handler {
+func (d demo) handler(v *token.Verifier, playground http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc(dashboard.PlaygroundPath, playground)
+	mux.HandleFunc(dashboard.PlaygroundPath+"/", playground)
 	mux.HandleFunc("POST /demo/login", d.login)
 	mux.HandleFunc("POST /demo/refresh", d.refresh)
 	mux.Handle("GET /demo/hello", token.Middleware(v)(http.HandlerFunc(d.hello)))

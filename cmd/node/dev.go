@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"rescind/cluster"
 	"rescind/gossip/carrier"
 	"rescind/httpapi"
+	"rescind/httpapi/dashboard"
 	"rescind/token"
 )
 
@@ -80,6 +82,9 @@ type dev struct {
 	keys  *token.KeySet
 	nats  *carrier.Embedded // nil with one node
 	faces []*face
+
+	playground *dashboard.Playground // of all nodes
+	players    []dashboard.PlaygroundNode
 }
 
 // listenInRow listens on addr and the ports that follow it, or with port 0 on
@@ -124,6 +129,7 @@ func (d *dev) start(listeners []net.Listener) (err error) {
 	if d.keys, err = devKeys(d.keyFile()); err != nil {
 		return err
 	}
+	defer func() { d.playground = dashboard.NewPlayground(d.players, d.log) }()
 	if d.nodes > 1 {
 		d.nats, err = carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: "127.0.0.1:0", StoreDir: filepath.Join(d.dir, "nats"), Logger: d.log})
 		if err != nil {
@@ -190,12 +196,19 @@ func (d *dev) newFace(name string, n *cluster.Node, l net.Listener) (*face, erro
 	if err != nil {
 		return nil, fmt.Errorf("start the verifier: %w", err)
 	}
+	d.players = append(d.players, dashboard.PlaygroundNode{Name: name, Issuer: issuer, Verifier: v, Node: n})
 	return newFace(n, faceConfig{
 		listener: l, verifier: v,
-		api:   httpapi.Config{Issuer: demoIssuer, AdminToken: []byte(d.admin), JWKS: d.keys.JWKS, Signer: d.keys, Name: demoIssuer, Issued: issuer.Stats},
-		extra: demo{name, issuer}.handler(v), extraPrefix: "/demo/", log: d.log.With("node", name),
+		api: httpapi.Config{
+			Issuer: demoIssuer, AdminToken: []byte(d.admin), JWKS: d.keys.JWKS, Signer: d.keys, Name: demoIssuer, Issued: issuer.Stats,
+			Links: []dashboard.Link{{Path: dashboard.PlaygroundPath, Name: "Playground"}},
+		},
+		extra: demo{name, issuer}.handler(v, d.play), extraPrefix: "/demo/", log: d.log.With("node", name),
 	})
 }
+
+// play serves the playground, which is made when all nodes have been started.
+func (d *dev) play(w http.ResponseWriter, r *http.Request) { d.playground.ServeHTTP(w, r) }
 
 // run serves on every node until ctx ends or one fails.
 func (d *dev) run(ctx context.Context) error {
@@ -203,6 +216,13 @@ func (d *dev) run(ctx context.Context) error {
 	for _, f := range d.faces {
 		all.Go(func() error { return f.run(ctx, func() time.Duration { return 0 }, nil) })
 	}
+	all.Go(func() error {
+		<-ctx.Done()
+		if d.playground != nil {
+			d.playground.Close() // its streams would keep the servers
+		}
+		return nil
+	})
 	if d.keys != nil {
 		all.Go(func() error { return d.keys.Follow(ctx, d.keyFile(), token.Rotation{}, d.log) })
 	}
@@ -229,6 +249,10 @@ func (d *dev) printGuide(w io.Writer) {
 		ports += " " + f.addr.String()
 	}
 	first := d.faces[0].addr.String()
+	fmt.Fprintf(w, `
+Playground, two browsers that log in and out, and what each node answers: http://%[1]s%[2]s
+Dashboard, the cluster as node1 sees it, live: http://%[1]s/ with the admin token %[3]s
+`, first, dashboard.PlaygroundPath, d.admin)
 	fmt.Fprintf(w, `
 Log in on two devices:
   access() { sed 's/.*"access_token":"\([^"]*\)".*/\1/'; }

@@ -106,6 +106,9 @@ func (f *face) run(ctx context.Context, delay func() time.Duration, hangup <-cha
 		running.Go(func() { served <- s.run() })
 	}
 	defer running.Wait()
+	watching, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+	running.Go(func() { f.api.Run(watching) })
 	reloading, stopReloading := context.WithCancel(context.Background())
 	defer stopReloading()
 	var reloads sync.WaitGroup
@@ -122,6 +125,7 @@ func (f *face) run(ctx context.Context, delay func() time.Duration, hangup <-cha
 	case err := <-served:
 		cause = fmt.Errorf("serve: %w", err)
 	}
+	f.api.Drain()    // also if the node has failed: streams would keep the servers
 	f.events.close() // while what they have fetched can still be revoked
 	stopReloading()
 	reloads.Wait() // nothing is made anew while it ends

@@ -66,9 +66,9 @@ type View struct {
 }
 
 const (
-	// staleAfter is the staleness at which something must be wrong: beats come
+	// StaleAfter is the staleness, of a node or a member, at which something must be wrong: beats come
 	// several times a second, so that it is usually below half a second.
-	staleAfter = 5 * time.Second
+	StaleAfter = 5 * time.Second
 
 	// nearLimit is the share of the limit at which an operator should act.
 	nearLimit = 0.8

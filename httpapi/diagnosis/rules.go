@@ -32,7 +32,7 @@ func reach(v View) []Problem {
 		return []Problem{{"staleness-unknown", Critical, "How far this node may be behind is unknown: it has synchronised with no peer.",
 			"It answers from its own disk. A log-out on another node may not be known here.",
 			"Start the others, or let this node reach them: check gossip.join, nats.url, the cluster key and the firewall. A single node is configured without gossip and NATS."}}
-	case v.Staleness.Bound > staleAfter:
+	case v.Staleness.Bound > StaleAfter:
 		return []Problem{{"stale", Critical, fmt.Sprintf("This node may be %s behind.", round(v.Staleness.Bound)),
 			"Log-outs that others accepted within that time may not be known here. Under checks.on-stale: reject, checks get 503 beyond checks.max-staleness.",
 			"See which members are silent below. As soon as they are heard again, this node catches up by itself."}}
@@ -81,7 +81,7 @@ func memberProblem(v View, m cluster.Member) (Problem, bool) {
 		return Problem{"member-silent", Warning, what,
 			"If it runs behind a partition, log-outs on either side are not known on the other. It counts in staleness, majority and all, until cluster.forget-after.",
 			"Is its process up? Can these two reach each other (gossip over TCP and UDP, NATS)? If it is gone for good, nothing: it is forgotten by itself. When it is back, both sides catch up."}, true
-	case m.State == cluster.MemberAlive && v.Ready && (!m.Known || m.Staleness > staleAfter) && v.Uptime > staleAfter:
+	case m.State == cluster.MemberAlive && v.Ready && (!m.Known || m.Staleness > StaleAfter) && v.Uptime > StaleAfter:
 		bound := "and has confirmed nothing yet"
 		if m.Known {
 			bound = "but has confirmed nothing of this node for " + round(m.Staleness)
