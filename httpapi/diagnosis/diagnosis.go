@@ -77,6 +77,9 @@ const (
 	// the software stops to trust one.
 	skewAfter = rescind.MaxClockSkew / 10
 
+	// settled is when a node that was started should know its members.
+	settled = 30 * time.Second
+
 	// maxMembers bounds how many members get a problem of their own.
 	maxMembers = 8
 )

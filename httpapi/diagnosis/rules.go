@@ -118,21 +118,29 @@ func aheadOrBehind(skew time.Duration) string {
 	return "ahead of"
 }
 
-// limits is about room for revocations.
-func limits(v View) []Problem {
-	switch {
-	case v.Max <= 0:
-		return nil
-	case v.Total >= v.Max:
-		return []Problem{{"full", Critical, fmt.Sprintf("This node is full: it holds %d revocations, and its limit is %d.", v.Total, v.Max),
-			"New log-outs are refused here by 503. Those in force stay; none is evicted.",
-			"Raise revocations.max if memory allows, on every node. Find out who revokes so much: the log names the endpoint of each. Room comes back with expiry."}}
-	case float64(v.Total) >= nearLimit*float64(v.Max):
-		return []Problem{{"near-limit", Warning, fmt.Sprintf("This node holds %d revocations, %d %% of its limit of %d.", v.Total, 100*v.Total/v.Max, v.Max),
-			"At the limit it refuses new log-outs.",
-			"Raise revocations.max if memory allows, on every node, and find out who revokes so much."}}
+// limits is about room for revocations, in records and in bytes.
+func limits(v View) (found []Problem) {
+	for _, l := range []struct {
+		name, what, setting string
+		used, most          int
+	}{
+		{"limit", "%d revocations, and its limit is %d", "revocations.max", v.Total, v.Max},
+		{"memory", "revocations in %d bytes, and its limit is %d", "memory.limit", v.Filter.Bytes, v.MaxBytes},
+	} {
+		what := fmt.Sprintf(l.what, l.used, l.most)
+		switch {
+		case l.most <= 0:
+		case l.used >= l.most:
+			found = append(found, Problem{"full-" + l.name, Critical, "This node is full: it holds " + what + ".",
+				"New log-outs are refused here by 503. Those in force stay; none is evicted.",
+				"Raise " + l.setting + " if memory allows, on every node. Find out who revokes so much: the log names the endpoint of each. Room comes back with expiry."})
+		case float64(l.used) >= nearLimit*float64(l.most):
+			found = append(found, Problem{"near-" + l.name, Warning, fmt.Sprintf("This node holds %s: %.0f %%.", what, 100*float64(l.used)/float64(l.most)),
+				"At the limit it refuses new log-outs.",
+				"Raise " + l.setting + " if memory allows, on every node, and find out who revokes so much."})
+		}
 	}
-	return nil
+	return found
 }
 
 // carriers is about the ways between nodes.
@@ -141,6 +149,19 @@ func carriers(v View) (found []Problem) {
 	for _, c := range v.Carriers {
 		if c.Connected {
 			up++
+		}
+	}
+	alive := 0
+	for _, m := range v.Members {
+		if m.State == cluster.MemberAlive {
+			alive++
+		}
+	}
+	for _, c := range v.Carriers {
+		if c.Name == "gossip" && c.Connected && c.Members < alive && v.Uptime > settled {
+			found = append(found, Problem{"members-inconsistent", Notice, fmt.Sprintf("Members are heard that gossip does not reach: it reaches %d of %d.", c.Members, alive),
+				"NATS alone connects them with this node. If that goes too, log-outs do not get through.",
+				"Check gossip.join, gossip.advertise and the firewall between those and this node: UDP and TCP."})
 		}
 	}
 	for _, c := range v.Carriers {
