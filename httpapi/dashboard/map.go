@@ -46,7 +46,7 @@ func newMap(st cluster.Status, bad map[string]bool) clusterMap {
 		x := selfX + 110*float64(2*i-len(st.Carriers)+1)
 		n := mapNode{Class: "up", X: x, Y: 288, Name: c.Name, Note: "connected", LinkX: x, LinkY: 270}
 		if c.Members > 0 {
-			n.Note = fmt.Sprintf("%d members", c.Members)
+			n.Note = fmt.Sprintf("reaches %d", c.Members)
 		}
 		if !c.Connected {
 			n.Class, n.Note = "down", "not connected"

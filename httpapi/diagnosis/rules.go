@@ -188,7 +188,13 @@ func down(name string, up int, what, why, do string) Problem {
 	return p
 }
 
+// lastError puts what a carrier says on one line, and cuts it.
 func lastError(text string) string {
+	const most = 160
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "..."
+	}
 	if text == "" {
 		return ""
 	}
