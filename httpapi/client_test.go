@@ -201,18 +201,18 @@ func TestGuessingSecretsIsBounded(t *testing.T) {
 		}
 		break
 	}
-	for name, c := range map[string]struct {
-		id, secret, from string
-		want             int
+	for _, c := range []struct { // in this order: the third is remembered from then on
+		name, id, secret, from string
+		want                   int
 	}{
-		"remembered":       {server, guestSecret, here, 200},
-		"not remembered":   {"app", appSecret, here, 429},
-		"from elsewhere":   {"app", appSecret, there, 403}, // may not introspect
-		"nobody":           {"nobody", "guess", here, 429},
-		"nobody elsewhere": {"nobody", "guess", there, 401},
+		{"remembered", server, guestSecret, here, 200},
+		{"not remembered", "app", appSecret, here, 429},
+		{"from elsewhere", "app", appSecret, there, 403}, // may not introspect
+		{"nobody", "nobody", "guess", here, 429},
+		{"nobody elsewhere", "nobody", "guess", there, 401},
 	} {
 		if got := introspect(c.id, c.secret, c.from); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
 	list := []Client{}
