@@ -30,7 +30,7 @@ const (
 )
 
 func (a *API) newDashboard() *dashboard.Dashboard {
-	a.signIns = newLimit(signInRate)
+	a.signIns = newLimit(signInRate, new(limitStats))
 	a.signIns.burst = signInBurst
 	return dashboard.New(dashboard.Config{
 		Node: a.cfg.Node, Version: a.cfg.Version, Links: a.cfg.Links, Logger: a.log,
