@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,8 +90,7 @@ func (s loadSettings) site(ctx context.Context) (*loadSite, error) {
 		}
 		return site, site.await(ctx)
 	}
-	// As in bench propagation: each node's fsync keeps a processor of Go's for a while.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	shareRuntime(s.nodes)
 	keys, err := token.GenerateKeySet()
 	if err != nil {
 		return nil, err

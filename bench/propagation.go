@@ -84,12 +84,15 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 		return fmt.Errorf("nodes: %q is neither a number from 2 to 200 nor a list of URLs", *nodes)
 	}
 	r.Settings("nodes", p.nodes, "carriers", *carriers)
-	// An fsync keeps a processor of Go's until the runtime takes it back. Apart,
-	// each node has one such thread; here many share the runtime, and so do the
-	// rivals.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	shareRuntime(p.nodes)
 	return p.all(ctx)
 }
+
+// shareRuntime gives the nodes that share this process what each would have
+// apart: an fsync keeps one of Go's processors until the runtime takes it back,
+// which in an idle process takes it up to 10 ms, and nothing else would run on it.
+// The rivals get them too.
+func shareRuntime(nodes int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + nodes) }
 
 // subject is one thing whose window is measured in each round.
 type subject struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"rescind/bench/progress"
@@ -58,7 +57,7 @@ func runRegions(ctx context.Context, args []string, r *report.Result) error {
 	p.load.nodes = p.geography.regions * p.geography.nodes
 	r.Settings("regions", p.geography.regions, "nodes_per_region", p.geography.nodes, "delay", p.delay.String(), "rate", p.rate, "duration", p.duration.String(),
 		"warm_up", p.warmUp.String(), "time_out", p.giveUp.String(), "rounds", p.rounds, "rest", p.rest.String(), "cut", p.cut.String())
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // as for bench propagation: fsyncs keep processors
+	shareRuntime(p.load.nodes)
 	return p.all(ctx)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -37,6 +38,12 @@ func runServe(ctx context.Context, e env) error {
 	f, err := newServing(cfg, func() (*config.Config, error) { return loadConfig(e) }, listeners, log, level)
 	if err != nil {
 		return errors.Join(err, listeners.close())
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		// An fsync keeps one of Go's processors, for up to 10 ms where the process is
+		// idle otherwise. Checks shall not wait for it, least of all where there is
+		// only one.
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	log.Info("serving", "http", listeners.http.Addr().String(), "gossip", f.node.GossipAddr(), "version", buildVersion())
 	return f.run(ctx, func() time.Duration { return f.reloader.config().Shutdown.Delay }, hangup)
