@@ -18,7 +18,7 @@ import (
 
 // readingOrder is that of the page: what matters most comes first. Commands
 // that are not named come last.
-var readingOrder = []string{"propagation", "regions", "compare", "load", "faults", "check", "memory", "verify", "simulate"}
+var readingOrder = []string{"propagation", "regions", "compare", "load", "faults", "regions", "check", "memory", "verify", "simulate"}
 
 // runAll runs the other commands, each in a process of its own, so that none
 // finds another's garbage, settings of the runtime or open connections.
@@ -39,7 +39,7 @@ func runAll(ctx context.Context, args []string, r *report.Result) error {
 	defer os.RemoveAll(dir)
 	r.Title = "Everything"
 	r.Settings("quick", *quick)
-	names, began := parts(), time.Now()
+	names, began := parts(*quick), time.Now()
 	var failures error
 	for i, name := range names {
 		fmt.Fprintf(os.Stderr, "\nbench %s (%d of %d, after %v)\n\n", name, i+1, len(names), time.Since(began).Round(time.Second))
@@ -63,9 +63,9 @@ func runAll(ctx context.Context, args []string, r *report.Result) error {
 }
 
 // parts returns the names of the commands of which the page consists.
-func parts() []string {
+func parts(quick bool) []string {
 	all := commands()
-	names := slices.DeleteFunc(slices.Collect(maps.Keys(all)), func(n string) bool { return all[n].quick == nil })
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(all)), func(n string) bool { return all[n].quick == nil || quick && all[n].long })
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
 	})

@@ -37,7 +37,8 @@ import (
 type command struct {
 	run   func(ctx context.Context, args []string, r *report.Result) error
 	about string   // one line
-	quick []string // the flags with which 'bench all --quick' runs it; nil: it is not part of that
+	quick []string // the flags with which 'bench all --quick' runs it; nil: it is not part of bench all
+	long  bool     // it is part of bench all, but not of the five minutes of --quick
 }
 
 // commands returns them by name. One without about is started by others.
@@ -53,11 +54,11 @@ func commands() map[string]command {
 		"all":         {run: runAll, about: "one page of everything; --quick takes less than five minutes"},
 		"page":        {run: runPage, about: "one page from the --json files of several runs"},
 		"compare":     {run: runCompare, about: "ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours", quick: []string{"--quick"}},
-		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never"},
+		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never", quick: []string{"--quick"}, long: true},
 		"load":        {run: runLoad, about: "an API under load, every answer held against what must be true", quick: []string{"--quick"}},
 		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
 		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
-		"regions":     {run: runRegions, about: "the window between regions, what the link carries, and what a cut does", quick: []string{"--quick"}},
+		"regions":     {run: runRegions, about: "the window between regions, what the link carries, and what a cut does", quick: []string{"--quick"}, long: true},
 		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
 		"verify":      {run: runVerify, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},
 	}

@@ -67,7 +67,10 @@ func TestCommandsFillTheirPages(t *testing.T) {
 
 // TestQuickFlagsAreKnown: bench all runs each part with flags that it has.
 func TestQuickFlagsAreKnown(t *testing.T) {
-	names := parts()
+	names := parts(true)
+	if slices.Contains(names, "regions") || !slices.Contains(parts(false), "regions") {
+		t.Error("regions takes a minute: it is for the long page")
+	}
 	for _, name := range []string{"propagation", "check", "memory", "verify", "simulate"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("bench all leaves %s out", name)
@@ -76,7 +79,7 @@ func TestQuickFlagsAreKnown(t *testing.T) {
 	if names[0] != "propagation" {
 		t.Errorf("the page begins with %s", names[0])
 	}
-	for _, name := range names {
+	for _, name := range parts(false) {
 		c := commands()[name]
 		err := c.run(t.Context(), append(slices.Clone(c.quick), "stray"), report.New(name))
 		if err == nil || !strings.Contains(err.Error(), `"stray"`) {
