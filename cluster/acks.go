@@ -52,6 +52,14 @@ func (w *waiter) settle() {
 	}
 }
 
+// number returns the number of the record in this node's stream, or 0 if it has
+// none yet.
+func (w *waiter) number() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seq
+}
+
 func (w *waiter) receipt() rescind.Receipt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,7 +88,9 @@ type ackTracker struct {
 func (t *ackTracker) enter(w *waiter, seq uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	w.mu.Lock()
 	w.seq = seq
+	w.mu.Unlock()
 	t.unsaved = append(t.unsaved, w)
 	t.started[seq%uint64(len(t.started))] = w.start
 	t.last = seq

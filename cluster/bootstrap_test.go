@@ -47,7 +47,7 @@ func BenchmarkBootstrap(b *testing.B) {
 }
 
 // fill commits n records that live for an hour to a day.
-func fill(b *testing.B, s *store.Store, n int) {
+func fill(b *testing.B, s durable, n int) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	now := rescind.MillisOf(time.Now())
 	for n > 0 {
@@ -59,7 +59,7 @@ func fill(b *testing.B, s *store.Store, n int) {
 				ExpiresAt:    now.Add(time.Hour + time.Duration(rng.Int64N(int64(23*time.Hour)))),
 			}
 		}
-		if err := s.Commit(batch); err != nil {
+		if err := s.Commit(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 		n -= len(batch.Records)

@@ -10,7 +10,8 @@ import (
 	"rescind"
 )
 
-// Config says what a node is part of. Only DataDir is required.
+// Config says what a node is part of. Only DataDir is required, or SharedLog and
+// NATS.
 type Config struct {
 	// Cluster is the name that every member shares; messages of other
 	// clusters are ignored. Empty means "rescind".
@@ -39,6 +40,10 @@ type Config struct {
 	// NATS configures the NATS carrier; nil turns it off. With neither carrier
 	// the node is alone by configuration.
 	NATS *NATS
+
+	// SharedLog keeps the revocations in a JetStream stream of the cluster's and
+	// not on this node's disk; nil keeps them in DataDir.
+	SharedLog *SharedLog
 
 	// JoinTimeout is how long a starting node looks for a peer before it knows
 	// that it knows only its own disk. 0 means 10 s.
@@ -133,7 +138,10 @@ type NATS struct {
 
 // withDefaults returns c with its zero values resolved, or what is wrong.
 func (c Config) withDefaults() (Config, error) {
-	if c.DataDir == "" {
+	if err := c.checkSharedLog(); err != nil {
+		return c, err
+	}
+	if c.DataDir == "" && c.needsDataDir() {
 		return c, errors.New("cluster: Config.DataDir is empty; name a folder for the node's revocations")
 	}
 	if len(c.Key) != 0 && len(c.Key) != 32 {

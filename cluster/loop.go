@@ -39,20 +39,28 @@ type proposal struct {
 func (n *Node) run(ctx context.Context) {
 	// Whether this machine's clock is right is not known yet, so everything is
 	// loaded; the sweep forgets what has lapsed once the clock is trusted.
-	frontiers, err := n.store.Load(0, func(r rescind.Record) {
+	frontiers, err := n.store.Load(ctx, 0, func(r rescind.Record) {
 		joined, _ := n.set.Merge(r)
 		n.watches.fire(joined) // who watches since before it was there
 	})
 	if err != nil {
-		n.fail(fmt.Errorf("load the revocations: %w", err))
+		if ctx.Err() == nil {
+			n.fail(fmt.Errorf("load the revocations: %w", err))
+		}
 		return
 	}
 	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady(), told: states{}}
+	if n.shared != nil {
+		l.vouchFor()
+	}
 	l.publish()
 	n.log.Info("loaded", "revocations", n.set.Len(), "origin", gossip.Origin(n.store.Identity().Origin), "epoch", n.store.Identity().Epoch)
 
 	var workers sync.WaitGroup
-	workers.Go(n.writeCommits)
+	workers.Go(func() { n.writeCommits(ctx) })
+	if n.shared != nil {
+		workers.Go(func() { n.follow(ctx) })
+	}
 	workers.Go(func() { n.sweep(ctx) })
 	workers.Go(func() { n.readers.read(ctx, n.readers.scans, 0) })
 	workers.Go(func() { n.readers.read(ctx, n.readers.compares, comparePause) })
@@ -75,24 +83,27 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 }
 
 // writeCommits makes commits durable, one at a time. What arrives meanwhile
-// makes up the next: a group commit.
-func (n *Node) writeCommits() {
+// makes up the next: a group commit. What is under way when ctx ends has a little
+// longer.
+func (n *Node) writeCommits(ctx context.Context) {
+	ctx, cancel := lingering(ctx, handOver)
+	defer cancel()
 	for c := range n.commits {
-		n.committed <- n.write(c)
+		n.committed <- n.write(ctx, c)
 	}
 }
 
 // write commits c. What a slow disk has let grow beyond one batch goes in
 // several; the last one holds the numbers and frontiers that say so.
-func (n *Node) write(c *gossip.Commit) error {
+func (n *Node) write(ctx context.Context, c *gossip.Commit) error {
 	b := n.batch(c)
 	for len(b.Records) > store.MaxBatch {
-		if err := n.store.Commit(store.Batch{Records: b.Records[:store.MaxBatch]}); err != nil {
+		if err := n.store.Commit(ctx, store.Batch{Records: b.Records[:store.MaxBatch]}); err != nil {
 			return err
 		}
 		b.Records = b.Records[store.MaxBatch:]
 	}
-	return n.store.Commit(b)
+	return n.store.Commit(ctx, b)
 }
 
 // batch gives each record the times that the set holds by now, so that the
@@ -141,7 +152,11 @@ func (n *Node) sweep(ctx context.Context) {
 			if !trusted {
 				continue
 			}
-			if err := n.store.Drop(now); err != nil {
+			switch err := n.store.Drop(ctx, now); {
+			case err == nil || ctx.Err() != nil:
+			case n.shared != nil:
+				n.log.Warn("could not drop lapsed revocations; they stay for another minute", "error", err)
+			default:
 				n.fail(fmt.Errorf("drop lapsed revocations from disk: %w", err))
 				return
 			}
@@ -191,6 +206,8 @@ func (l *loop) run(ctx context.Context) {
 			l.core.Advance()
 			l.acks.durable(l.core.Durable())
 		case <-l.due.C: // work asks the core
+		case <-l.vouched:
+			l.vouchFor()
 		case <-tick.C:
 			l.core.Tick(steady(), rescind.MillisOf(time.Now()))
 			l.publish()

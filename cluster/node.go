@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +14,7 @@ import (
 	"rescind/gossip"
 	"rescind/gossip/carrier"
 	"rescind/internal/onetime"
-	"rescind/internal/store"
+	"rescind/internal/sharedlog"
 )
 
 // Node is one member of the cluster. All its methods are safe for concurrent
@@ -26,7 +25,7 @@ type Node struct {
 	log     *slog.Logger
 	started time.Duration // on the steady clock
 	set     *filter.Set
-	store   *store.Store
+	store   durable
 	sealer  *carrier.Ring
 
 	embedded *carrier.Embedded   // nil if there is none
@@ -54,6 +53,8 @@ type Node struct {
 	lastOther atomic.Int64 // when a message of another version came, on the steady clock; 0: never
 
 	onetime *onetime.Store // nil if strict one-time tokens are off
+	shared  *sharedlog.Log // the store, if it is the shared log, or nil
+	vouched chan struct{}  // the shared log has news to vouch for
 	uses    uses
 
 	setKeys  sync.Mutex // orders SetTransportKeys
@@ -116,6 +117,7 @@ func Start(cfg Config) (*Node, error) {
 		proposals: make(chan *proposal, 1024),
 		commits:   make(chan *gossip.Commit, 1),
 		committed: make(chan error, 1),
+		vouched:   make(chan struct{}, 1),
 		readers:   newReaders(),
 		readyCh:   make(chan struct{}),
 		stopped:   make(chan struct{}),
@@ -125,18 +127,19 @@ func Start(cfg Config) (*Node, error) {
 		stop:      stop,
 	}
 	n.policy.Store(cfg.policy())
-	secret := cfg.secret()
-	digestKey := carrier.DeriveKey(secret, "digest 3 of "+cfg.Cluster) // the number changes with what filter makes of it, and an old folder is refused
+	digestKey := digestKeyOf(cfg.secret(), cfg.Cluster)
 	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations, MaxBytes: cfg.MaxBytes})
 	if n.sealer, err = carrier.NewRing(cfg.Cluster, sealKeys(cfg.transportKeys())); err != nil {
 		stop()
 		return nil, fmt.Errorf("prepare the seal of cluster messages: %w", err)
 	}
-	check := sha256.Sum256(digestKey[:])
-	n.store, err = store.Open(cfg.DataDir, store.Options{KeyCheck: [16]byte(check[:16]), Logger: n.log})
-	if err != nil {
+	if err := n.startEmbedded(); err != nil {
 		stop()
-		return nil, fmt.Errorf("open the revocations in %s: %w", cfg.DataDir, err)
+		return nil, err
+	}
+	if err := n.openStore(keyCheckOf(digestKey)); err != nil {
+		stop()
+		return nil, errors.Join(err, n.closeCarriers(context.Background()))
 	}
 	if err := n.startCarriers(); err != nil {
 		stop()

@@ -24,7 +24,8 @@ const ackTimeout = 5 * time.Second
 // the local disk answered, its fate is unknown; revoking again is harmless.
 // Errors: *rescind.InvalidError, rescind.ErrFull, ErrNotReady (the disk is not
 // loaded yet, or the clock is off), ErrIsolated, ErrClosed, or the disk's
-// failure.
+// failure; with Config.SharedLog also ErrUnavailable, or ErrFull of the stream:
+// then it is in force here and spreads, and its fate is unknown.
 func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
 	start := time.Now()
 	if err := n.accepting(); err != nil {
@@ -57,21 +58,35 @@ func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	receipt := w.receipt()
 	receipt.Digest, receipt.IssuedBefore, receipt.ExpiresAt = record.Digest, record.IssuedBefore, record.ExpiresAt
 	id := n.store.Identity()
-	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.seq}}.String()
+	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.number()}}.String()
 	return receipt, err
 }
 
-// propose puts a record that the set holds already into this node's stream.
+// propose puts a record that the set holds already into this node's stream. While
+// the store is in trouble, it does not wait for room there.
 func (n *Node) propose(ctx context.Context, record rescind.Record, w *waiter) error {
-	select {
-	case n.proposals <- &proposal{record, w}:
-		return nil
-	case <-n.failed:
-		return n.failure
-	case <-n.stopped:
-		return rescind.ErrClosed
-	case <-ctx.Done():
-		return fmt.Errorf("put the revocation into the stream: %w", context.Cause(ctx))
+	p := &proposal{record, w}
+	for {
+		changed, trouble := n.store.Trouble()
+		if trouble != nil {
+			select {
+			case n.proposals <- p:
+				return nil
+			default:
+				return unavailable(trouble)
+			}
+		}
+		select {
+		case n.proposals <- p:
+			return nil
+		case <-changed:
+		case <-n.failed:
+			return n.failure
+		case <-n.stopped:
+			return rescind.ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("put the revocation into the stream: %w", context.Cause(ctx))
+		}
 	}
 }
 
@@ -142,16 +157,29 @@ func (n *Node) awaitDisk(ctx context.Context, w *waiter) error {
 		done, cancel = afterDeadline(ctx, diskGrace)
 	}
 	defer cancel()
-	select {
-	case <-w.stored:
-		return nil
-	case <-n.failed:
-		return n.failure
-	case <-n.stopped:
-		return rescind.ErrClosed
-	case <-done.Done():
-		n.acks.leave(w)
-		return fmt.Errorf("wait for the disk: %w", context.Cause(done))
+	for {
+		changed, trouble := n.store.Trouble()
+		if trouble != nil {
+			select {
+			case <-w.stored:
+				return nil
+			default:
+				n.acks.leave(w)
+				return unavailable(trouble)
+			}
+		}
+		select {
+		case <-w.stored:
+			return nil
+		case <-changed:
+		case <-n.failed:
+			return n.failure
+		case <-n.stopped:
+			return rescind.ErrClosed
+		case <-done.Done():
+			n.acks.leave(w)
+			return fmt.Errorf("wait for the disk: %w", context.Cause(done))
+		}
 	}
 }
 

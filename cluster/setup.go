@@ -94,24 +94,35 @@ func (n *Node) startCarriers() error {
 	return nil
 }
 
+// startEmbedded starts the NATS server in this process, if there is to be one.
+func (n *Node) startEmbedded() error {
+	if n.cfg.NATS == nil || n.cfg.NATS.Embed == "" {
+		return nil
+	}
+	ec := carrier.EmbeddedConfig{Listen: n.cfg.NATS.Embed, Logger: n.log, AllowRemote: len(n.cfg.Key) > 0}
+	if n.cfg.OneTime != nil || n.cfg.SharedLog != nil {
+		ec.StoreDir = filepath.Join(n.cfg.DataDir, "one-time") // the name that it had before there was a shared log
+	}
+	embedded, err := carrier.StartEmbedded(ec)
+	if err != nil {
+		return fmt.Errorf("start the embedded NATS server: %w", err)
+	}
+	n.embedded = embedded
+	return nil
+}
+
+// natsURL is where this node's clients of NATS connect to.
+func (n *Node) natsURL() string {
+	if n.cfg.NATS.URL == "" && n.embedded != nil {
+		return n.embedded.ClientURL()
+	}
+	return n.cfg.NATS.URL
+}
+
 func (n *Node) startNATS(self carrier.Node, c NATS) error {
 	cfg := carrier.NATSConfig{
-		Cluster: n.cfg.Cluster, URL: c.URL, CredsFile: c.CredsFile, Name: n.cfg.Name, Node: self,
+		Cluster: n.cfg.Cluster, URL: n.natsURL(), CredsFile: c.CredsFile, Name: n.cfg.Name, Node: self,
 		MaxPending: c.maxPending, Handler: n.receive, Logger: n.log,
-	}
-	if c.Embed != "" {
-		ec := carrier.EmbeddedConfig{Listen: c.Embed, Logger: n.log, AllowRemote: len(n.cfg.Key) > 0}
-		if n.cfg.OneTime != nil {
-			ec.StoreDir = filepath.Join(n.cfg.DataDir, "one-time")
-		}
-		embedded, err := carrier.StartEmbedded(ec)
-		if err != nil {
-			return fmt.Errorf("start the embedded NATS server: %w", err)
-		}
-		n.embedded = embedded
-		if c.URL == "" {
-			cfg.URL = embedded.ClientURL()
-		}
 	}
 	m, err := carrier.NewNATS(cfg)
 	if err != nil {

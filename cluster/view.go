@@ -63,7 +63,29 @@ func (l *loop) warnings(v *view) (reasons []string) {
 	if other := time.Duration(l.lastOther.Load()); other > 0 && v.at-other < time.Minute {
 		reasons = append(reasons, "a node that speaks another version of the protocol is being heard; the two ignore each other until the older one is upgraded")
 	}
+	if _, trouble := l.store.Trouble(); trouble != nil {
+		reasons = append(reasons, "revocations are not acknowledged, because they can't be made durable: "+trouble.Error())
+	}
+	if l.shared != nil {
+		if n := l.shared.Stats().Skipped; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%d messages in the stream of revocations can't be read: nobody of this cluster wrote them, or they are damaged", n))
+		}
+	}
 	return reasons
+}
+
+// loading says why nothing is known yet.
+func (n *Node) loading() []string {
+	if err := n.Err(); err != nil {
+		return []string{err.Error()}
+	}
+	if n.shared == nil {
+		return []string{"loading revocations from disk"}
+	}
+	if _, trouble := n.shared.Trouble(); trouble != nil {
+		return []string{"waiting for the stream of revocations: " + trouble.Error()}
+	}
+	return []string{"reading the stream of revocations"}
 }
 
 // lapsing returns the time by which records lapse, and whether it may decide
@@ -214,7 +236,7 @@ func (n *Node) Status() Status {
 	}
 	v := n.view.Load()
 	if v == nil {
-		s.Reasons = []string{"loading revocations from disk"}
+		s.Reasons = n.loading()
 		return s
 	}
 	s.Reasons, s.Comparisons = v.reasons, v.compared

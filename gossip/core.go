@@ -279,6 +279,7 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 // Ready returns what there is to do and forgets all but the commit, of which
 // it yields no second one before Advance.
 func (c *Core) Ready(now time.Duration) Ready {
+	c.keepLogged()
 	commit := c.commit(now)
 	r := Ready{
 		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: commit,
@@ -294,7 +295,7 @@ func (c *Core) commit(now time.Duration) *Commit {
 	}
 	moved := map[Origin]Position{}
 	for _, p := range c.list {
-		if p.based && p.at() != p.committed {
+		if p.based && !p.logged && p.at() != p.committed {
 			moved[p.origin] = p.at()
 		}
 	}
@@ -343,7 +344,7 @@ func (c *Core) Advance() {
 		}
 	}
 	for _, p := range c.list {
-		if p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
+		if p.logged || p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
 			continue
 		}
 		p.durable = p.committing.Seq
@@ -376,9 +377,12 @@ func (c *Core) sendTo(to Origin, b Body) {
 // applied, which can only help.
 func (c *Core) stepRecords(p *peer, epoch, first, head uint64, records []rescind.Record) {
 	current := epoch == p.epoch
-	if c.Full() {
+	switch {
+	case current && p.logged:
+		c.apply = append(c.apply, p.add(first, records)...)
+	case c.Full():
 		c.apply = append(c.apply, records...)
-	} else {
+	default:
 		if current {
 			records = p.add(first, records)
 		}

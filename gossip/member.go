@@ -71,7 +71,7 @@ func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
 		switch {
 		case p.left && p.based && p.received >= p.head:
 		case !c.listed(now, p):
-			lost = lost || !p.left
+			lost = lost || !p.left && !p.logged
 		default:
 			counting++
 			asOf = min(asOf, p.asOf)

@@ -44,6 +44,7 @@ type peer struct {
 	echoes   bool     // it has answered a beat of ours
 
 	fromDisk bool // known from an earlier life only: nobody has said when it was heard
+	logged   bool // in this epoch it writes its records into the shared log, see Vouch
 
 	// asOf is when this node sent the latest beat of which it knows: all that
 	// the peer had acknowledged by then is held here.
@@ -99,7 +100,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	p.stream = stream{epoch: epoch}
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
-	p.told, p.toldUpTo, p.toldAll = 0, 0, false
+	p.told, p.toldUpTo, p.toldAll, p.logged = 0, 0, false, false
 	p.asked, p.scannedAt, p.rangedAt = Position{}, 0, 0
 	p.attempts, p.askAgain = 0, now+repairAfter
 	return true

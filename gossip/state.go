@@ -139,7 +139,11 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 	if c.pull == nil || p.origin != c.pull.donor || r.Cursor != c.pull.cursor || c.Full() {
 		return // of no use, or asked for again
 	}
-	c.take(r.Records)
+	if p.logged { // what it claims to hold is in the log, by it or by whoever wrote it
+		c.apply = append(c.apply, r.Records...)
+	} else {
+		c.take(r.Records)
+	}
 	c.pull.lower(r.Views)
 	if !r.Done {
 		if !c.pull.cursor.Less(r.Next) {

@@ -28,6 +28,8 @@ func kindOf(err error) kind {
 		return kindClosing
 	case errors.Is(err, rescind.ErrIsolated):
 		return kindIsolated
+	case errors.Is(err, rescind.ErrUnavailable):
+		return kindUnavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return kindTimeout
 	default:
@@ -36,12 +38,13 @@ func kindOf(err error) kind {
 }
 
 var details = map[string]string{
-	kindFull.name:     "the node holds its configured maximum of live revocations; it never evicts one, so room comes with expiry or a higher revocations.max",
-	kindNotReady.name: "the node has not loaded and synchronised yet",
-	kindClosing.name:  "the node is leaving; ask another one",
-	kindIsolated.name: "the node has heard from no peer for too long and is configured to refuse revocations then",
-	kindTimeout.name:  "the revocation was not durable on this node in time; it may be or not be there, and sending it again is harmless",
-	kindInternal.name: "the revocation was not accepted; the node's log says why",
+	kindFull.name:        "the node holds its configured maximum of live revocations; it never evicts one, so room comes with expiry or a higher revocations.max",
+	kindNotReady.name:    "the node has not loaded and synchronised yet",
+	kindClosing.name:     "the node is leaving; ask another one",
+	kindIsolated.name:    "the node has heard from no peer for too long and is configured to refuse revocations then",
+	kindUnavailable.name: "the stream that the cluster keeps its revocations in does not answer; the revocation is in force where it has arrived, but not durable: send it again",
+	kindTimeout.name:     "the revocation was not durable on this node in time; it may be or not be there, and sending it again is harmless",
+	kindInternal.name:    "the revocation was not accepted; the node's log says why",
 }
 
 // refuse answers a request that failed with err.

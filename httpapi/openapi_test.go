@@ -159,6 +159,7 @@ func TestProblemTypesAreDocumented(t *testing.T) {
 		t.Errorf("the page explains\n%v\nthe document has\n%v", explained, enum)
 	}
 	for _, k := range []kind{
+		kindUnavailable,
 		kindInvalid, kindMalformed, kindTooLarge, kindMediaType, kindSlowBody, kindAccept, kindNotFound, kindMethod, kindToken, kindAdmin, kindReceiver,
 		kindAdminOff, kindTooMany, kindFull, kindNotReady, kindClosing, kindIsolated, kindTimeout, kindHistory, kindInternal, kindCannotKnow, kindStale, kindBehind, kindBusy,
 	} {

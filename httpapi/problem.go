@@ -39,6 +39,8 @@ var (
 	kindTimeout   = kind{"not-accepted-in-time", "Not accepted in time", http.StatusServiceUnavailable, time.Second}
 	kindHistory   = kind{"not-implemented", "Not implemented", http.StatusNotImplemented, 0}
 	kindInternal  = kind{"internal", "Internal error", http.StatusInternalServerError, 0}
+
+	kindUnavailable = kind{"unavailable", "Store of revocations does not answer", http.StatusServiceUnavailable, 5 * time.Second}
 )
 
 // problem is the body of an error answer: RFC 9457, with the extension member

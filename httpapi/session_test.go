@@ -167,6 +167,7 @@ func TestNodeFailuresBecomeProblems(t *testing.T) {
 		rescind.ErrNotReady:                 kindNotReady,
 		rescind.ErrClosed:                   kindClosing,
 		rescind.ErrIsolated:                 kindIsolated,
+		rescind.ErrUnavailable:              kindUnavailable,
 		context.DeadlineExceeded:            kindTimeout,
 		errors.New("disk: no space, token"): kindInternal,
 	} {

@@ -48,9 +48,9 @@ func (r *reader) sending(now time.Duration) uint64 {
 	return r.marks
 }
 
-// take notes what e says of positions, and reports whether it is a mark of
-// this node's.
-func (r *reader) take(e entry, self uint64) (ours bool) {
+// take notes what e says of positions, and reports whether that is worth telling
+// at once: a mark of this node's, or the first of another.
+func (r *reader) take(e entry, self uint64) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.origin == self {
@@ -73,7 +73,7 @@ func (r *reader) take(e entry, self uint64) (ours bool) {
 		}
 		delete(r.positions, eldest)
 	}
-	return false
+	return !met && e.mark > 0
 }
 
 // Held returns up to where the streams of other origins are held by whoever has
@@ -189,13 +189,13 @@ func (l *Log) Follow(ctx context.Context, merge func(rescind.Record), held func(
 	defer marks.Wait()
 	marks.Go(func() { l.writeMarks(ctx) })
 	for ctx.Err() == nil {
-		err := l.read(ctx, l.stream.Load(), func(_ uint64, e entry, ours bool) (more bool) {
+		err := l.read(ctx, l.stream.Load(), func(_ uint64, e entry, news bool) (more bool) {
 			if e.origin != l.identity.Origin {
 				for _, r := range e.records {
 					merge(r)
 				}
 			}
-			if ours {
+			if news {
 				held()
 			}
 			return true
@@ -207,7 +207,7 @@ func (l *Log) Follow(ctx context.Context, merge func(rescind.Record), held func(
 
 // read hands the messages of s from the first unread one on to handle until that
 // wants no more.
-func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e entry, ours bool) (more bool)) error {
+func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e entry, news bool) (more bool)) error {
 	messages, stop, err := l.consume(ctx, s)
 	if err != nil {
 		return err
@@ -226,8 +226,8 @@ func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e ent
 			return fmt.Errorf("a message from elsewhere: %w", err)
 		}
 		l.reader.next = meta.Sequence.Stream + 1
-		e, ours := l.entryIn(m)
-		if !handle(meta.Sequence.Stream, e, ours) {
+		e, news := l.entryIn(m)
+		if !handle(meta.Sequence.Stream, e, news) {
 			return nil
 		}
 	}
@@ -255,7 +255,7 @@ func (l *Log) consume(ctx context.Context, s *stream) (messages jetstream.Messag
 
 // entryIn returns what is in m, or an entry without anything where that can't be
 // read.
-func (l *Log) entryIn(m jetstream.Msg) (e entry, ours bool) {
+func (l *Log) entryIn(m jetstream.Msg) (e entry, news bool) {
 	plain, err := l.cfg.Sealer.Open(m.Data())
 	if err == nil {
 		e, err = entryOf(plain)

@@ -1,0 +1,96 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rescind"
+	"rescind/gossip"
+	"rescind/internal/sharedlog"
+)
+
+// SharedLog configures a node without a disk: what is revoked is kept in one
+// JetStream stream, on the servers of Config.NATS, that all nodes of the cluster
+// share. Each start is a new member; nothing in Config.DataDir is used. All nodes
+// together may be gone and come back.
+//
+// A revocation is then durable when the stream has it, whoever else
+// acknowledges: write concern says how many nodes refuse what it covers.
+type SharedLog struct {
+	Stream   string // its name; empty: rescind-log- and the cluster's
+	Replicas int    // servers that hold it: 1, 3 or 5; 0 means 1. Counts when it is made
+	MaxBytes int64  // at which it refuses more; 0 means 1 GiB. Counts when it is made
+
+	// DangerouslyAssumeSync is OneTime's, for the servers that hold the stream:
+	// without sync_interval: always a power failure can take acknowledged
+	// revocations.
+	DangerouslyAssumeSync bool
+}
+
+// checkSharedLog refuses settings under which nodes would write into several.
+func (c Config) checkSharedLog() error {
+	switch {
+	case c.SharedLog == nil:
+		return nil
+	case c.NATS == nil:
+		return errors.New("cluster: Config.SharedLog needs Config.NATS: the stream is on NATS servers that all nodes share")
+	case c.Gossip != nil && c.NATS.URL == "":
+		return errors.New("cluster: with Config.SharedLog set Config.NATS.URL to the servers that all nodes share, also on the node that embeds one")
+	}
+	return nil
+}
+
+// needsDataDir reports whether anything is kept on this node's disk.
+func (c Config) needsDataDir() bool {
+	return c.SharedLog == nil || c.NATS != nil && c.NATS.Embed != ""
+}
+
+// vouchFor tells the core what the shared log has brought.
+func (l *loop) vouchFor() {
+	positions, asOf := l.shared.Held()
+	held := make(map[gossip.Origin]gossip.Position, len(positions))
+	for o, at := range positions {
+		held[gossip.Origin(o)] = gossip.Position(at)
+	}
+	l.core.Vouch(steady(), asOf, held)
+}
+
+// follow merges what others write into the shared log.
+func (n *Node) follow(ctx context.Context) {
+	n.shared.Follow(ctx, func(r rescind.Record) {
+		if _, changed := n.merge(r); changed {
+			n.counters.applied.Add(1)
+		}
+	}, func() {
+		select {
+		case n.vouched <- struct{}{}:
+		default: // there is news to be told already
+		}
+	})
+}
+
+// unavailable is why a revocation is not acknowledged although this node and
+// others know it. The store keeps it once it can, unless all of them end before.
+func unavailable(cause error) error {
+	if errors.Is(cause, sharedlog.ErrFull) {
+		return fmt.Errorf("%w: %w", rescind.ErrFull, cause)
+	}
+	return fmt.Errorf("%w: %w", rescind.ErrUnavailable, cause)
+}
+
+// lingering returns a context that ends some time after ctx.
+func lingering(ctx context.Context, later time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(later)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
