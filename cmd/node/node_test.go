@@ -171,6 +171,7 @@ type site struct {
 	http, gossip []string
 	nats         string
 	mode         string
+	life         int // counts how often nodes without disks have begun anew
 	nodes        [3]*process
 	natsServer   *process
 }
@@ -181,7 +182,7 @@ func newSite(t *testing.T, mode string) *site {
 	if out, err := exec.Command(binary(t, "rescind"), "keys", "generate", "--dir", filepath.Join(s.dir, "keys")).CombinedOutput(); err != nil {
 		t.Fatalf("keys generate: %v\n%s", err, out)
 	}
-	if mode == "both" || mode == "nats" {
+	if mode == "both" || mode == "nats" || mode == "shared log" {
 		s.startNATS()
 	}
 	for i := range s.nodes {
@@ -192,6 +193,10 @@ func newSite(t *testing.T, mode string) *site {
 }
 
 func (s *site) startNATS() {
+	if s.mode == "shared log" {
+		s.startJetStream()
+		return
+	}
 	_, port, _ := net.SplitHostPort(s.nats)
 	s.natsServer = start(s.t, s.dir, binary(s.t, "nats-server"), "-a", "127.0.0.1", "-p", port)
 }
@@ -199,11 +204,15 @@ func (s *site) startNATS() {
 func (s *site) start(i int) {
 	args := []string{"serve", "--node.name", fmt.Sprint("n", i), "--http.addr", s.http[i], "--data.dir", fmt.Sprint("data", i),
 		"--cluster.key-file", "keys/cluster.key", "--admin.token-file", "keys/admin.token", "--tokens.issuers", "keys/issuers.yaml", "--shutdown.delay", "0s"}
-	if s.mode == "both" || s.mode == "gossip" {
+	if s.mode == "both" || s.mode == "gossip" || s.mode == "shared log" {
 		args = append(args, "--gossip.bind", s.gossip[i], "--gossip.join", strings.Join(s.gossip, ","))
 	}
 	if s.mode != "gossip" {
 		args = append(args, "--nats.url", "nats://"+s.nats)
+	}
+	if s.mode == "shared log" {
+		args = append(args, "--store.kind", "jetstream", "--store.dangerously-assume-sync", "true", "--store.max-bytes", "64MiB",
+			"--node.name", fmt.Sprint("n", i, "-", s.life), "--data.dir", fmt.Sprint("data", i, "-", s.life))
 	}
 	if s.mode == "embedded" && i == 0 {
 		args = append(args, "--nats.embedded")

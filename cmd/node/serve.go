@@ -217,6 +217,11 @@ func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger
 			Buckets: cfg.OneTime.Buckets, Replicas: cfg.OneTime.Replicas, DangerouslyAssumeSync: cfg.OneTime.DangerouslyAssumeSync,
 		}
 	}
+	if cfg.Store.Kind == "jetstream" {
+		c.SharedLog = &cluster.SharedLog{
+			Stream: cfg.Store.Stream, Replicas: cfg.Store.Replicas, MaxBytes: cfg.Store.MaxBytes, DangerouslyAssumeSync: cfg.Store.DangerouslyAssumeSync,
+		}
+	}
 	if cfg.Gossip.Bind != "" {
 		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join}
 	}

@@ -22,10 +22,10 @@ import (
 // Errors that callers can tell apart with errors.Is.
 var (
 	// ErrFull: the stream has reached its limit and refuses what is new.
-	ErrFull = errors.New("the stream of revocations is full; raise store.jetstream.max-bytes and the stream's own limit, or wait until some have lapsed")
+	ErrFull = errors.New("the stream of revocations is full; raise store.max-bytes and the stream's own limit, or wait until some have lapsed")
 
 	// ErrMayNotSync: the servers are not known to sync what they acknowledge.
-	ErrMayNotSync = errors.New("the NATS server does not tell whether it syncs each write (sync_interval: always), and without that a power failure can take acknowledged revocations; configure it so and say so with store.jetstream.dangerously-assume-sync")
+	ErrMayNotSync = errors.New("the NATS server does not tell whether it syncs each write (sync_interval: always), and without that a power failure can take acknowledged revocations; configure it so and say so with store.dangerously-assume-sync")
 
 	// ErrWrongStream: the stream could not keep the promise.
 	ErrWrongStream = errors.New("the stream does not fit")

@@ -98,6 +98,7 @@ type Config struct {
 		VersionWait  time.Duration // positive, at most 1m
 	}
 	OneTime  OneTime
+	Store    Store
 	Shutdown struct{ Delay time.Duration } // 0 or more
 	Log      struct {
 		Level  slog.Level

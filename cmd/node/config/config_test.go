@@ -186,6 +186,12 @@ one-time:
   replicas: 1 # default
   dangerously-assume-sync: false # default
   on-double-use: report # default
+store:
+  kind: disk # default
+  stream: "" # default
+  replicas: 1 # default
+  max-bytes: 1GiB # default
+  dangerously-assume-sync: false # default
 `
 	if got := print(t, c); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

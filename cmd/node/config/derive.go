@@ -23,6 +23,7 @@ func (r *reading) derive(c *Config) {
 		r.deriveEmbedded(c)
 	}
 	r.oneStore(c)
+	r.sharedStore(c)
 	if c.Cluster.KeyFile == "" {
 		r.onlyLoopback(c)
 	}

@@ -80,7 +80,7 @@ func table() []setting {
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
-	}, append(eventRows(), oneTimeRows()...)...)
+	}, slices.Concat(eventRows(), oneTimeRows(), storeRows())...)
 }
 
 func row(key, standard, doc string, c codec) setting {

@@ -35,11 +35,13 @@ var good = map[string][3]string{
 	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"}, "checks.version-wait": {"1ms", "2s", "1m"},
 	"one-time.strict": {"true", "false", "true"}, "one-time.buckets": {"1", "16", "64"}, "one-time.replicas": {"3", "5", "1"},
 	"one-time.dangerously-assume-sync": {"true", "false", "true"}, "one-time.on-double-use": {"end-session", "report", "end-session"},
+	"store.kind": {"jetstream", "disk", "jetstream"}, "store.stream": {"a", "b", "c"}, "store.replicas": {"3", "5", "1"},
+	"store.max-bytes": {"1", "512MiB", "3_0 GiB"}, "store.dangerously-assume-sync": {"true", "false", "true"},
 	"shutdown.delay": {"0s", "1s", "100h"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
 }
 
 // needs are variables without which a setting is refused.
-var needs = map[string][]string{"one-time.strict": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}}
+var needs = map[string][]string{"one-time.strict": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}, "store.kind": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}}
 
 // load reads settings with a file system that holds file as node.yaml and the
 // issuer lists of good. With an empty file no --config is given.
