@@ -38,6 +38,8 @@ func (a *API) table() []route {
 		{http.MethodPost, eventVerifyPath, "receiver", "send me a verification event (Shared Signals)", a.limited(a.receiverOnly(a.sendVerification))},
 		{http.MethodPost, "/v1/revocations", "admin", "revoke by scope and id, or by token", a.adminOnly(a.postRevocation)},
 		{http.MethodPost, "/v1/revocations/bulk", "admin", "one revocation a line, one answer a line (NDJSON)", a.adminOnly(a.postBulk)},
+		{http.MethodGet, backupPath, "admin", "all revocations as a sealed file", a.adminOnly(a.getBackup)},
+		{http.MethodPost, "/v1/restore", "admin", "merge the revocations of such a file", a.adminOnly(a.postBackup)},
 		{http.MethodPost, "/v1/tokens/consume", "bearer or admin", "use up a one-time token: 200 the first time, 409 ever after", a.limited(a.consumeToken)},
 		{http.MethodPost, "/v1/explain", "admin", "why is this token refused? step by step and scope by scope", a.adminOnly(a.explain)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},

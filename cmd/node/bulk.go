@@ -19,25 +19,27 @@ const progressEvery = 10_000
 // revokeFile sends the lines of a file, and prints the answers: as JSON all of
 // them, else those of lines that failed, and how many did not.
 func (c *client) revokeFile(ctx context.Context, e env, path string, query url.Values) error {
-	in := e.stdin
+	in, bar := e.stdin, (*bar)(nil)
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
 			return usage("--file: %v", err)
 		}
 		defer f.Close()
-		in = f
+		bar = newBar(e.stderr, f)
+		in = bar.reading(f)
 	}
+	defer bar.end()
 	answers, err := c.stream(ctx, http.MethodPost, "/v1/revocations/bulk?"+query.Encode(), io.NopCloser(in), "application/x-ndjson")
 	if err != nil {
 		return err
 	}
 	defer answers.Close()
-	return c.printResults(e, answers)
+	return c.printResults(e, answers, bar)
 }
 
 // printResults returns an error unless the answer is complete and no line failed.
-func (c *client) printResults(e env, answers io.Reader) error {
+func (c *client) printResults(e env, answers io.Reader, bar *bar) error {
 	lines := bufio.NewScanner(answers)
 	for lines.Scan() {
 		var v struct {
@@ -60,7 +62,7 @@ func (c *client) printResults(e env, answers io.Reader) error {
 			return fmt.Errorf("%d lines failed", v.Failed)
 		case v.Status >= 300 && !c.json:
 			fmt.Fprintf(e.stdout, "line %d: %s\n", v.Line, cmp.Or(v.Problem.Detail, v.Problem.Title))
-		case v.Line%progressEvery == 0:
+		case bar == nil && v.Line%progressEvery == 0:
 			fmt.Fprintf(e.stderr, "%d lines\n", v.Line)
 		}
 	}

@@ -227,8 +227,9 @@ func runHealthcheck(ctx context.Context, e env) error {
 // runCheck asks a node about the token on standard input or in a file, never
 // in an argument, which other users of the machine could read.
 func runCheck(ctx context.Context, e env) error {
-	fs := newFlags(e, "check", "check [--addr HOST:PORT] [FILE]\n\nReads the token from FILE or standard input. Exit code: 0 valid, 1 revoked or\ninvalid, 2 usage, 3 unreachable, 4 stale or not ready.")
+	fs := newFlags(e, "check", "check [--addr HOST:PORT] [--explain --admin-token-file FILE] [FILE]\n\nReads the token from FILE or standard input. With --explain an operator is told\nwhy, step by step and scope by scope. Exit code: 0 valid, 1 revoked or\ninvalid, 2 usage, 3 unreachable, 4 stale or not ready.")
 	flags := addClientFlags(fs)
+	explain := fs.Bool("explain", false, "say why, step by step and scope by scope; needs the admin token, and goes to admin.addr if there is one")
 	if err := parse(fs, e, 1); err != nil {
 		return err
 	}
@@ -236,9 +237,15 @@ func runCheck(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
+	if *explain && !given(fs, "addr") {
+		*flags.addr = localAddr(adminAddr)
+	}
 	c, err := flags.client()
 	if err != nil {
 		return err
+	}
+	if *explain {
+		return c.explain(ctx, e, raw)
 	}
 	status, answer, err := c.do(ctx, http.MethodGet, "/v1/check", raw, nil)
 	if err != nil {
@@ -258,6 +265,12 @@ func runCheck(ctx context.Context, e env) error {
 		return nil
 	}
 	return &exitError{code, problemOf(status, answer)}
+}
+
+// given reports whether a flag was set on the command line.
+func given(fs *flag.FlagSet, name string) (set bool) {
+	fs.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }
 
 func readToken(e env, file string) (string, error) {
@@ -323,8 +336,15 @@ func runRevoke(ctx context.Context, e env) error {
 	if status != http.StatusCreated && status != http.StatusAccepted {
 		return problemOf(status, answer)
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s\n", bytes.TrimSpace(answer))
-	return err
+	if c.json {
+		_, err = fmt.Fprintf(e.stdout, "%s\n", bytes.TrimSpace(answer))
+		return err
+	}
+	var receipt receiptView
+	if err := json.Unmarshal(answer, &receipt); err != nil {
+		return fmt.Errorf("read the node's answer: %w", err)
+	}
+	return receipt.print(e.stdout)
 }
 
 // clusterView is what the tables show of GET /v1/cluster.

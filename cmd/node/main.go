@@ -49,6 +49,9 @@ func commands() []command {
 		{"members", "show the other nodes as one node sees them", runMembers},
 		{"watch", "print revocations and members as they change", runWatch},
 		{"keys", "generate the files with the cluster's secrets", runKeys},
+		{"backup", "write all revocations of a running node to a file", runBackup},
+		{"restore", "merge the revocations of such a file into a running node", runRestore},
+		{"completion", "print a script that completes commands in a shell", runCompletion},
 		{"config", "check or print the settings of serve", runConfig},
 		{"healthcheck", "exit with 0 if the node is ready", runHealthcheck},
 		{"version", "print the version", runVersion},
@@ -138,13 +141,26 @@ func newFlags(e env, name, synopsis string) *flag.FlagSet {
 	return fs
 }
 
-// parse parses e.args, of which at most most may be left as operands.
+// parse parses e.args, of which at most most may be left as operands. Flags may
+// stand behind operands, up to a --.
 func parse(fs *flag.FlagSet, e env, most int) error {
-	if err := fs.Parse(e.args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
+	var operands []string
+	for rest := e.args; ; {
+		if err := fs.Parse(rest); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return err
+			}
+			return &exitError{code: exitUsage} // fs has printed it
 		}
-		return &exitError{code: exitUsage} // fs has printed it
+		ended := len(rest) > fs.NArg() && rest[len(rest)-fs.NArg()-1] == "--"
+		if rest = fs.Args(); len(rest) == 0 || ended {
+			operands = append(operands, rest...)
+			break
+		}
+		operands, rest = append(operands, rest[0]), rest[1:]
+	}
+	if err := fs.Parse(append([]string{"--"}, operands...)); err != nil { // it holds them now
+		return &exitError{code: exitUsage}
 	}
 	if fs.NArg() > most {
 		return usage("%s: unexpected argument %q", fs.Name(), fs.Arg(most))
