@@ -36,7 +36,7 @@ var good = map[string][3]string{
 	"one-time.strict": {"true", "false", "true"}, "one-time.buckets": {"1", "16", "64"}, "one-time.replicas": {"3", "5", "1"},
 	"one-time.dangerously-assume-sync": {"true", "false", "true"}, "one-time.on-double-use": {"end-session", "report", "end-session"},
 	"store.kind": {"jetstream", "disk", "jetstream"}, "store.stream": {"a", "b", "c"}, "store.replicas": {"3", "5", "1"},
-	"store.max-bytes": {"1", "512MiB", "3_0 GiB"}, "store.dangerously-assume-sync": {"true", "false", "true"},
+	"store.max-bytes": {"1MiB", "512MiB", "30GiB"}, "store.dangerously-assume-sync": {"true", "false", "true"},
 	"shutdown.delay": {"0s", "1s", "100h"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
 }
 
