@@ -29,10 +29,13 @@ type regionsRun struct {
 	restful restful
 }
 
+// measured is how the servers are set, as in deploy/regions.
+var measured = geography{ping: 2 * time.Second, redial: time.Second}
+
 // runRegions measures a cluster over several regions.
 func runRegions(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("regions", flag.ContinueOnError)
-	p := &regionsRun{r: r, geography: geography{ping: 2 * time.Second, redial: time.Second}}
+	p := &regionsRun{r: r, geography: measured}
 	fs.IntVar(&p.geography.regions, "regions", 2, "how many regions; the NATS server of the first is the hub, those of the others are its leaf nodes")
 	fs.IntVar(&p.geography.nodes, "nodes-per-region", 3, "how many nodes gossip in each")
 	fs.DurationVar(&p.delay, "delay", 80*time.Millisecond, "what the link between two regions takes, one way")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"rescind"
 	"rescind/bench/link"
 	"rescind/cluster"
@@ -34,6 +36,31 @@ func TestRegions(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExampleConfig: the servers of deploy/regions are set as those that are
+// measured and tested here.
+func TestExampleConfig(t *testing.T) {
+	read := func(region string) *server.Options {
+		o, err := server.ProcessConfigFile("../deploy/regions/nats-" + region + ".conf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.PingInterval != measured.ping || o.MaxPingsOut != 2 || o.LeafNode.Compression.Mode != server.CompressionOff {
+			t.Errorf("region %s: pings every %v, %d in vain, compression %q", region, o.PingInterval, o.MaxPingsOut, o.LeafNode.Compression.Mode)
+		}
+		return o
+	}
+	if hub := read("a"); hub.LeafNode.Port != 7422 || !hub.LeafNode.NoAdvertise || len(hub.LeafNode.Remotes) != 0 {
+		t.Errorf("the hub listens at port %d, advertises unless %v, and connects to %d others", hub.LeafNode.Port, hub.LeafNode.NoAdvertise, len(hub.LeafNode.Remotes))
+	}
+	leaf := read("b")
+	if len(leaf.LeafNode.Remotes) != 1 || leaf.LeafNode.Port != 0 || leaf.LeafNode.ReconnectInterval != measured.redial {
+		t.Fatalf("the leaf node connects to %d others, listens at port %d and tries again after %v", len(leaf.LeafNode.Remotes), leaf.LeafNode.Port, leaf.LeafNode.ReconnectInterval)
+	}
+	if r := leaf.LeafNode.Remotes[0]; len(r.URLs) != 1 || r.URLs[0].Host != "nats-a:7422" || r.Compression.Mode != server.CompressionOff {
+		t.Errorf("the leaf node connects to %v with compression %q", r.URLs, r.Compression.Mode)
 	}
 }
 

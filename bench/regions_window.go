@@ -122,7 +122,10 @@ func (p *regionsRun) showWindows() {
 	t := report.Table{Columns: []string{"where", "to", "p50", "p99", "max", "p50 beyond the way", "p99", "max", "samples", "lost"},
 		Caption: "\"last\" is the slowest node at that distance, the security answer. \"Beyond the way\" is without the time that the links take."}
 	lost := 0
-	for hops := range p.windows[0] {
+	for hops, first := range p.windows[0] {
+		if first.each.TotalCount() == 0 {
+			continue // a region of one node has nobody inside
+		}
 		way := ms(p.delay) * float64(hops)
 		for _, to := range []string{"each", "last"} {
 			row, beyond, samples, missing := []any{distances[hops], to}, []any{}, int64(0), 0
