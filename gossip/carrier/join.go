@@ -15,6 +15,7 @@ const (
 	firstRetry  = 200 * time.Millisecond
 	maxRetry    = 5 * time.Second  // between attempts while alone
 	rejoinEvery = 30 * time.Second // between attempts in company
+	firstSettle = time.Second      // and at first, doubled each time
 
 	// maxTargets bounds the seeds contacted at one time. Each exchanges the
 	// whole member list.
@@ -37,14 +38,17 @@ func checkSeed(seed string) error {
 // keepJoined contacts seeds until ctx ends: quickly while this member is alone,
 // and every half minute in company, because a cluster that was split when it
 // started consists of parts that are each content. Seeds that are known to be
-// alive are left out, so that a healthy cluster pays nothing for it.
+// alive are left out, so that a healthy cluster pays nothing for it. But at first
+// it exchanges the list with some member all the same, a few times: of members that
+// start at once memberlist's news of one may miss another, which would learn of it
+// only at the next exchange of the list, half a minute later.
 func (m *Memberlist) keepJoined(ctx context.Context) {
 	if len(m.cfg.Join) == 0 {
 		return
 	}
-	retry := firstRetry
+	retry, settle := firstRetry, firstSettle
 	for failures := 0; ; {
-		if err := m.join(ctx); err != nil && ctx.Err() == nil {
+		if err := m.join(ctx, settle < rejoinEvery); err != nil && ctx.Err() == nil {
 			failures++
 			m.counters.fail(err)
 			if failures&(failures-1) == 0 { // 1, 2, 4, 8, ...: a bounded rate
@@ -54,6 +58,7 @@ func (m *Memberlist) keepJoined(ctx context.Context) {
 		wait := rejoinEvery
 		if len(m.roster.reachable()) > 0 {
 			retry = firstRetry
+			wait, settle = min(settle, rejoinEvery), min(2*settle, rejoinEvery)
 		} else {
 			wait, retry = retry, min(2*retry, maxRetry)
 		}
@@ -71,9 +76,15 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // join contacts some of the seeds that are not members already, all at once,
-// and returns what went wrong.
-func (m *Memberlist) join(ctx context.Context) error {
+// and returns what went wrong. If there are none and anyway is set, it contacts
+// one of the members.
+func (m *Memberlist) join(ctx context.Context, anyway bool) error {
 	targets, err := m.targets(ctx)
+	if members := m.roster.reachable(); len(targets) == 0 && anyway && len(members) > 0 {
+		if addr, err := netip.ParseAddrPort(members[rand.N(len(members))].peer.Address); err == nil {
+			targets = append(targets, addr)
+		}
+	}
 	errs := make([]error, len(targets))
 	var contacts sync.WaitGroup
 	for i, target := range targets {

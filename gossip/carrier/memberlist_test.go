@@ -92,6 +92,17 @@ func TestMemberlistDelivers(t *testing.T) {
 	}
 }
 
+// TestMemberlistStartsAtOnce: of members that start together with one seed each
+// soon knows all, also where the news of one missed another.
+func TestMemberlistStartsAtOnce(t *testing.T) {
+	seed := startGossip(t, 1, nil)
+	members := []peerNode{seed}
+	for i := range 9 {
+		members = append(members, startGossip(t, Node(i+2), nil, seed.Addr()))
+	}
+	awaitMembers(t, 9, members...)
+}
+
 func TestMemberlistPeers(t *testing.T) {
 	var changes atomic.Int64
 	a := startGossip(t, 1, func(c *MemberlistConfig) { c.OnChange = func() { changes.Add(1) } })
