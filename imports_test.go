@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"rescind/bench/lag":         {},
 	"rescind/bench/oracle":      {},
 	"rescind/bench/process":     {},
+	"rescind/deploy/helm":       {},
 	"rescind/deploy/recipes":    {},
 
 	"rescind/internal/backup":          {"rescind"},
