@@ -62,14 +62,14 @@ func (a *API) revokeForm(r *http.Request, operator string, f dashboard.Form) (da
 	if len(f.Reason) > maxReason {
 		return dashboard.Revoked{}, &rescind.InvalidError{Field: "reason", Problem: "is too long; at most 512 bytes are allowed"}
 	}
-	rev, err := a.namedBy(a.termsOf(r).issuer, f)
+	rev, before, err := a.namedBy(a.termsOf(r).issuer, f)
 	if err == nil {
 		_, _, err = rev.Times(time.Now(), a.cfg.MaxLifetime)
 	}
 	if err != nil {
 		return dashboard.Revoked{}, err
 	}
-	receipt, confirmed, err := a.revoke(http.Header{}, withCaller(r, operator), rev, concern{f.Ack, a.wait(f.Ack)}, f.Reason)
+	receipt, confirmed, err := a.revoke(http.Header{}, withCaller(r, operator), rev, concern{f.Ack, a.wait(f.Ack)}, f.Reason, before...)
 	if err != nil {
 		_, detail := describe(err)
 		return dashboard.Revoked{}, errors.New(detail)
@@ -78,23 +78,27 @@ func (a *API) revokeForm(r *http.Request, operator string, f dashboard.Form) (da
 }
 
 // namedBy resolves a form: by name as in the API, where only is the issuer that
-// may be left out, or by that claim of a
-// token that the scope matches.
-func (a *API) namedBy(only string, f dashboard.Form) (rescind.Revocation, error) {
+// may be left out, or by that claim of a token that the scope matches. before is as
+// in revoke.
+func (a *API) namedBy(only string, f dashboard.Form) (rev rescind.Revocation, before []rescind.Revocation, err error) {
 	if f.Token == "" {
 		set := func(s string) text { return text{s, s != ""} }
-		return byName(only, &revocationRequest{Scope: set(f.Scope.String()), Iss: set(f.Issuer), ID: set(f.ID)})
+		rev, err = byName(only, &revocationRequest{Scope: set(f.Scope.String()), Iss: set(f.Issuer), ID: set(f.ID)})
+		return rev, nil, err
 	}
 	verified, err := a.verifyToRevoke(f.Token)
 	switch {
 	case err != nil && cannotKnow(err):
-		return rescind.Revocation{}, rescind.ErrNotReady
+		return rev, nil, rescind.ErrNotReady
 	case err != nil:
-		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "was refused: " + reasonOf(err) + "; to revoke all the same, name the identifier and its issuer"}
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "was refused: " + reasonOf(err) + "; to revoke all the same, name the identifier and its issuer"}
 	case f.Scope == rescind.ScopeJTI && expired(&verified.Token, time.Now()):
-		return rescind.Revocation{}, &rescind.InvalidError{Field: "token", Problem: "has expired; it needs no revocation"}
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "has expired; it needs no revocation"}
 	}
-	return revocationBy(verified, f.Scope)
+	if rev, err = revocationBy(verified, f.Scope); err != nil || expired(&verified.Token, time.Now()) {
+		return rev, nil, err
+	}
+	return rev, inList(verified, rev), nil
 }
 
 // revocationBy returns the revocation of one claim of a token.

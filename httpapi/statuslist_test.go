@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -137,6 +138,11 @@ func TestStatusListTellsOfRevocations(t *testing.T) {
 		if wantStatus(t, bulk, http.StatusOK); !strings.Contains(bulk.Body.String(), `"accepted":1`) {
 			t.Error(bulk.Body)
 		}
+		cookie := r.signIn(testAdmin)
+		for i, scope := range map[int]string{8: "jti", 9: "sid", 10: "sub"} {
+			raw := referring(t, testList, i, "jti", fmt.Sprint("t", i), "sid", fmt.Sprint("s", i), "sub", fmt.Sprint("carol", i))
+			wantStatus(t, r.page("POST", "/dashboard/revoke", cookie, url.Values{"scope": {scope}, "token": {raw}}), http.StatusOK)
+		}
 		wantStatus(t, r.post("/v1/revocations", `{"scope":"jti","iss":"`+testList+`","id":"63"}`), http.StatusCreated)
 		// Of these the list can't tell: another list, and names that no reference belongs to.
 		wantStatus(t, r.post("/v1/revocations", `{"token":"`+referring(t, testBase+"/statuslists/other", 7, "jti", "t7", "sid", "s7", "sub", "carol")+`"}`), http.StatusCreated)
@@ -149,7 +155,7 @@ func TestStatusListTellsOfRevocations(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		rec = r.do("GET", "/statuslists/idp", "", "", "")
 		list, _ = listOf(t, rec.Body.String(), jwksOf(t, keys), testList)
-		if got := revokedIn(list); !slices.Equal(got, []int{1, 2, 3, 4, 5, 6, 63}) {
+		if got := revokedIn(list); !slices.Equal(got, []int{1, 2, 3, 4, 5, 6, 8, 9, 10, 63}) {
 			t.Errorf("revoked: %v", got)
 		}
 		// By reference alone, and here at once.

@@ -171,8 +171,12 @@ func (a *authentic) checkStatus(now rescind.Millis) error {
 	if !ok {
 		return refuse(ErrStatus, "status", "the token refers to a status list that is not one of its issuer")
 	}
+	reliable := held.reliable(now.Add(-lists.leeway))
+	if held.lacks(ref.Index) && (!reliable || held.issued < a.claims.iat.Add(time.Second+lists.leeway)) {
+		return refuse(errStatusPending, "status", "the status list at hand does not go as far as the token, but may be older")
+	}
 	err := held.check(ref.Index)
-	if err != nil || held.reliable(now.Add(-lists.leeway)) || a.issuer.AcceptUnknownStatus {
+	if err != nil || reliable || a.issuer.AcceptUnknownStatus {
 		return err
 	}
 	return refuse(errStatusPending, "status", "the status list that the token refers to is not at hand")
@@ -215,6 +219,16 @@ type goodList struct {
 }
 
 func (h *goodList) reliable(now rescind.Millis) bool { return h != nil && now < h.until }
+
+// lacks reports whether the list ends before index. Then it says nothing about a
+// token that was issued after it.
+func (h *goodList) lacks(index uint64) bool {
+	if h == nil {
+		return false
+	}
+	_, ok := h.list.Get(index)
+	return !ok
+}
 
 // check refuses what the list says to refuse, also if it is no longer reliable:
 // it was revoked then.

@@ -513,3 +513,56 @@ func TestIssuerRevokesTheEntryOfASession(t *testing.T) {
 		t.Error("an entry beside them is revoked")
 	}
 }
+
+// TestListedAsRevokedOnANodeThatIsBehind: what is known to be revoked is refused as
+// that, also where the node can't know what else is.
+func TestListedAsRevokedOnANodeThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(listSite)
+		s.serve(listAt, func() string { return listToken(map[int]statuslist.Status{1: statuslist.Invalid}, nil) })
+		v := listVerifier(t, s, io.Discard, func(c *IssuerConfig) { c.StatusLists = []string{listAt, listPlace + "2"} })
+		defer v.Close()
+		synctest.Wait()
+		for verdict, unknown := range map[rescind.Verdict]error{rescind.Stale: ErrStale, rescind.Unknown: ErrNotReady} {
+			v.config.Checker.(*node).override = verdict
+			_, err := v.Verify(referring(listAt, 1))
+			if wantError(t, err, ErrRevoked); Status(err) != 401 {
+				t.Errorf("%v: status %d for what the list calls revoked", verdict, Status(err))
+			}
+			for _, other := range []string{referring(listAt, 2), referring(listPlace+"2", 1)} {
+				_, err = v.Verify(other)
+				wantError(t, err, unknown)
+			}
+		}
+	})
+}
+
+// TestListThatDoesNotGoAsFarYet: an issuer that makes its list longer has issued a
+// token before the list is fetched again.
+func TestListThatDoesNotGoAsFarYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, entries := new(listSite), 16
+		s.serve(listAt, func() string { return listTokenOf(must(statuslist.New(2, entries)), nil) })
+		v := listVerifier(t, s, io.Discard, func(c *IssuerConfig) { c.StatusLists = []string{listAt}; c.AcceptUnknownStatus = true })
+		defer v.Close()
+		synctest.Wait()
+		entries = 32
+		advance(30 * time.Second)
+		grown, beyond := referring(listAt, 16), referring(listAt, 32)
+		judge := func(raw string, want error, status int) {
+			t.Helper()
+			_, err := v.Verify(raw)
+			if wantError(t, err, want); Status(err) != status {
+				t.Errorf("status %d; want %d", Status(err), status)
+			}
+		}
+		judge(grown, ErrNotReady, 503)
+		advance(2 * time.Minute)
+		synctest.Wait()
+		judge(grown, nil, 200)
+		judge(beyond, ErrStatus, 401)
+		s.serve(listAt, nil)
+		advance(2 * time.Hour) // what is at hand has expired
+		judge(beyond, ErrNotReady, 503)
+	})
+}

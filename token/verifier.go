@@ -222,20 +222,31 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 		}
 		return nil, err
 	}
-	if !r.ignoreRevocation {
-		if err := v.checkRevocation(&a.Verified, r); err != nil {
-			return nil, err
-		}
-	}
-	if !r.ignoreRevocation || r.checkStatus {
-		if err := a.checkStatus(rescind.MillisOf(now)); err != nil {
-			return nil, err
-		}
+	if err := v.checkStanding(a, r, rescind.MillisOf(now)); err != nil {
+		return nil, err
 	}
 	verified := a.Verified
 	verified.at, verified.leeway = now, v.config.Leeway
 	return &verified, nil
 }
+
+// checkStanding asks the Checker and the issuer's status list. What one of them
+// knows against the token counts before what the other can't know.
+func (v *Verifier) checkStanding(a *authentic, r rules, now rescind.Millis) (err error) {
+	if !r.ignoreRevocation {
+		err = v.checkRevocation(&a.Verified, r)
+	}
+	if r.ignoreRevocation && !r.checkStatus || err != nil && !cannotKnow(err) {
+		return err
+	}
+	if status := a.checkStatus(now); err == nil || status != nil && !cannotKnow(status) {
+		return status
+	}
+	return err
+}
+
+// cannotKnow reports whether err says nothing about the token.
+func cannotKnow(err error) bool { return errors.Is(err, ErrStale) || errors.Is(err, ErrNotReady) }
 
 // checkRevocation asks the Checker. Only Valid passes: an answer that a later
 // version might add is no permission.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ func (s stream) run(r *http.Request, render func(now time.Time) (parts []string,
 		for i, part := range parts {
 			if part != sent[i] {
 				sent[i] = part
-				fmt.Fprintf(&out, "event: fragment\ndata: %s\ndata: %s\n\n", s.names[i], strings.ReplaceAll(part, "\n", "\ndata: "))
+				out.WriteString(fragment(s.names[i], part))
 			}
 		}
 		if out.Len() == 0 && now.Sub(last) >= livePing {
@@ -119,6 +118,15 @@ func (s stream) run(r *http.Request, render func(now time.Time) (parts []string,
 		}
 	}
 }
+
+// fragment returns the event that fills the element called name.
+func fragment(name, content string) string {
+	return "event: fragment\ndata: " + name + "\ndata: " + dataLines.Replace(content) + "\n\n"
+}
+
+// dataLines begins a line at whatever ends one in an event stream: names may hold
+// all of these.
+var dataLines = strings.NewReplacer("\r\n", "\ndata: ", "\r", "\ndata: ", "\n", "\ndata: ")
 
 // send reports whether the browser is still there. It moves the deadline of the
 // server, which is meant for answers that end.

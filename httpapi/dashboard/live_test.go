@@ -84,6 +84,24 @@ func TestStreamSendsWhatHasChanged(t *testing.T) {
 	t.Error("the stream goes on, or says nothing, when the session has ended")
 }
 
+// TestStreamOfHostileNames: a carriage return ends a line of server-sent events, too.
+func TestStreamOfHostileNames(t *testing.T) {
+	n := newFakeNode()
+	n.status.Members = []cluster.Member{{Name: "x\revent: end\r\ndata: y\r\rz", State: cluster.MemberAlive}}
+	d := newDashboard(t, n, t.Context())
+	for i, part := range d.render(time.Now()) {
+		out := httptest.NewRecorder()
+		if s := (stream{w: out}); !s.send(fragment(fragments[i], part)) {
+			t.Fatal("it is not sent")
+		}
+		for line := range strings.FieldsFuncSeq(out.Body.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+			if line != "event: fragment" && !strings.HasPrefix(line, "data: ") {
+				t.Errorf("%s has a line of its own: %q", fragments[i], line)
+			}
+		}
+	}
+}
+
 func TestStreamsEndWithTheNodeAndAreBounded(t *testing.T) {
 	drained, drain := context.WithCancel(t.Context())
 	d := newDashboard(t, newFakeNode(), drained)
