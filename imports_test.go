@@ -46,6 +46,9 @@ var mayImport = map[string][]string{
 	"rescind/internal/store/storetest": {"rescind", "rescind/internal/store"},
 }
 
+// leaves are small packages of the module that reach none and that each may reach.
+var leaves = []string{"rescind/internal/timing"}
+
 // withoutGRPC are the packages that people embed who serve HTTP only.
 var withoutGRPC = []string{"rescind", "rescind/token", "rescind/cluster", "rescind/httpapi"}
 
@@ -62,7 +65,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		allowed := mayImport[path]
 		for dep := range strings.SplitSeq(deps, ",") {
 			ours := dep == "rescind" || strings.HasPrefix(dep, "rescind/")
-			if ours && !slices.Contains(allowed, dep) && !slices.Contains(allowed, "*") {
+			if ours && !slices.Contains(leaves, dep) && !slices.Contains(allowed, dep) && !slices.Contains(allowed, "*") {
 				t.Errorf("%s reaches %s", path, dep)
 			}
 			if strings.HasPrefix(dep, "google.golang.org/grpc") && slices.Contains(withoutGRPC, path) {
@@ -72,7 +75,7 @@ func TestImportsPointOneWay(t *testing.T) {
 				t.Errorf("the vocabulary imports %s", dep)
 			}
 		}
-		if _, known := mayImport[path]; !known && path != "rescind" {
+		if _, known := mayImport[path]; !known && !slices.Contains(leaves, path) && path != "rescind" {
 			t.Errorf("%s is not in the table of this test: where does it belong?", path)
 		}
 	}

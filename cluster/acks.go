@@ -8,6 +8,7 @@ import (
 
 	"rescind"
 	"rescind/gossip"
+	"rescind/internal/timing"
 )
 
 // waiter is one call of Revoke that waits.
@@ -82,7 +83,11 @@ type ackTracker struct {
 	started  [1 << 14]time.Time
 	last     uint64
 	measured map[gossip.Origin]uint64
+	windows  map[gossip.Origin]*timing.Histogram // of each of measured, at most maxWindows
 }
+
+// maxWindows bounds the memory of the windows by peer: 200 bytes each.
+const maxWindows = 256
 
 // enter registers a waiter under its number.
 func (t *ackTracker) enter(w *waiter, seq uint64) {
@@ -118,7 +123,7 @@ func (t *ackTracker) durable(seq uint64) {
 }
 
 // acked tells that a peer has committed numbers up to a.Seq.
-func (t *ackTracker) acked(a gossip.PeerAck, window *histogram) {
+func (t *ackTracker) acked(a gossip.PeerAck, window *timing.Histogram) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -146,18 +151,64 @@ func (t *ackTracker) meet(members []gossip.Member) {
 			t.measured[m.Origin] = t.last
 		}
 	}
+	if len(t.windows) > len(members) {
+		t.forgetWindows(members)
+	}
+}
+
+// forgetWindows drops those of members that are no longer listed: in a cluster
+// whose pods come and go they would become many. The caller holds mu.
+func (t *ackTracker) forgetWindows(members []gossip.Member) {
+	for o := range t.windows {
+		if !slices.ContainsFunc(members, func(m gossip.Member) bool { return m.Origin == o }) {
+			delete(t.windows, o)
+		}
+	}
 }
 
 // measure counts a peer's window for each of our revocations.
-func (t *ackTracker) measure(a gossip.PeerAck, now time.Time, window *histogram) {
+func (t *ackTracker) measure(a gossip.PeerAck, now time.Time, window *timing.Histogram) {
 	from := t.measured[a.Origin]
 	t.measured[a.Origin] = max(from, a.Seq)
 	if oldest := t.last - min(t.last, uint64(len(t.started))); from < oldest {
 		from = oldest
 	}
-	for seq := from + 1; seq <= a.Seq; seq++ {
-		window.observe(now.Sub(t.started[seq%uint64(len(t.started))]))
+	if from >= a.Seq {
+		return
 	}
+	own := t.windowOf(a.Origin)
+	for seq := from + 1; seq <= a.Seq; seq++ {
+		d := now.Sub(t.started[seq%uint64(len(t.started))])
+		window.Observe(d)
+		if own != nil {
+			own.Observe(d)
+		}
+	}
+}
+
+// windowOf returns where a peer's window is counted, or nil if there are too
+// many. The caller holds mu.
+func (t *ackTracker) windowOf(o gossip.Origin) *timing.Histogram {
+	if h := t.windows[o]; h != nil || len(t.windows) >= maxWindows {
+		return h
+	}
+	if t.windows == nil {
+		t.windows = map[gossip.Origin]*timing.Histogram{}
+	}
+	h := timing.New(windowBounds)
+	t.windows[o] = h
+	return h
+}
+
+// windowsOf returns the window of each peer.
+func (t *ackTracker) windowsOf() map[gossip.Origin]Histogram {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	windows := make(map[gossip.Origin]Histogram, len(t.windows))
+	for o, h := range t.windows {
+		windows[o] = h.Snapshot()
+	}
+	return windows
 }
 
 func (w *waiter) acked(a gossip.PeerAck, now time.Time) (done bool) {

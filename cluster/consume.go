@@ -29,6 +29,9 @@ import (
 // token may be used up without a winner; nothing gives it back.
 func (n *Node) Consume(ctx context.Context, t rescind.Token, mode rescind.Mode) error {
 	err := n.consume(ctx, t, mode)
+	if err != nil {
+		n.counters.consumeDenied.count(err)
+	}
 	switch {
 	case err == nil:
 		n.counters.consumed.Add(1)

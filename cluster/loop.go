@@ -49,7 +49,7 @@ func (n *Node) run(ctx context.Context) {
 		}
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady(), told: states{}}
+	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady(), told: states{}, gaps: gaps{}}
 	if n.shared != nil {
 		l.vouchFor()
 	}
@@ -173,6 +173,8 @@ type loop struct {
 	warned    bool          // that it serves without having met a peer
 	told      states        // to whoever watches
 	due       *time.Timer   // when the core has a commit
+	looked    time.Duration // at the staleness bound
+	gaps      gaps
 }
 
 func (l *loop) run(ctx context.Context) {
@@ -236,6 +238,7 @@ func (l *loop) propose(p *proposal) {
 	records := make([]rescind.Record, len(waiting))
 	for i, q := range waiting {
 		records[i] = q.record
+		l.counters.accepted[q.record.Digest.Scope()].Add(1)
 	}
 	last := l.core.Propose(records)
 	for i, q := range waiting {
@@ -268,7 +271,7 @@ func (l *loop) work() {
 	l.apply(r.Apply)
 	l.heal(r.Heal)
 	for _, a := range r.Acks {
-		l.acks.acked(a, &l.window)
+		l.acks.acked(a, l.measured.window)
 	}
 	for _, out := range r.Send {
 		l.move(out)

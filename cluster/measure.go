@@ -1,11 +1,12 @@
 package cluster
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
+	"rescind"
 	"rescind/gossip"
+	"rescind/internal/timing"
 )
 
 // windowBounds are the buckets of the propagation window: from well below a
@@ -18,24 +19,71 @@ var windowBounds = []time.Duration{
 	time.Second, 2500 * time.Millisecond, 10 * time.Second,
 }
 
-// histogram counts durations; it is safe for concurrent use.
-type histogram struct {
-	counts [16]atomic.Uint64 // one per bound, and one above
-	sum    atomic.Int64
+// delayBounds are the buckets of the staleness bound, of which some 350 ms are
+// usual, and of gaps in streams, which repair closes within a round trip.
+var delayBounds = []time.Duration{
+	5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
+	30 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
 }
 
-func (h *histogram) observe(d time.Duration) {
-	i, _ := slices.BinarySearch(windowBounds, d)
-	h.counts[i].Add(1)
-	h.sum.Add(int64(d))
+// measured are the distributions that a node keeps.
+type measured struct {
+	window    *timing.Histogram // of all peers together; see ackTracker for each
+	staleness *timing.Histogram // the bound, looked at every stalenessEvery
+	gaps      *timing.Histogram // from a gap in a peer's stream to its end
 }
 
-func (h *histogram) snapshot() Histogram {
-	s := Histogram{Bounds: windowBounds, Counts: make([]uint64, len(h.counts)), Sum: time.Duration(h.sum.Load())}
-	for i := range h.counts {
-		s.Counts[i] = h.counts[i].Load()
+func newMeasured() measured {
+	return measured{
+		window: timing.New(windowBounds), staleness: timing.New(delayBounds), gaps: timing.New(delayBounds),
 	}
-	return s
+}
+
+// stalenessEvery is how often the loop looks at the staleness bound: more often
+// than beats arrive, so that no peak between two scrapes is missed.
+const stalenessEvery = 100 * time.Millisecond
+
+// observe looks at the staleness bound, if it is time and there is one, and at
+// the peers' streams.
+func (l *loop) observe(now time.Duration, members []gossip.Member) {
+	if now-l.looked >= stalenessEvery {
+		l.looked = now
+		if s := l.Staleness(); s.Known {
+			l.measured.staleness.Observe(s.Bound)
+		}
+	}
+	l.gaps.look(now, members, l.measured.gaps)
+}
+
+// gaps holds since when the streams of peers have had a gap.
+type gaps map[gossip.Origin]time.Duration
+
+// look counts the gaps that have ended. One of a member that is no longer listed
+// is forgotten: it has not ended.
+func (g gaps) look(now time.Duration, members []gossip.Member, ended *timing.Histogram) {
+	if len(g) > 0 {
+		listed := make(map[gossip.Origin]bool, len(members))
+		for _, m := range members {
+			listed[m.Origin] = true
+		}
+		for o := range g {
+			if !listed[o] {
+				delete(g, o)
+			}
+		}
+	}
+	for _, m := range members {
+		since, open := g[m.Origin]
+		switch {
+		case m.Behind > 0 && !open:
+			g[m.Origin] = now
+		case m.Behind == 0 && open:
+			ended.Observe(now - since)
+			delete(g, m.Origin)
+		}
+	}
 }
 
 // counters count since the node was opened.
@@ -45,6 +93,10 @@ type counters struct {
 	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
 	firstByGossip, firstByNATS                                                            atomic.Uint64
+
+	accepted [rescind.NumScopes]atomic.Uint64 // parts of revoked, by scope
+
+	revokeRefused, consumeDenied refusals
 }
 
 // first counts records that a carrier, by its name, brought before anything
@@ -55,6 +107,15 @@ func (c *counters) first(via string, records int) {
 	} else {
 		c.firstByNATS.Add(uint64(records))
 	}
+}
+
+// byScope returns how many revocations were accepted of each scope.
+func (c *counters) byScope() map[rescind.Scope]uint64 {
+	accepted := make(map[rescind.Scope]uint64, rescind.NumScopes)
+	for _, scope := range rescind.Scopes() {
+		accepted[scope] = c.accepted[scope].Load()
+	}
+	return accepted
 }
 
 // sent counts a message of ours by what it is.

@@ -49,7 +49,7 @@ type Node struct {
 	watches *tokenWatches
 
 	counters  counters
-	window    histogram
+	measured  measured
 	lastOther atomic.Int64 // when a message of another version came, on the steady clock; 0: never
 
 	onetime *onetime.Store // nil if strict one-time tokens are off
@@ -123,6 +123,7 @@ func Start(cfg Config) (*Node, error) {
 		stopped:   make(chan struct{}),
 		failed:    make(chan struct{}),
 		watches:   newTokenWatches(),
+		measured:  newMeasured(),
 		uses:      uses{met: make(chan struct{}, 1)},
 		stop:      stop,
 	}

@@ -27,6 +27,14 @@ const ackTimeout = 5 * time.Second
 // failure; with Config.SharedLog also ErrUnavailable, or ErrFull of the stream:
 // then it is in force here and spreads, and its fate is unknown.
 func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
+	receipt, err := n.revoke(ctx, rev, ack)
+	if err != nil && !errors.Is(err, rescind.ErrUnconfirmed) {
+		n.counters.revokeRefused.count(err)
+	}
+	return receipt, err
+}
+
+func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
 	start := time.Now()
 	if err := n.accepting(); err != nil {
 		return rescind.Receipt{}, err

@@ -7,6 +7,7 @@ import (
 	"rescind/filter"
 	"rescind/gossip"
 	"rescind/gossip/carrier"
+	"rescind/internal/timing"
 )
 
 // Status is a node's view of itself and its cluster at one moment.
@@ -35,6 +36,34 @@ type Status struct {
 	Carriers []carrier.Status
 	Counters Counters
 	Window   Histogram // propagation window of revocations accepted here, one sample per node and revocation
+
+	Accepted map[rescind.Scope]uint64 // Counters.Revoked by scope
+	Refused  Refused
+
+	StalenessSeen Histogram // of the bound, looked at every 100 ms; while it is unknown nothing is counted
+	Gaps          Histogram // how long gaps in the streams of members lasted
+	Queues        []Queue
+	InboxBytes    int64 // of the messages that wait in the queue inbox
+
+	Store StoreStats
+}
+
+// Refused counts what was refused since the node was opened, by reason: invalid,
+// full, not_ready, isolated, closed, timeout, failed, and for uses also used,
+// revoked, undecided and stale. Every reason is there.
+type Refused struct {
+	Revocations map[string]uint64
+	Uses        map[string]uint64 // of one-time tokens
+}
+
+// StoreStats is what a node's disk shows.
+type StoreStats struct {
+	DiskBytes uint64    // of all files in the folder
+	LogBytes  uint64    // of the part of the log that is not in tables yet
+	Syncs     Histogram // the time of each sync of the log
+
+	SlowOperations   uint64 // those on the disk that took longer than five seconds
+	BackgroundErrors uint64 // failures to write or merge tables
 }
 
 // MemberState is what this node believes of another.
@@ -66,6 +95,10 @@ type Member struct {
 	LastHeard time.Duration // since its last beat
 	Behind    uint64        // revocations of its stream announced but not yet known here
 	Unacked   uint64        // revocations of our stream that it has not acknowledged yet
+
+	// Window is its part of Status.Window. It is empty for members beyond the
+	// first 256 that acknowledged something.
+	Window Histogram
 }
 
 // Staleness bounds how far a node may be behind the members it lists: every
@@ -105,9 +138,7 @@ type Counters struct {
 	DoubleUses       uint64 // tokens used here although another node had used them earlier; see DoubleUse
 }
 
-// Histogram is a snapshot of durations in fixed buckets.
-type Histogram struct {
-	Bounds []time.Duration // upper bounds, ascending
-	Counts []uint64        // one per bound, not cumulative, and a last one above all bounds
-	Sum    time.Duration
-}
+// Histogram is a snapshot of durations in fixed buckets: upper bounds, ascending;
+// counts, one per bound, not cumulative, and a last one above all bounds; and the
+// sum.
+type Histogram = timing.Snapshot

@@ -48,6 +48,7 @@ func (l *loop) publish() {
 	reasons, ready := l.decideReady(v)
 	v.reasons = append(reasons, l.warnings(v)...)
 	l.view.Store(v)
+	l.observe(now, v.members)
 	if ready {
 		l.becomeReady() // after the view is there: who waits for ready may revoke
 	}
@@ -226,7 +227,10 @@ func (n *Node) Status() Status {
 		Ready:       n.ready.Load(),
 		Staleness:   n.Staleness(),
 		Revocations: n.held(), Total: n.set.Len(), Max: n.policy.Load().MaxRevocations, MaxBytes: n.policy.Load().MaxBytes, Filter: n.set.Stats(),
-		Counters: n.counters.snapshot(), Window: n.window.snapshot(),
+		Counters: n.counters.snapshot(), Window: n.measured.window.Snapshot(),
+		Accepted: n.counters.byScope(), Refused: n.refused(),
+		StalenessSeen: n.measured.staleness.Snapshot(), Gaps: n.measured.gaps.Snapshot(),
+		Queues: n.queues(), InboxBytes: n.inbox.bytes.Load(), Store: n.storeStats(),
 	}
 	for scope := range s.InForce {
 		s.InForce[scope] = n.events.inForce[scope].Load()
@@ -244,10 +248,21 @@ func (n *Node) Status() Status {
 		s.Reasons = []string{err.Error()}
 	}
 	elapsed := steady() - v.at
+	windows := n.acks.windowsOf()
 	for _, m := range v.members {
-		s.Members = append(s.Members, memberOf(m, elapsed, v.durable))
+		member := memberOf(m, elapsed, v.durable)
+		member.Window = windows[m.Origin]
+		s.Members = append(s.Members, member)
 	}
 	return s
+}
+
+func (n *Node) storeStats() StoreStats {
+	st := n.store.Stats()
+	return StoreStats{
+		DiskBytes: st.DiskBytes, LogBytes: st.LogBytes, Syncs: st.Syncs,
+		SlowOperations: st.SlowOperations, BackgroundErrors: st.BackgroundErrors,
+	}
 }
 
 func memberOf(m gossip.Member, elapsed time.Duration, durable uint64) Member {

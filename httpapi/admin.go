@@ -170,7 +170,7 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		if !terms.adminLimit.allow(name) {
-			a.tooMany(w)
+			a.tooMany(w, limitAdmin)
 			return
 		}
 		next(w, withCaller(r, name))

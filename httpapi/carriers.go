@@ -25,7 +25,7 @@ type carrierJSON struct {
 }
 
 func carriersOf(st cluster.Status) []carrierJSON {
-	first := map[string]uint64{"gossip": st.Counters.FirstByGossip, "nats": st.Counters.FirstByNATS}
+	first := firstBy(st.Counters)
 	out := make([]carrierJSON, 0, len(st.Carriers))
 	for _, c := range st.Carriers {
 		out = append(out, carrierJSON{
@@ -56,17 +56,24 @@ var (
 	descReceivedBytes = desc("carrier_received_bytes_total", "Bytes received.", "carrier")
 	descNotSent       = desc("carrier_dropped_messages_total", "Messages not sent: the queue was full, they were too large, or nobody was connected.", "carrier")
 	descOverrun       = desc("carrier_overrun_messages_total", "Messages that arrived faster than they were taken, and were lost.", "carrier")
+	descFirst         = desc("carrier_first_total", "Revocations that this carrier brought before another one did.", "carrier")
 	descReconnects    = desc("carrier_reconnects_total", "Connections made anew.", "carrier")
 	descErrors        = desc("carrier_errors_total", "Failures of sending and connecting.", "carrier")
 )
 
 func describeCarriers(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descReconnects, descErrors} {
+	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descFirst, descReconnects, descErrors} {
 		ch <- d
 	}
 }
 
+// firstBy returns how many revocations each carrier brought first.
+func firstBy(c cluster.Counters) map[string]uint64 {
+	return map[string]uint64{"gossip": c.FirstByGossip, "nats": c.FirstByNATS}
+}
+
 func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
+	first := firstBy(st.Counters)
 	for _, c := range st.Carriers {
 		name := labelValue(c.Name)
 		gauge(ch, descConnected, boolGauge(c.Connected), name)
@@ -76,6 +83,7 @@ func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
 		counter(ch, descReceivedBytes, c.ReceivedBytes, name)
 		counter(ch, descNotSent, c.Dropped, name)
 		counter(ch, descOverrun, c.Overrun, name)
+		counter(ch, descFirst, first[c.Name], name)
 		counter(ch, descReconnects, c.Reconnects, name)
 		counter(ch, descErrors, c.Errors, name)
 	}

@@ -23,18 +23,16 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descReady     = desc("ready", "1 if the node answers checks and takes no part in a shutdown.")
-	descMembers   = desc("members", "Other nodes of the cluster by what this one believes of them.", "state")
-	descBound     = desc("staleness_bound_seconds", "Every revocation acknowledged by a listed member longer ago than this is known here; +Inf if no bound can be stated.")
-	descStaleness = desc("staleness_seconds", "The staleness bound with respect to one peer; +Inf until it has been measured.", "peer")
-	descHeld      = desc("revocations", "Live revocations.", "scope")
-	descLimit     = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
-	descMemory    = desc("revocations_bytes", "Memory of the live revocations: Bloom filter and exact tables.")
-	descFill      = desc("filter_fill_ratio", "Share of the Bloom filter's bits that are set.")
-	descFalse     = desc("filter_false_positives_total", "Identifiers of which the Bloom filter said maybe and the exact table no.")
-	descWindow    = desc("propagation_seconds", "Time from a revocation's acceptance here until another node's acknowledgement arrived, on this node's clock.")
+	descReady   = desc("ready", "1 if the node answers checks and takes no part in a shutdown.")
+	descMembers = desc("members", "Other nodes of the cluster by what this one believes of them.", "state")
+	descBound   = desc("staleness_bound_seconds", "Every revocation acknowledged by a listed member longer ago than this is known here; +Inf if no bound can be stated.")
+	descHeld    = desc("revocations", "Live revocations.", "scope")
+	descLimit   = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
+	descMemory  = desc("revocations_bytes", "Memory of the live revocations: Bloom filter and exact tables.")
+	descFill    = desc("filter_fill_ratio", "Share of the Bloom filter's bits that are set.")
+	descFalse   = desc("filter_false_positives_total", "Identifiers of which the Bloom filter said maybe and the exact table no.")
+	descNode    = desc("node_info", "Always 1; the labels say which node this is.", "cluster", "node")
 
-	descRevoked   = desc("revocations_accepted_total", "Revocations accepted by this node.")
 	descApplied   = desc("records_applied_total", "Records from other nodes that changed the local set.")
 	descRepairs   = desc("repairs_total", "Ranges asked for because of a gap.")
 	descState     = desc("state_requests_total", "Chunks of full state asked for.")
@@ -50,14 +48,11 @@ var (
 	descReadsDropped = desc("reads_dropped_total", "Requests of other nodes to read the set that found no room.")
 	descCompared     = desc("comparisons_total", "Comparisons with another node that this one began, by how they ended.", "outcome")
 	descCompareBytes = desc("comparison_bytes_total", "Bytes sent for comparisons, before the seal.")
-	descSkew         = desc("clock_skew_seconds", "By how much the wall clock of a peer is ahead of this node's; 0 until it has been measured.", "peer")
 
 	descWaits        = desc("version_waits_total", "Checks that had to wait for the version of a revocation.")
 	descWaitTimeouts = desc("version_wait_timeouts_total", "Those of them that ended before the version was here.")
 	descWaitsRefused = desc("version_waits_refused_total", "Checks with a version that were refused because too many waited.")
 	descConsumed     = desc("tokens_consumed_total", "One-time tokens used here.")
-	descNotConsumed  = desc("tokens_consume_refused_total", "Uses refused here because the token was used or revoked.")
-	descUndecided    = desc("tokens_consume_undecided_total", "Strict uses of which nobody could say in time whether they are the first.")
 	descDoubleUses   = desc("tokens_double_uses_total", "One-time tokens used here although another node had accepted them earlier.")
 	descTooStale     = desc("staleness_bounds_missed_total", "Checks with a staleness bound of the route or the request that this node could not meet.")
 )
@@ -65,21 +60,24 @@ var (
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descMembers, descBound, descStaleness, descHeld, descLimit, descMemory, descFill, descFalse, descWindow,
-		descRevoked, descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
-		descHealed, descUnsound, descOtherVersion, descReadsDropped, descCompared, descCompareBytes, descSkew,
+		descReady, descMembers, descBound, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
+		descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
+		descHealed, descUnsound, descOtherVersion, descReadsDropped, descCompared, descCompareBytes,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
-		descConsumed, descNotConsumed, descUndecided, descDoubleUses,
+		descConsumed, descDoubleUses,
 	} {
 		ch <- d
 	}
 	describeCarriers(ch)
+	describePeers(ch)
+	describeNode(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	st := c.node.Status()
 	gauge(ch, descReady, boolGauge(st.Ready && !c.draining()))
+	gauge(ch, descNode, 1, labelValue(st.Cluster), labelValue(st.Name))
 	gauge(ch, descBound, staleness(st.Staleness.Bound, st.Staleness.Known))
 	gauge(ch, descLimit, float64(st.Max))
 	gauge(ch, descMemory, float64(st.Filter.Bytes))
@@ -93,7 +91,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(ch, descCompared, st.Comparisons.Equal, "equal")
 	counter(ch, descCompared, st.Comparisons.Different, "different")
 	counter(ch, descCompared, st.Comparisons.Unanswered, "unanswered")
-	collectWindow(ch, st.Window)
+	collectNode(ch, st)
 	collectCarriers(ch, st)
 }
 
@@ -122,7 +120,6 @@ func staleness(d time.Duration, known bool) float64 {
 }
 
 func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
-	counter(ch, descRevoked, n.Revoked)
 	counter(ch, descApplied, n.Applied)
 	counter(ch, descRepairs, n.Repairs)
 	counter(ch, descState, n.StateRequests)
@@ -141,21 +138,7 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descWaitsRefused, n.WaitsRefused)
 	counter(ch, descTooStale, n.TooStale)
 	counter(ch, descConsumed, n.Consumed)
-	counter(ch, descNotConsumed, n.ConsumeRefused)
-	counter(ch, descUndecided, n.ConsumeUndecided)
 	counter(ch, descDoubleUses, n.DoubleUses)
-}
-
-func collectWindow(ch chan<- prometheus.Metric, h cluster.Histogram) {
-	var total uint64
-	buckets := make(map[float64]uint64, len(h.Bounds))
-	for i, n := range h.Counts {
-		total += n
-		if i < len(h.Bounds) {
-			buckets[h.Bounds[i].Seconds()] = total
-		}
-	}
-	ch <- prometheus.MustNewConstHistogram(descWindow, total, h.Sum.Seconds(), buckets)
 }
 
 // maxLabel bounds a label's value in bytes.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"time"
 
 	"rescind/token"
 )
@@ -22,7 +23,15 @@ type Question struct {
 // Judge answers as /v1/check does, and counts as one: for faces that are asked
 // by another way. It writes no answer; see [API.RefusalOf].
 func (a *API) Judge(ctx context.Context, q Question) (*token.Verified, error) {
+	var start time.Time
+	sampled := a.metrics.sampled()
+	if sampled {
+		start = time.Now()
+	}
 	verified, err := a.judge(ctx, q)
+	if sampled {
+		a.metrics.checkSeconds.Observe(time.Since(start).Seconds())
+	}
 	if err != nil {
 		a.metrics.count(resultOf(err))
 		return nil, err

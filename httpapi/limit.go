@@ -85,7 +85,15 @@ func (l *limit) allow(name string) bool {
 	return true
 }
 
-func (a *API) tooMany(w http.ResponseWriter) {
+// Names of the limits, for metrics.
+const (
+	limitAdmin   = "admin"
+	limitClient  = "client"
+	limitGuesses = "guesses" // of clients' secrets
+)
+
+func (a *API) tooMany(w http.ResponseWriter, limit string) {
+	a.metrics.limited.WithLabelValues(limit).Inc()
 	kindTooMany.write(w, "this caller makes more requests a second than this node is configured to take from one")
 }
 
@@ -94,7 +102,7 @@ func (a *API) tooMany(w http.ResponseWriter) {
 func (a *API) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !a.termsOf(r).clientLimit.allow(network(a.remote(r))) {
-			a.tooMany(w)
+			a.tooMany(w, limitClient)
 			return
 		}
 		next(w, r)

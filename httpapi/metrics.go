@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 
@@ -15,8 +16,18 @@ import (
 type metrics struct {
 	handler      http.Handler
 	checks       [numResults]prometheus.Counter // by result, so that a check looks up no label
+	checkSeconds prometheus.Histogram
 	adminRefused prometheus.Counter
+	limited      *prometheus.CounterVec // by limit
 }
+
+// checkSample is how many checks there are to one whose time is taken, so that
+// the others pay for neither clock nor histogram.
+const checkSample = 1024
+
+// checkBounds are the buckets of the time of a check, in seconds: from a token
+// that comes again to one that waits for a version.
+var checkBounds = []float64{1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1, 1}
 
 // result is the outcome of one check as it is counted.
 type result uint8
@@ -45,6 +56,18 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 			Name: "rescind_admin_refused_total",
 			Help: "Requests to admin endpoints without the admin token.",
 		}),
+		checkSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "rescind_check_seconds",
+			Help:    "Time to judge a token, of one check in 1,024.",
+			Buckets: checkBounds,
+		}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rescind_requests_limited_total",
+			Help: "Requests answered by 429, by the limit that the caller exceeded.",
+		}, []string{"limit"}),
+	}
+	for _, name := range []string{limitAdmin, limitClient, limitGuesses} {
+		m.limited.WithLabelValues(name)
 	}
 	checks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "rescind_checks_total",
@@ -61,7 +84,7 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 	reg.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		checks, info, m.adminRefused,
+		checks, info, m.adminRefused, m.checkSeconds, m.limited,
 		&statusCollector{node: cfg.Node, draining: draining},
 		settingsCollector{cfg.Settings},
 		limitCollector{cfg.Node, limits},
@@ -78,6 +101,9 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 	})
 	return m
 }
+
+// sampled reports whether the time of this check is to be taken.
+func (m *metrics) sampled() bool { return rand.Uint32()%checkSample == 0 }
 
 func (m *metrics) serve(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 

@@ -29,6 +29,15 @@ func fullStatus() cluster.Status {
 		Counters: cluster.Counters{Revoked: 1, Applied: 2, Repairs: 3, StateRequests: 4, Swept: 5, Refused: 6, Malformed: 7, Dropped: 9, Commits: 8, Waits: 10, WaitTimeouts: 11, WaitsRefused: 12, TooStale: 13, Healed: 17, Unsound: 18, OtherVersion: 19, ReadsDropped: 20, CompareBytes: 21, FirstByGossip: 22},
 		Window:   cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 10 * time.Millisecond}, Counts: []uint64{5, 3, 2}, Sum: 100 * time.Millisecond},
 	}
+	st.Accepted = map[rescind.Scope]uint64{rescind.ScopeSID: 31}
+	st.Refused = cluster.Refused{Revocations: map[string]uint64{"full": 34, "invalid": 0}, Uses: map[string]uint64{"used": 35}}
+	seconds := func(counts ...uint64) cluster.Histogram {
+		return cluster.Histogram{Bounds: []time.Duration{time.Second}, Counts: counts, Sum: 3 * time.Second}
+	}
+	st.StalenessSeen, st.Gaps, st.Store.Syncs = seconds(36, 1), seconds(37, 1), seconds(38, 1)
+	st.Members[0].Window = seconds(39, 2)
+	st.Queues = []cluster.Queue{{Name: "inbox", Length: 40, Limit: 41}}
+	st.InboxBytes, st.Store.DiskBytes, st.Store.LogBytes, st.Store.SlowOperations, st.Store.BackgroundErrors = 42, 43, 44, 45, 46
 	st.Comparisons.Equal, st.Comparisons.Different, st.Comparisons.Unanswered = 22, 23, 24
 	// Package carrier is none of this package's imports, also not here.
 	st.Carriers = slices.Grow(st.Carriers, 2)[:2]
@@ -95,7 +104,17 @@ func TestMetrics(t *testing.T) {
 		`rescind_revocations{scope="jti"} 7`, `rescind_revocations{scope="sub"} 2`, `rescind_revocations{scope="kid"} 0`, `rescind_revocations_limit 1000`,
 		`rescind_propagation_seconds_bucket{le="0.001"} 5`, `rescind_propagation_seconds_bucket{le="0.01"} 8`, `rescind_propagation_seconds_bucket{le="+Inf"} 10`,
 		`rescind_propagation_seconds_sum 0.1`, `rescind_propagation_seconds_count 10`,
-		`rescind_revocations_accepted_total 1`, `rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
+		`rescind_node_info{cluster="prod",node="a"} 1`,
+		`rescind_revocations_accepted_total{scope="sid"} 31`, `rescind_revocations_accepted_total{scope="jti"} 0`,
+		`rescind_carrier_first_total{carrier="gossip"} 22`, `rescind_carrier_first_total{carrier="nats"} 0`,
+		`rescind_revocations_refused_total{reason="full"} 34`, `rescind_revocations_refused_total{reason="invalid"} 0`,
+		`rescind_tokens_consume_refused_total{reason="used"} 35`,
+		`rescind_staleness_bound_observed_seconds_bucket{le="1"} 36`, `rescind_gap_seconds_bucket{le="1"} 37`, `rescind_store_sync_seconds_bucket{le="1"} 38`,
+		`rescind_peer_propagation_seconds_bucket{peer="b",le="1"} 39`, `rescind_peer_propagation_seconds_count{peer="b"} 41`, `rescind_peer_propagation_seconds_sum{peer="b"} 3`,
+		`rescind_queue_length{queue="inbox"} 40`, `rescind_queue_limit{queue="inbox"} 41`, `rescind_inbox_bytes 42`,
+		`rescind_store_bytes 43`, `rescind_store_log_bytes 44`, `rescind_store_slow_operations_total 45`, `rescind_store_background_errors_total 46`,
+		`rescind_peer_behind_records{peer="b"} 4`, `rescind_peer_unacknowledged_records{peer="b"} 5`,
+		`rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
 		`rescind_records_swept_total 5`, `rescind_messages_refused_total 6`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
 		`rescind_version_waits_total 10`, `rescind_version_wait_timeouts_total 11`, `rescind_version_waits_refused_total 12`, `rescind_staleness_bounds_missed_total 13`,
 		`rescind_healed_total 17`, `rescind_unsound_total 18`, `rescind_messages_other_version_total 19`, `rescind_reads_dropped_total 20`, `rescind_comparison_bytes_total 21`,
@@ -132,14 +151,42 @@ func TestMetricsSurviveOddNames(t *testing.T) {
 
 func TestMetricsBoundThePeers(t *testing.T) {
 	r := newRig(t)
+	window := cluster.Histogram{Bounds: []time.Duration{time.Second}, Counts: []uint64{1, 0}}
 	for i := range 3 * maxPeers {
-		r.node.status.Members = append(r.node.status.Members, cluster.Member{Name: "n" + strconv.Itoa(i), State: cluster.MemberAlive, Known: true, Staleness: time.Duration(i) * time.Second})
+		r.node.status.Members = append(r.node.status.Members, cluster.Member{Name: "n" + strconv.Itoa(i), State: cluster.MemberAlive, Known: true, Staleness: time.Duration(i) * time.Second, Window: window})
 	}
 	text := scrape(t, r)
 	if n := strings.Count(text, "rescind_staleness_seconds{"); n != maxPeers+1 {
 		t.Errorf("%d series, want %d", n, maxPeers+1)
 	}
 	wantLines(t, text, `rescind_staleness_seconds{peer="(other)"} `+strconv.Itoa(3*maxPeers-1))
+	if n := strings.Count(text, "rescind_peer_propagation_seconds_count{"); n != maxPeerWindows+1 {
+		t.Errorf("%d windows, want %d", n, maxPeerWindows+1)
+	}
+	wantLines(t, text, `rescind_peer_propagation_seconds_count{peer="(other)"} `+strconv.Itoa(3*maxPeers-maxPeerWindows))
+}
+
+func TestMetricsOfLimits(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.ClientRate, c.AdminRate = 1, 1 })
+	for range 5 {
+		r.post("/v1/revocations", `{"scope":"jti","id":"x"}`)
+	}
+	for range 4 {
+		r.do("DELETE", "/v1/session", access(t), "", "")
+	}
+	wantLines(t, scrape(t, r), `rescind_requests_limited_total{limit="admin"} 3`, `rescind_requests_limited_total{limit="client"} 2`)
+}
+
+// One check in 1,024 is timed: of 100,000 some 98, and never none or all.
+func TestChecksAreTimedNowAndThen(t *testing.T) {
+	r := newRig(t)
+	for range 100_000 {
+		r.api.Judge(t.Context(), Question{})
+	}
+	_, after, _ := strings.Cut(scrape(t, r), "\nrescind_check_seconds_count ")
+	if n, err := strconv.Atoi(strings.Fields(after)[0]); err != nil || n < 20 || n > 300 {
+		t.Errorf("%d of 100,000 checks were timed (%v)", n, err)
+	}
 }
 
 // Two nodes in one process, and an embedder's own registry, must not collide.

@@ -40,8 +40,8 @@ func TestOnARealNode(t *testing.T) {
 	wantStatus(t, r.post("/v1/tokens/consume", `{"mode":"available","token":"`+oneTime+`"}`), http.StatusOK)
 	wantStatus(t, r.post("/v1/tokens/consume", `{"mode":"available","token":"`+oneTime+`"}`), http.StatusConflict)
 	wantStatus(t, r.do("GET", "/v1/check", oneTime, "", ""), http.StatusUnauthorized)
-	wantLines(t, scrape(t, r), `rescind_tokens_consumed_total 1`, `rescind_tokens_consume_refused_total 1`)
-	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total 3`, `rescind_staleness_bound_seconds 0`)
+	wantLines(t, scrape(t, r), `rescind_tokens_consumed_total 1`, `rescind_tokens_consume_refused_total{reason="used"} 1`)
+	wantLines(t, scrape(t, r), `rescind_revocations{scope="sid"} 1`, `rescind_revocations_accepted_total{scope="sid"} 1`, `rescind_revocations_accepted_total{scope="jti"} 2`, `rescind_staleness_bound_seconds 0`)
 	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
 }
 

@@ -34,7 +34,7 @@ func (a *API) refuseOAuth(w http.ResponseWriter, err error) {
 		return
 	}
 	if errors.Is(err, errTooManyTries) {
-		a.tooMany(w)
+		a.tooMany(w, limitGuesses)
 		return
 	}
 	k := kindOf(err)

@@ -25,6 +25,11 @@ var (
 	descListsMissing = desc("status_lists_missing", "Those of them that are not at hand.", "issuer")
 	descListFailures = desc("status_list_failures_total", "Fetches of the issuer's status lists that brought no good list.", "issuer")
 
+	descCacheHits   = desc("token_cache_hits_total", "Tokens whose signature had been verified before and was not again.")
+	descCacheMisses = desc("token_cache_misses_total", "Tokens that were not in the cache of verified ones, or that are none.")
+	descCacheTokens = desc("token_cache_tokens", "Tokens in the cache of verified ones.")
+	descCacheBytes  = desc("token_cache_bytes", "Memory of the cache of verified tokens, about.")
+
 	descRefreshed = desc("refreshes_total", "Refresh tokens used here.")
 	descRetried   = desc("refresh_retries_total", "Refresh tokens presented again within the grace, which got the same tokens.")
 	descReused    = desc("refresh_reuses_total", "Refresh tokens used again, by a thief or after one; each ended its session.")
@@ -32,7 +37,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *tokenCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descKeyAge, descKeys, descKeyFailures, descListAge, descLists, descListsMissing, descListFailures, descRefreshed, descRetried, descReused} {
+	for _, d := range []*prometheus.Desc{descKeyAge, descKeys, descKeyFailures, descListAge, descLists, descListsMissing, descListFailures, descCacheHits, descCacheMisses, descCacheTokens, descCacheBytes, descRefreshed, descRetried, descReused} {
 		ch <- d
 	}
 }
@@ -56,6 +61,11 @@ func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, descListsMissing, float64(s.Missing), issuer)
 		ch <- prometheus.MustNewConstMetric(descListFailures, prometheus.CounterValue, float64(s.Failures), issuer)
 	}
+	cache := c.verifier.CacheStats()
+	counter(ch, descCacheHits, cache.Hits)
+	counter(ch, descCacheMisses, cache.Misses)
+	gauge(ch, descCacheTokens, float64(cache.Tokens))
+	gauge(ch, descCacheBytes, float64(cache.Bytes))
 	if c.issued == nil {
 		return
 	}

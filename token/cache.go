@@ -3,6 +3,7 @@ package token
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 )
 
 const cacheShards = 16
@@ -23,6 +24,38 @@ type shard struct {
 	bytes    int // the sum of size over seen
 	limit    int
 	maxBytes int
+
+	// Each shard counts for itself, beside the lock that a look-up takes anyway:
+	// one counter for all would be fought over by every processor.
+	hits, misses atomic.Uint64
+
+	_ [56]byte // two cache lines each
+}
+
+// CacheStats counts the look-ups of a Verifier's cache.
+type CacheStats struct {
+	Hits   uint64 // tokens that had been verified before: no signature check
+	Misses uint64 // tokens that had not, or whose issuer's keys have changed, or that are no tokens at all
+	Tokens int    // that are remembered now
+	Bytes  int    // of memory for them, about
+}
+
+// CacheStats returns the counts so far; all are 0 where the cache is off. Safe
+// for concurrent use.
+func (v *Verifier) CacheStats() (st CacheStats) {
+	if v.cache == nil {
+		return st
+	}
+	for i := range v.cache.shards {
+		s := &v.cache.shards[i]
+		st.Hits += s.hits.Load()
+		st.Misses += s.misses.Load()
+		s.mu.RLock()
+		st.Tokens += len(s.seen)
+		st.Bytes += s.bytes
+		s.mu.RUnlock()
+	}
+	return st
 }
 
 // newCache returns a cache for about tokens tokens and at most bytes bytes, or
@@ -55,7 +88,12 @@ func (c *cache) get(raw string) *authentic {
 	s.mu.RUnlock()
 	if a != nil && !a.current() {
 		c.drop(raw)
-		return nil
+		a = nil
+	}
+	if a == nil {
+		s.misses.Add(1)
+	} else {
+		s.hits.Add(1)
 	}
 	return a
 }

@@ -137,8 +137,7 @@ func (l *Log) publishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.Pub
 	if err != nil {
 		return 0, refusal(err)
 	}
-	l.counters.publishes.Add(1)
-	l.counters.publishTime.Add(uint64(time.Since(start)))
+	l.published.Observe(time.Since(start))
 	return ack.Sequence, nil
 }
 

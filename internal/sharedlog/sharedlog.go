@@ -17,6 +17,7 @@ import (
 
 	"rescind/internal/natslink"
 	"rescind/internal/store"
+	"rescind/internal/timing"
 )
 
 // Errors that callers can tell apart with errors.Is.
@@ -117,7 +118,9 @@ type Log struct {
 	reader reader
 
 	trouble  trouble
-	counters struct{ commits, publishes, publishTime, batches, skipped atomic.Uint64 }
+	counters struct{ commits, batches, skipped atomic.Uint64 }
+
+	published *timing.Histogram // messages, until they were acknowledged
 }
 
 // Open returns before there is a connection, and fails only for settings that
@@ -130,7 +133,7 @@ func Open(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the shared log: %w", err)
 	}
-	l := &Log{cfg: cfg, log: cfg.Logger, link: link, identity: newIdentity()}
+	l := &Log{cfg: cfg, log: cfg.Logger, link: link, identity: newIdentity(), published: timing.New(store.SyncBounds)}
 	l.closed, l.close = context.WithCancel(context.Background())
 	l.reader.positions = map[uint64]store.Position{}
 	l.trouble.init()
@@ -182,11 +185,10 @@ func (l *Log) during(ctx context.Context) (inner context.Context, done func(), o
 func (l *Log) Stats() store.Stats {
 	_, err := l.Trouble()
 	return store.Stats{
-		Commits:  l.counters.commits.Load(),
-		Syncs:    l.counters.publishes.Load(),
-		SyncTime: time.Duration(l.counters.publishTime.Load()),
-		Skipped:  l.counters.skipped.Load(),
-		Failed:   err,
+		Commits: l.counters.commits.Load(),
+		Syncs:   l.published.Snapshot(),
+		Skipped: l.counters.skipped.Load(),
+		Failed:  err,
 	}
 }
 

@@ -22,7 +22,7 @@ func BenchmarkCommit(b *testing.B) {
 			defer s.Close()
 			commitFrom(b, s, writers)
 			st := s.Stats()
-			b.ReportMetric(float64(st.Commits)/float64(st.Syncs), "commits/sync")
+			b.ReportMetric(float64(st.Commits)/float64(st.Syncs.Count()), "commits/sync")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 		})
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"rescind/internal/timing"
 )
 
 // fence is a file system that stops at the first write that fails: no later one
@@ -33,7 +35,7 @@ type fence struct {
 	released chan struct{}
 	once     sync.Once
 
-	syncs, syncTime atomic.Uint64 // of the log
+	syncs *timing.Histogram // of the log
 }
 
 // errFenced is what Pebble sees where it can bear an error: in making tables.
@@ -43,7 +45,7 @@ var errFenced = errors.New("an earlier write failed")
 const mergeCategory = "pebble-compaction"
 
 func newFence(disk vfs.FS, dir string, onTrip func(error)) *fence {
-	f := &fence{FS: disk, onTrip: onTrip, scratch: vfs.NewMem(), released: make(chan struct{})}
+	f := &fence{FS: disk, onTrip: onTrip, scratch: vfs.NewMem(), released: make(chan struct{}), syncs: timing.New(SyncBounds)}
 	if err := f.scratch.MkdirAll(dir, 0o700); err != nil {
 		f.trip(err) // it is memory: this does not happen
 	}
@@ -107,7 +109,6 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, op func() (v
 func (f *fence) timed(sync func() error) error {
 	start := time.Now()
 	err := sync()
-	f.syncs.Add(1)
-	f.syncTime.Add(uint64(time.Since(start)))
+	f.syncs.Observe(time.Since(start))
 	return err
 }

@@ -1,15 +1,18 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"rescind/internal/timing"
+)
 
 // Stats is what a node shows of its store. The counters start at Open.
 type Stats struct {
 	DiskBytes uint64 // of all files in the folder
 	LogBytes  uint64 // of the part of the log that is not in tables yet
 
-	Commits  uint64        // batches for which Commit returned nil
-	Syncs    uint64        // fsyncs of the log: fewer than Commits when commits share one
-	SyncTime time.Duration // spent in them
+	Commits uint64          // batches for which Commit returned nil
+	Syncs   timing.Snapshot // of the log, each with its time: fewer than Commits when commits share one
 
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
@@ -24,8 +27,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		Commits:          s.counters.commits.Load(),
-		Syncs:            s.fence.syncs.Load(),
-		SyncTime:         time.Duration(s.fence.syncTime.Load()),
+		Syncs:            s.fence.syncs.Snapshot(),
 		SlowOperations:   s.counters.slow.Load(),
 		BackgroundErrors: s.counters.background.Load(),
 		Failed:           s.fence.err(),
@@ -36,4 +38,14 @@ func (s *Store) Stats() Stats {
 		return nil
 	})
 	return st
+}
+
+// SyncBounds are the buckets of Stats.Syncs: from a disk with a battery
+// behind its cache to one that is about to fail.
+var SyncBounds = []time.Duration{
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 10 * time.Second,
 }
