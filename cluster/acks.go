@@ -149,6 +149,7 @@ func (t *ackTracker) meet(members []gossip.Member) {
 	for _, m := range members {
 		if _, met := t.measured[m.Origin]; !met {
 			t.measured[m.Origin] = t.last
+			t.windowOf(m.Origin) // so that it shows from the start
 		}
 	}
 	if len(t.windows) > len(members) {

@@ -19,6 +19,7 @@ type metrics struct {
 	checkSeconds prometheus.Histogram
 	adminRefused prometheus.Counter
 	limited      *prometheus.CounterVec // by limit
+	registry     *prometheus.Registry
 }
 
 // checkSample is how many checks there are to one whose time is taken, so that
@@ -52,6 +53,7 @@ var resultNames = [numResults]string{"valid", "revoked", "expired", "invalid", "
 func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics {
 	reg := prometheus.NewRegistry()
 	m := &metrics{
+		registry: reg,
 		adminRefused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rescind_admin_refused_total",
 			Help: "Requests to admin endpoints without the admin token.",
