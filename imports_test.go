@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"rescind/httpapi/extauthz":  {"rescind", "rescind/filter", "rescind/gossip", "rescind/gossip/carrier", "rescind/internal/backup", "rescind/internal/natslink", "rescind/internal/onetime", "rescind/internal/sharedlog", "rescind/internal/store", "rescind/cluster", "rescind/token", "rescind/token/statuslist", "rescind/httpapi", "rescind/httpapi/ssf", "rescind/httpapi/diagnosis", "rescind/httpapi/dashboard"},
 	"rescind/httpapi/ssf":       {"rescind", "rescind/internal/store"},
 	"rescind/cmd/node/config":   {"rescind"},
+	"rescind/cmd/node/tracing":  {},
 	"rescind/cmd/node":          {"*"},
 	"rescind/bench":             {"*"},
 	"rescind/bench/link":        {},

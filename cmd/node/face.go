@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rescind/cluster"
+	"rescind/cmd/node/tracing"
 	"rescind/httpapi"
 	"rescind/token"
 )
@@ -23,11 +24,12 @@ type face struct {
 	verifier *token.Verifier
 	api      *httpapi.API
 	servers  []server
-	addr     net.Addr      // of the HTTP face
-	events   *eventPolls   // whose events are revoked through api
-	told     *transmitting // tells receivers what is revoked through api; nil: nobody
-	cert     *certificate  // nil: no TLS
-	reloader *reloader     // nil: its settings are fixed
+	addr     net.Addr        // of the HTTP face
+	events   *eventPolls     // whose events are revoked through api
+	told     *transmitting   // tells receivers what is revoked through api; nil: nobody
+	cert     *certificate    // nil: no TLS
+	reloader *reloader       // nil: its settings are fixed
+	traces   *tracing.Tracer // nil: none
 	log      *slog.Logger
 }
 
@@ -44,8 +46,9 @@ type faceConfig struct {
 	grpc        net.Listener // for Envoy; nil: none
 	cert        *certificate // nil: no TLS
 	verifier    *token.Verifier
-	api         httpapi.Config // without Node, Verifier, Version and Logger
-	extra       http.Handler   // serves the paths below extraPrefix; may be nil
+	api         httpapi.Config  // without Node, Verifier, Version and Logger
+	traces      *tracing.Tracer // nil: none
+	extra       http.Handler    // serves the paths below extraPrefix; may be nil
 	extraPrefix string
 	log         *slog.Logger
 }
@@ -58,7 +61,7 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{cert: c.cert, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
+	f := &face{cert: c.cert, traces: c.traces, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
@@ -66,13 +69,13 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	}
 	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra), false)
 	if c.grpc != nil {
-		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert))
+		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert, c.traces.ServerOptions()...))
 	}
 	return f, nil
 }
 
 func (f *face) serve(c faceConfig, l net.Listener, h http.Handler, operators bool) {
-	server := httpapi.NewServer(l.Addr().String(), h, c.log)
+	server := httpapi.NewServer(l.Addr().String(), c.traces.Handler(h), c.log)
 	if c.cert != nil {
 		server.TLSConfig = f.api.ServerTLS(c.cert.config(), operators)
 	}
@@ -137,7 +140,7 @@ func (f *face) run(ctx context.Context, delay func() time.Duration, hangup <-cha
 		err = errors.Join(err, s.stop(stopping))
 	}
 	f.verifier.Close()
-	return errors.Join(cause, err, f.told.close())
+	return errors.Join(cause, err, f.told.close(), f.traces.Close(stopping))
 }
 
 // wait returns after d, or when early is closed.

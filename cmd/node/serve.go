@@ -15,6 +15,7 @@ import (
 
 	"rescind/cluster"
 	"rescind/cmd/node/config"
+	"rescind/cmd/node/tracing"
 	"rescind/httpapi"
 	"rescind/token"
 )
@@ -116,6 +117,10 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 		return nil, err
 	}
 	room.keepTo()
+	traces, err := openTraces(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	own := clusterConfig(cfg, room, key, log)
 	own.TransportKeys = transport
 	n, err := cluster.Start(own)
@@ -136,7 +141,7 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	}
 	var settings *reloader
 	api.Settings = func() httpapi.SettingsStatus { return settings.status() }
-	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, log: log})
+	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, traces: traces, log: log})
 	var startPolls func()
 	if err == nil {
 		startPolls, err = f.events.prepare(cfg, f.api, log)
@@ -203,6 +208,14 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// openTraces returns nil if there are to be none.
+func openTraces(cfg *config.Config, log *slog.Logger) (*tracing.Tracer, error) {
+	if cfg.Tracing.OTLPEndpoint == "" {
+		return nil, nil
+	}
+	return tracing.Open(cfg.Tracing.OTLPEndpoint, cfg.Node.Name, buildVersion(), log)
 }
 
 func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger) cluster.Config {

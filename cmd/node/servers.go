@@ -42,8 +42,7 @@ type grpcServing struct {
 	listener net.Listener
 }
 
-func newGRPCServing(l net.Listener, api *httpapi.API, cert *certificate) grpcServing {
-	var options []grpc.ServerOption
+func newGRPCServing(l net.Listener, api *httpapi.API, cert *certificate, options ...grpc.ServerOption) grpcServing {
 	if cert != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(cert.config())))
 	}

@@ -158,6 +158,15 @@ func issuerURL(s string) (string, error) {
 	return s, nil
 }
 
+// collectorURL refuses passwords, as natsURLs does.
+func collectorURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return "", errors.New("an http or https URL without user and password, such as http://collector:4318")
+	}
+	return s, nil
+}
+
 // natsURLs refuses passwords: URLs end up in logs, process lists and
 // 'config print'.
 func natsURLs(s string) (string, error) {

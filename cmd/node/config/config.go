@@ -100,6 +100,7 @@ type Config struct {
 	OneTime  OneTime
 	Store    Store
 	Shutdown struct{ Delay time.Duration } // 0 or more
+	Tracing  struct{ OTLPEndpoint string } // an http or https URL; empty: no spans
 	Log      struct {
 		Level  slog.Level
 		Format string // "text" or "json"

@@ -171,6 +171,8 @@ checks:
   version-wait: 1s # default
 shutdown:
   delay: 5s # default
+tracing:
+  otlp-endpoint: "" # default
 log:
   level: warn # RESCIND_LOG_LEVEL
   format: text # default

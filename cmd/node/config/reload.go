@@ -28,7 +28,7 @@ var own = []string{
 	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
 	"events.receivers-file",
 	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",
-	"oauth.clients-file", "oauth.key-file", "data.dir", "memory.limit", "shutdown.delay", "log.level", "log.format",
+	"oauth.clients-file", "oauth.key-file", "data.dir", "memory.limit", "shutdown.delay", "tracing.otlp-endpoint", "log.level", "log.format",
 }
 
 // Files returns the files from which the settings themselves were read: the

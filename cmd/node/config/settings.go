@@ -78,6 +78,7 @@ func table() []setting {
 		row("checks.max-staleness", "10s", "how far behind is too far", duration(func(c *Config) *time.Duration { return &c.Checks.MaxStaleness }, 1, 0)),
 		row("checks.version-wait", "1s", "how long a check that presents the version of a revocation waits for it", duration(func(c *Config) *time.Duration { return &c.Checks.VersionWait }, time.Millisecond, time.Minute)),
 		row("shutdown.delay", "5s", "how long to go on serving after SIGTERM, with /readyz at 503", duration(func(c *Config) *time.Duration { return &c.Shutdown.Delay }, 0, 0)),
+		row("tracing.otlp-endpoint", "", "URL of an OpenTelemetry collector that takes spans of the HTTP and gRPC faces by OTLP over HTTP; empty: no spans", text(func(c *Config) *string { return &c.Tracing.OTLPEndpoint }, optional(collectorURL))),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
 	}, slices.Concat(eventRows(), oneTimeRows(), storeRows())...)

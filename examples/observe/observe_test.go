@@ -1,3 +1,6 @@
+// Package observe holds the alert rules and the dashboard of deploy/observe against
+// what running nodes export. It is in the module of the examples, so that who
+// embeds Rescind does not get Prometheus.
 package observe
 
 import (
@@ -46,7 +49,7 @@ func read(t *testing.T, path string, decode func([]byte, any) error, to any) {
 func expressions(t *testing.T) map[string]string {
 	all := map[string]string{}
 	var r rules
-	read(t, "rules.yml", yaml.Unmarshal, &r)
+	read(t, "../../deploy/observe/rules.yml", yaml.Unmarshal, &r)
 	for _, g := range r.Groups {
 		for _, rule := range g.Rules {
 			all["alert "+rule.Alert] = rule.Expr
@@ -61,7 +64,7 @@ func expressions(t *testing.T) map[string]string {
 			List []struct{ Name, Query string }
 		}
 	}
-	read(t, "grafana/dashboards/rescind.json", json.Unmarshal, &dashboard)
+	read(t, "../../deploy/observe/grafana/dashboards/rescind.json", json.Unmarshal, &dashboard)
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$__all", ".*")
 	for _, p := range dashboard.Panels {
 		for i, q := range p.Targets {
@@ -119,7 +122,7 @@ func TestEveryMetricExists(t *testing.T) {
 // does not, which promtool runs.
 func TestEveryAlertSaysWhatToDo(t *testing.T) {
 	var r rules
-	read(t, "rules.yml", yaml.Unmarshal, &r)
+	read(t, "../../deploy/observe/rules.yml", yaml.Unmarshal, &r)
 	var cases struct {
 		Tests []struct {
 			Expr []struct {
@@ -128,7 +131,7 @@ func TestEveryAlertSaysWhatToDo(t *testing.T) {
 			} `yaml:"promql_expr_test"`
 		}
 	}
-	read(t, "rules_test.yml", yaml.Unmarshal, &cases)
+	read(t, "../../deploy/observe/rules_test.yml", yaml.Unmarshal, &cases)
 	fires, silent := map[string]bool{}, map[string]bool{}
 	for _, c := range cases.Tests {
 		for _, e := range c.Expr {
