@@ -170,7 +170,7 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		if !terms.adminLimit.allow(name) {
-			a.tooMany(w, limitAdmin)
+			a.tooMany(w)
 			return
 		}
 		next(w, withCaller(r, name))

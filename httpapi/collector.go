@@ -28,7 +28,6 @@ var (
 	descBound   = desc("staleness_bound_seconds", "Every revocation acknowledged by a listed member longer ago than this is known here; +Inf if no bound can be stated.")
 	descHeld    = desc("revocations", "Live revocations.", "scope")
 	descLimit   = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
-	descBytes   = desc("revocations_limit_bytes", "The memory of live revocations at which the node refuses new ones; +Inf if there is no such limit.")
 	descMemory  = desc("revocations_bytes", "Memory of the live revocations: Bloom filter and exact tables.")
 	descFill    = desc("filter_fill_ratio", "Share of the Bloom filter's bits that are set.")
 	descFalse   = desc("filter_false_positives_total", "Identifiers of which the Bloom filter said maybe and the exact table no.")
@@ -61,7 +60,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descMembers, descBound, descHeld, descLimit, descBytes, descMemory, descFill, descFalse, descNode,
+		descReady, descMembers, descBound, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
 		descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
 		descHealed, descUnsound, descOtherVersion, descReadsDropped, descCompared, descCompareBytes,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
@@ -81,7 +80,6 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, descNode, 1, labelValue(st.Cluster), labelValue(st.Name))
 	gauge(ch, descBound, staleness(st.Staleness.Bound, st.Staleness.Known))
 	gauge(ch, descLimit, float64(st.Max))
-	gauge(ch, descBytes, orInf(st.MaxBytes))
 	gauge(ch, descMemory, float64(st.Filter.Bytes))
 	gauge(ch, descFill, st.Filter.Fill)
 	counter(ch, descFalse, st.Filter.FalsePositives)
@@ -103,14 +101,6 @@ func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ..
 
 func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v uint64, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-}
-
-// orInf is +Inf for a limit of 0, which is none: so a share of it is 0.
-func orInf(limit int) float64 {
-	if limit == 0 {
-		return math.Inf(1)
-	}
-	return float64(limit)
 }
 
 func boolGauge(b bool) float64 {

@@ -85,15 +85,7 @@ func (l *limit) allow(name string) bool {
 	return true
 }
 
-// Names of the limits, for metrics.
-const (
-	limitAdmin   = "admin"
-	limitClient  = "client"
-	limitGuesses = "guesses" // of clients' secrets
-)
-
-func (a *API) tooMany(w http.ResponseWriter, limit string) {
-	a.metrics.limited.WithLabelValues(limit).Inc()
+func (a *API) tooMany(w http.ResponseWriter) {
 	kindTooMany.write(w, "this caller makes more requests a second than this node is configured to take from one")
 }
 
@@ -102,7 +94,7 @@ func (a *API) tooMany(w http.ResponseWriter, limit string) {
 func (a *API) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !a.termsOf(r).clientLimit.allow(network(a.remote(r))) {
-			a.tooMany(w, limitClient)
+			a.tooMany(w)
 			return
 		}
 		next(w, r)

@@ -18,7 +18,6 @@ type metrics struct {
 	checks       [numResults]prometheus.Counter // by result, so that a check looks up no label
 	checkSeconds prometheus.Histogram
 	adminRefused prometheus.Counter
-	limited      *prometheus.CounterVec // by limit
 	registry     *prometheus.Registry
 }
 
@@ -63,13 +62,6 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 			Help:    "Time to judge a token, of one check in 1,024.",
 			Buckets: checkBounds,
 		}),
-		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "rescind_requests_limited_total",
-			Help: "Requests answered by 429, by the limit that the caller exceeded.",
-		}, []string{"limit"}),
-	}
-	for _, name := range []string{limitAdmin, limitClient, limitGuesses} {
-		m.limited.WithLabelValues(name)
 	}
 	checks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "rescind_checks_total",
@@ -86,7 +78,7 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 	reg.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		checks, info, m.adminRefused, m.checkSeconds, m.limited,
+		checks, info, m.adminRefused, m.checkSeconds,
 		&statusCollector{node: cfg.Node, draining: draining},
 		settingsCollector{cfg.Settings},
 		limitCollector{cfg.Node, limits},

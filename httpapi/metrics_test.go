@@ -166,17 +166,6 @@ func TestMetricsBoundThePeers(t *testing.T) {
 	wantLines(t, text, `rescind_peer_propagation_seconds_count{peer="(other)"} `+strconv.Itoa(3*maxPeers-maxPeerWindows))
 }
 
-func TestMetricsOfLimits(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.ClientRate, c.AdminRate = 1, 1 })
-	for range 5 {
-		r.post("/v1/revocations", `{"scope":"jti","id":"x"}`)
-	}
-	for range 4 {
-		r.do("DELETE", "/v1/session", access(t), "", "")
-	}
-	wantLines(t, scrape(t, r), `rescind_requests_limited_total{limit="admin"} 3`, `rescind_requests_limited_total{limit="client"} 2`)
-}
-
 // One check in 1,024 is timed: of 100,000 some 98, and never none or all.
 func TestChecksAreTimedNowAndThen(t *testing.T) {
 	r := newRig(t)

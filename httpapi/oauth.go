@@ -34,7 +34,7 @@ func (a *API) refuseOAuth(w http.ResponseWriter, err error) {
 		return
 	}
 	if errors.Is(err, errTooManyTries) {
-		a.tooMany(w, limitGuesses)
+		a.tooMany(w)
 		return
 	}
 	k := kindOf(err)

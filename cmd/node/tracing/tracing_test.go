@@ -49,7 +49,7 @@ func only(t *testing.T, spans *tracetest.InMemoryExporter) tracetest.SpanStub {
 func attributes(s tracetest.SpanStub) string {
 	var all []string
 	for _, a := range s.Attributes {
-		all = append(all, string(a.Key)+"="+a.Value.Emit())
+		all = append(all, string(a.Key)+"="+a.Value.String())
 	}
 	return strings.Join(all, " ")
 }
