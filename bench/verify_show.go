@@ -2,7 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"runtime"
+	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"rescind/bench/report"
 )
@@ -35,4 +39,72 @@ func (s verifySettings) show(all map[string][]verifyRound, r *report.Result) {
 	}
 	r.Bars(bars)
 	r.Table(t)
+}
+
+// figure is one column of the results.
+type figure struct {
+	name string // in the JSON, after "verify." with the algorithm for %s
+	of   func(verifyRound) float64
+}
+
+var verifyFigures = []figure{
+	{"golang_jwt.%s.ns", func(r verifyRound) float64 { return r.rival.ns() }},
+	{"golang_jwt.%s.allocs", func(r verifyRound) float64 { return r.rival.allocsEach() }},
+	{"first.%s.ns", func(r verifyRound) float64 { return r.first.ns() }},
+	{"first.%s.allocs", func(r verifyRound) float64 { return r.first.allocsEach() }},
+	{"first.%s.ratio.golang_jwt", func(r verifyRound) float64 { return r.first.ns() / r.rival.ns() }},
+	{"cached.%s.ns", func(r verifyRound) float64 { return r.cached.ns() }},
+	{"cached.%s.allocs", func(r verifyRound) float64 { return r.cached.allocsEach() }},
+	{"cached.%s.ratio.golang_jwt", func(r verifyRound) float64 { return r.rival.ns() / r.cached.ns() }},
+}
+
+// statistics returns the median and the range of f.
+func (f figure) statistics(rounds []verifyRound) (middle, low, high float64) {
+	values := f.values(rounds)
+	return mid(values), slices.Min(values), slices.Max(values)
+}
+
+func (f figure) values(rounds []verifyRound) []float64 {
+	values := make([]float64, len(rounds))
+	for i, r := range rounds {
+		values[i] = f.of(r)
+	}
+	return values
+}
+
+func printVerify(w io.Writer, s verifySettings, all map[string][]verifyRound) {
+	fmt.Fprintf(w, "One verification, in nanoseconds: median of %d interleaved rounds and their range; %d tokens, %d live revocations.\n",
+		s.rounds, s.tokens, s.revoked)
+	fmt.Fprintf(w, "%s, %s/%s, %d CPUs. golang-jwt: ParseWithClaims, fixed key, RegisteredClaims, no look at revocations.\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprintf(w, "first: ours / golang-jwt, goal <= 1.05. again: golang-jwt / ours, goal >= 30 with <= 1,000 ns and <= 2 allocs on ES256.\n\n")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "alg\tgolang-jwt ns\tallocs\tfirst ns\tallocs\tratio\tagain ns\tallocs\tratio\t")
+	for _, alg := range verifyAlgorithms {
+		fmt.Fprintf(t, "%s\t", alg)
+		for _, f := range verifyFigures {
+			middle, low, high := f.statistics(all[alg])
+			switch {
+			case strings.HasSuffix(f.name, ".allocs"):
+				fmt.Fprintf(t, "%.1f\t", middle)
+			case strings.HasSuffix(f.name, ".golang_jwt"):
+				fmt.Fprintf(t, "%.2f (%.2f-%.2f)\t", middle, low, high)
+			default:
+				fmt.Fprintf(t, "%.0f (%.0f-%.0f)\t", middle, low, high)
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	t.Flush()
+}
+
+// enter puts what was measured into the result.
+func (s verifySettings) enter(all map[string][]verifyRound, r *report.Result) {
+	r.Settings("rounds", s.rounds, "tokens", s.tokens, "repeats", s.repeats, "revoked", s.revoked)
+	for _, alg := range verifyAlgorithms {
+		for _, f := range verifyFigures {
+			r.Rounds("verify."+fmt.Sprintf(f.name, strings.ToLower(alg)), f.values(all[alg]))
+		}
+	}
+	s.show(all, r)
 }

@@ -111,52 +111,6 @@ type Core struct {
 	gatherUntil time.Duration // 0: nothing is gathered
 }
 
-// Outgoing is a message and its addressee; To 0 is everybody.
-type Outgoing struct {
-	To      Origin
-	Message Message
-}
-
-// Ready is what the caller has to do, in the order that the package comment
-// states.
-type Ready struct {
-	Apply    []rescind.Record
-	Heal     []rescind.Record // to merge as well: what comparisons have found to be missing
-	Send     []Outgoing
-	Commit   *Commit
-	Scans    []Scan
-	Compares []Comparison
-	Acks     []PeerAck
-
-	// Due, if not 0, is when there will be a Commit: Ready is then to be called
-	// again, whatever else happens.
-	Due time.Duration
-}
-
-// Commit is what must become durable, atomically. Records of the same digest
-// may occur more than once.
-type Commit struct {
-	Records   []rescind.Record
-	Own       uint64 // the highest of our numbers contained in this and earlier commits
-	Frontiers map[Origin]Position
-	Forget    []Origin
-}
-
-// PeerAck says that a member has committed our records up to Seq.
-type PeerAck struct {
-	Origin Origin
-	Name   string
-	Seq    uint64
-}
-
-// Scan is a member's request for a part of the state.
-type Scan struct {
-	Cursor rescind.Digest
-
-	to    Origin
-	views []View // taken before the scan, see StateReply
-}
-
 // New returns a Core at the given readings of the clock and the wall clock.
 func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 	if cfg.CompareEvery == 0 {
@@ -274,82 +228,6 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 	c.compare(now)
 	c.forgetSilent(now)
 	c.progress(now)
-}
-
-// Ready returns what there is to do and forgets all but the commit, of which
-// it yields no second one before Advance.
-func (c *Core) Ready(now time.Duration) Ready {
-	c.keepLogged()
-	commit := c.commit(now)
-	r := Ready{
-		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: commit,
-		Scans: c.scans, Compares: c.compares, Acks: c.acks, Due: c.gatherUntil,
-	}
-	c.apply, c.heal, c.send, c.scans, c.compares, c.acks = nil, nil, nil, nil, nil, nil
-	return r
-}
-
-func (c *Core) commit(now time.Duration) *Commit {
-	if c.committing != nil {
-		return nil
-	}
-	moved := map[Origin]Position{}
-	for _, p := range c.list {
-		if p.based && !p.logged && p.at() != p.committed {
-			moved[p.origin] = p.at()
-		}
-	}
-	bare := len(c.uncommitted) == 0
-	if bare && (len(moved)+len(c.forget) == 0 || now < c.committedAt+persistView) {
-		return nil
-	}
-	if c.gathering(now, bare) {
-		return nil
-	}
-	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget}
-	for _, p := range c.list {
-		p.committing = p.at()
-	}
-	c.uncommitted, c.forget, c.committedAt, c.handed = nil, nil, now, c.own.received
-	return c.committing
-}
-
-// gathering reports whether what waits for the disk goes on waiting, and since
-// when it may not. Records of our own, for which a caller waits, never do.
-func (c *Core) gathering(now time.Duration, bare bool) bool {
-	if bare || c.own.received > c.handed || c.Full() {
-		c.gatherUntil = 0
-		return false
-	}
-	if c.gatherUntil == 0 {
-		c.gatherUntil = now + gather
-	}
-	if now >= c.gatherUntil {
-		c.gatherUntil = 0
-	}
-	return c.gatherUntil != 0
-}
-
-// Advance says that the last commit is durable.
-func (c *Core) Advance() {
-	done := c.committing
-	if done == nil {
-		return
-	}
-	c.committing = nil
-	c.durable = done.Own
-	for o, at := range done.Frontiers {
-		if p := c.peers[o]; p != nil {
-			p.committed = at
-		}
-	}
-	for _, p := range c.list {
-		if p.logged || p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
-			continue
-		}
-		p.durable = p.committing.Seq
-		c.sendTo(p.origin, &Ack{At: p.committing})
-	}
 }
 
 // Leave tells everybody that this node goes.

@@ -93,14 +93,6 @@ func (p *Process) Await(ctx context.Context, atMost time.Duration, ok func(conte
 	return nil
 }
 
-// Listens is for Await: something listens at addr.
-func Listens(addr string) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-		return err == nil && conn.Close() == nil
-	}
-}
-
 // Missing is an error that says what this machine lacks.
 type Missing struct{ What string }
 

@@ -123,9 +123,7 @@ func New(cfg Config) *Dashboard {
 		cfg.Logger = slog.Default()
 	}
 	d := &Dashboard{cfg: cfg}
-	// No [http.ServeMux], which answers a path with // in it by a redirect that
-	// repeats the path.
-	routes := map[string]http.HandlerFunc{
+	pages := pages{
 		"GET /":                    d.overview,
 		"POST /dashboard/sign-in":  d.signIn,
 		"POST /dashboard/sign-out": d.signOut,
@@ -137,49 +135,12 @@ func New(cfg Config) *Dashboard {
 		"GET " + stylePath:         serveFile("style.css", "text/css; charset=utf-8"),
 		"GET " + scriptPath:        serveFile("script.js", "text/javascript; charset=utf-8"),
 	}
-	d.handler = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		method := r.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
-		}
-		serve, ok := routes[method+" "+r.URL.Path]
-		if !ok {
-			http.Error(w, "There is no such page.", http.StatusNotFound)
-			return
-		}
-		serve(w, r)
-	}))
+	d.handler = pages.guarded()
 	return d
 }
 
 // ServeHTTP serves / and what is below /dashboard/.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
-
-// maxForm bounds a form: a token has at most 8 KiB, which encoding may triple.
-const maxForm = 64 << 10
-
-// policy is the Content Security Policy of every page.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-	"frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
-
-// Guard gives pages the headers and bounds of this package: the strict policy,
-// no requests from foreign pages, small bodies. It is for pages that go with
-// these, e.g. a playground.
-func Guard(next http.Handler) http.Handler {
-	next = http.NewCrossOriginProtection().Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Referrer-Policy", "same-origin") // no-referrer would take the Origin from our own forms, too
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		next.ServeHTTP(w, r)
-	})
-}
 
 // Run keeps samples and events for the pages until ctx ends. Without it they
 // show the moment alone.

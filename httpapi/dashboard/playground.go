@@ -91,21 +91,14 @@ func NewPlayground(nodes []PlaygroundNode, log *slog.Logger) *Playground {
 	p := &Playground{nodes: nodes, log: log}
 	p.drained, p.drain = context.WithCancel(context.Background())
 	p.browsers = [2]browser{{name: "Browser A"}, {name: "Browser B", node: min(1, len(nodes)-1)}}
-	routes := map[string]http.HandlerFunc{
+	pages := pages{
 		"GET " + PlaygroundPath:              p.page,
 		"GET " + PlaygroundPath + "/live":    p.live,
 		"POST " + PlaygroundPath + "/login":  p.login,
 		"POST " + PlaygroundPath + "/act":    p.act,
 		"POST " + PlaygroundPath + "/switch": p.switchNode,
 	}
-	p.handler = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serve, ok := routes[r.Method+" "+r.URL.Path]
-		if !ok {
-			http.Error(w, "There is no such page.", http.StatusNotFound)
-			return
-		}
-		serve(w, r)
-	}))
+	p.handler = pages.guarded()
 	return p
 }
 

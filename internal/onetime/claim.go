@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rescind"
+	"rescind/internal/natslink"
 )
 
 const (
@@ -59,7 +60,7 @@ func (s *Store) Claim(ctx context.Context, d rescind.Digest, use rescind.Use, ex
 		case errors.Is(err, ErrMayNotSync) || errors.Is(err, ErrWrongBucket):
 			return Outcome{}, fmt.Errorf("%w: %w", rescind.ErrUndecided, err)
 		}
-		if !pause(ctx, retryPause) {
+		if !natslink.Pause(ctx, retryPause) {
 			return Outcome{}, fmt.Errorf("%w: %w", rescind.ErrUndecided, err)
 		}
 	}
@@ -114,16 +115,4 @@ func useOf(claim []byte) rescind.Use {
 	r := rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeJTI, 1, 0), IssuedBefore: rescind.Millis(binary.BigEndian.Uint64(claim))}
 	use, _ := r.Use() // the zero Use if somebody else wrote it
 	return use
-}
-
-// pause waits for d and reports whether ctx has not ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"rescind/internal/natslink"
 	"rescind/internal/natstest"
 )
 
@@ -142,17 +143,17 @@ func TestNeverTwoWinners(t *testing.T) {
 // torment kills or cuts off one server after the other until ctx ends, and then
 // makes all well again.
 func torment(ctx context.Context, c *natstest.Trio, r *rand.Rand) (faults int) {
-	for pause(ctx, time.Duration(r.IntN(1500))*time.Millisecond) {
+	for natslink.Pause(ctx, time.Duration(r.IntN(1500))*time.Millisecond) {
 		i := r.IntN(3)
 		faults++
 		if r.IntN(2) == 0 {
 			c.Kill(i)
-			pause(ctx, time.Duration(r.IntN(3000))*time.Millisecond)
+			natslink.Pause(ctx, time.Duration(r.IntN(3000))*time.Millisecond)
 			c.Start(i)
 			continue
 		}
 		c.Isolate(i, true)
-		pause(ctx, time.Duration(1000+r.IntN(4000))*time.Millisecond)
+		natslink.Pause(ctx, time.Duration(1000+r.IntN(4000))*time.Millisecond)
 		c.Isolate(i, false)
 	}
 	return faults

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rescind"
+	"rescind/internal/natslink"
 	"rescind/internal/store"
 )
 
@@ -118,7 +119,7 @@ func (l *Log) persist(ctx context.Context, s *stream, p part, id string) error {
 			return nil
 		}
 		l.trouble.tell(&l.trouble.commit, err, l.cfg.Steady()-start)
-		if !pause(ctx, wait) {
+		if !natslink.Pause(ctx, wait) {
 			return fmt.Errorf("write revocations to the stream %s: %w: %w", l.cfg.Stream, context.Cause(ctx), err)
 		}
 	}

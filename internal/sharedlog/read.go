@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rescind"
+	"rescind/internal/natslink"
 	"rescind/internal/store"
 )
 
@@ -120,7 +121,7 @@ func (l *Log) load(ctx context.Context, handle func(entry)) error {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		l.trouble.set(&l.trouble.rest, err)
-		if !pause(ctx, wait) {
+		if !natslink.Pause(ctx, wait) {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
@@ -201,7 +202,7 @@ func (l *Log) Follow(ctx context.Context, merge func(rescind.Record), held func(
 			return true
 		})
 		l.log.Debug("following the stream of revocations begins again", "error", err)
-		pause(ctx, retryPause)
+		natslink.Pause(ctx, retryPause)
 	}
 }
 
