@@ -158,6 +158,23 @@ func TestSecurityEventsAreValidated(t *testing.T) {
 	}
 }
 
+// TestSecurityEventsOfAFastClock: a transmitter whose clock is ahead, as far as
+// clocks may be, is heard at once, and shuts out nobody who logs in later.
+func TestSecurityEventsOfAFastClock(t *testing.T) {
+	for _, ahead := range []time.Duration{2 * time.Second, 15 * time.Second, 30 * time.Second} {
+		r := eventRig(t)
+		before := time.Now()
+		wantStatus(t, r.pushed(event(disabled, bySub, "iat", before.Add(ahead).Unix())), http.StatusAccepted)
+		calls := r.node.all()
+		if len(calls) != 1 {
+			t.Fatalf("%v ahead: revoked %+v", ahead, calls)
+		}
+		if at := calls[0].rev.IssuedBefore; at.Before(before.Truncate(time.Millisecond)) || at.After(time.Now().Add(time.Second)) {
+			t.Errorf("%v ahead: revokes up to %v; it is %v", ahead, at, before)
+		}
+	}
+}
+
 func TestSecurityEventsThatCannotBeKept(t *testing.T) {
 	r := eventRig(t)
 	r.node.err = rescind.ErrFull

@@ -45,10 +45,10 @@ func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code,
 
 // verifyEvents validates a security event token and returns what its events
 // revoke: nothing, where none of them ends sessions. origin says by what event the
-// revocations come about. Errors are of type
-// *ssf.Refusal, or what cannotKnow tells.
+// revocations come about. Errors are of type *ssf.Refusal, or what cannotKnow tells.
+// A transmitter's clock may be ahead as far as a node's: what it is refused is lost.
 func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Revocation, origin ssf.Origin, err error) {
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
+	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Early: rescind.MaxClockSkew, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
 		return nil, origin, err
@@ -125,9 +125,9 @@ func (rules *rules) revocationOf(verified *token.Verified, event securityEvent, 
 	if err != nil {
 		return rescind.Revocation{}, err
 	}
-	at := verified.Token.IssuedAt
+	at := min(verified.Token.IssuedAt, rescind.MillisOf(time.Now())) // a future one would shut out later log-ins
 	if event.At > 0 {
-		at = min(at, rescind.MillisOf(time.Unix(int64(min(event.At, 1e11)), 0))) // a future one would shut out later log-ins
+		at = min(at, rescind.MillisOf(time.Unix(int64(min(event.At, 1e11)), 0)))
 	}
 	return rescind.Revocation{Key: key, IssuedBefore: endOfSecond(at)}, nil
 }

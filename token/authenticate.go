@@ -135,9 +135,9 @@ func (v *Verifier) judge(a *authentic, r rules, now rescind.Millis) error {
 	switch {
 	case a.Token.ExpiresAt.Add(leeway) <= now && !r.allowExpired:
 		return errExpired
-	case a.claims.nbf > now.Add(leeway):
+	case a.claims.nbf > now.Add(leeway+r.early):
 		return refuse(ErrNotYetValid, "time", "the token is not valid yet")
-	case a.claims.iat > now.Add(leeway):
+	case a.claims.iat > now.Add(leeway+r.early):
 		return refuse(ErrIssuedInFuture, "time", "the token was issued in the future")
 	}
 	return nil

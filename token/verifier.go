@@ -172,6 +172,10 @@ type Inspection struct {
 	// AllowNoExp accepts a token without exp, whatever its issuer's settings.
 	AllowNoExp bool
 
+	// Early accepts a token whose iat or nbf is as much further ahead than the
+	// verifier's leeway.
+	Early time.Duration
+
 	// Types are accepted besides the access tokens', e.g. TypeRefresh; see
 	// Verified.Type.
 	Types []string
@@ -190,7 +194,7 @@ type Inspection struct {
 // describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
 // answer open a door: the token may have been revoked long ago.
 func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
-	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, types: i.Types, audience: i.Audience, anyAudience: i.AnyAudience})
+	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, early: i.Early, types: i.Types, audience: i.Audience, anyAudience: i.AnyAudience})
 }
 
 // rules are the exceptions from Verify's judgement; the zero value has none.
@@ -199,6 +203,7 @@ type rules struct {
 	checkStatus      bool // all the same
 	allowExpired     bool
 	allowNoExp       bool
+	early            time.Duration // that iat and nbf may be ahead beside the leeway
 	acceptStale      bool
 	maxStaleness     time.Duration // 0: none besides the node's policy
 	types            []string      // accepted besides the issuer's

@@ -155,7 +155,7 @@ func (p *Poller) Close() {
 }
 
 func (p *Poller) run(ctx context.Context) {
-	failures := 0
+	failures, vain := 0, 0 // vain: since something new was taken
 	for ctx.Err() == nil {
 		began := time.Now()
 		fresh, err := p.poll(ctx)
@@ -163,13 +163,16 @@ func (p *Poller) run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case err != nil:
 			failures++
+			if vain++; fresh { // what can't be taken holds up no other
+				vain = 1
+			}
 			p.failed(err, failures)
-			pause(ctx, p.penalty(failures, err))
+			pause(ctx, p.penalty(vain, err))
 		default:
 			if failures > 0 {
 				p.log.Info("security events can be polled again", "failures", failures)
 			}
-			failures = 0
+			failures, vain = 0, 0
 			if !fresh {
 				pause(ctx, time.Until(began.Add(pollGap)))
 			}

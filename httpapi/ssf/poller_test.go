@@ -2,6 +2,7 @@ package ssf
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -141,6 +142,22 @@ func TestAcknowledgementsSurviveAFailedPoll(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOneKeptEventHoldsUpNoOther: while others come and are taken, one that can't be
+// makes the polls no rarer.
+func TestOneKeptEventHoldsUpNoOther(t *testing.T) {
+	polling(t, func(n int, r *http.Request, poll pollRequest) *http.Response {
+		return sets("full", fmt.Sprint("event ", n))
+	}, func(p *Poller, f *transmitter, k *taker) {
+		time.Sleep(10 * time.Minute)
+		_, at := f.seen()
+		for i := 1; i < len(at); i++ {
+			if gap := at[i] - at[i-1]; gap < retryMin/2 || gap > retryMin {
+				t.Fatalf("poll %d after %v", i, gap)
+			}
+		}
+	})
 }
 
 // TestFailuresBackOff: a transmitter that is down is asked ever less often.
