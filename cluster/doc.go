@@ -8,8 +8,9 @@
 //
 // A node composes four parts that know nothing of each other: a filter.Set
 // answers checks, a gossip.Core decides what to tell whom, carriers (memberlist
-// and NATS) move the core's sealed messages, a store.Store keeps records on
-// disk. One goroutine, the loop, owns the core:
+// and NATS) move the core's sealed messages, and a store keeps records: a
+// store.Store on disk, or a sharedlog.Log in a JetStream stream that nodes without
+// disks share. One goroutine, the loop, owns the core:
 //
 //	Revoke ──► filter ──► loop ──► carriers ──► other nodes
 //	                      │  ▲
@@ -19,4 +20,7 @@
 // Nothing in the loop waits for the disk or the network, so a revocation from
 // elsewhere refuses tokens here as soon as its message arrives, and is
 // acknowledged when it is on disk.
+//
+// [Node.Consume] lets a one-time token be used once: in mode available this node's
+// set decides alone, in mode strict it asks an onetime.Store first.
 package cluster

@@ -50,5 +50,6 @@
 //     for each of Ready.Compares call Against and return it to Compared. Both
 //     read the set only and may run beside the rest.
 //
-// It forgets what has lapsed by Core.Lapsing, and only if that is trusted.
+// It forgets what has lapsed by Core.Lapsing, and only if that is trusted. Where
+// nodes share one durable log, it also calls Vouch with what it has read there.
 package gossip

@@ -14,7 +14,8 @@
 //     Authorization header only.
 //
 // Requests are bounded: 64 KiB of body, uncompressed, of the stated media type;
-// JSON without unknown or duplicate members. Errors are RFC 9457 problems, at
+// JSON without unknown or duplicate members. What operators send in bulk, and a
+// backup, is read as it arrives, a bounded piece at a time. Errors are RFC 9457 problems, at
 // the OAuth endpoints the errors of RFC 6749.
 package httpapi
 
