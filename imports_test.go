@@ -1,6 +1,8 @@
 package rescind_test
 
 import (
+	"cmp"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -78,6 +80,37 @@ func TestImportsPointOneWay(t *testing.T) {
 		}
 		if _, known := mayImport[path]; !known && !slices.Contains(leaves, path) && path != "rescind" {
 			t.Errorf("%s is not in the table of this test: where does it belong?", path)
+		}
+	}
+}
+
+// TestArchitectureNamesImports keeps the tables of docs/architecture.md true.
+func TestArchitectureNamesImports(t *testing.T) {
+	doc, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \",\"}}", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var ours []string
+		for dep := range strings.SplitSeq(imports, ",") {
+			if dep == "rescind" || strings.HasPrefix(dep, "rescind/") {
+				ours = append(ours, "`"+strings.TrimPrefix(dep, "rescind/")+"`")
+			}
+		}
+		want := cmp.Or(strings.Join(ours, ", "), "nothing")
+		if slices.Contains(mayImport[path], "*") {
+			want = "all of a node"
+		}
+		row := "| `" + strings.TrimPrefix(path, "rescind/") + "` | "
+		_, rest, found := strings.Cut(string(doc), row)
+		rest, _, _ = strings.Cut(rest, " |\n")
+		if _, got, _ := strings.Cut(rest, " | "); !found || got != want {
+			t.Errorf("docs/architecture.md says that %s imports %q; it imports %s", path, got, want)
 		}
 	}
 }
