@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -65,33 +64,6 @@ func newLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
-}
-
-// listeners are what the settings open to others; all but http may be nil.
-type listeners struct{ http, admin, grpc net.Listener }
-
-func listen(cfg *config.Config) (l listeners, err error) {
-	for _, one := range []struct {
-		key, addr string
-		listener  *net.Listener
-	}{{"http.addr", cfg.HTTP.Addr, &l.http}, {"admin.addr", cfg.Admin.Addr, &l.admin}, {"grpc.addr", cfg.GRPC.Addr, &l.grpc}} {
-		if one.addr == "" {
-			continue
-		}
-		if *one.listener, err = net.Listen("tcp", one.addr); err != nil {
-			return l, errors.Join(fmt.Errorf("%s: %w", one.key, err), l.close())
-		}
-	}
-	return l, nil
-}
-
-func (l listeners) close() (err error) {
-	for _, one := range []net.Listener{l.http, l.admin, l.grpc} {
-		if one != nil {
-			err = errors.Join(err, one.Close())
-		}
-	}
-	return err
 }
 
 // newServing starts the node of cfg and its face. load reads the settings again.
@@ -272,30 +244,6 @@ func onlyIssuer(cfg *config.Config) string {
 	return ""
 }
 
-// runConfig checks or prints the settings of serve, without starting anything.
-func runConfig(_ context.Context, e env) error {
-	if len(e.args) == 0 || e.args[0] != "check" && e.args[0] != "print" {
-		return usage("config: use 'config check' or 'config print', followed by the flags of serve")
-	}
-	print := e.args[0] == "print"
-	e.args = e.args[1:]
-	cfg, err := loadConfig(e)
-	if err != nil {
-		return err
-	}
-	if _, err := cfg.ClusterKey(); err != nil {
-		return &exitError{exitUsage, err}
-	}
-	if err := checkFiles(cfg); err != nil {
-		return &exitError{exitUsage, err}
-	}
-	if print {
-		return cfg.Print(e.stdout)
-	}
-	fmt.Fprintln(e.stderr, "rescind: the settings are good")
-	return nil
-}
-
 // logoutAudience leaves out issuers with no audience at all: a logout token that
 // was meant for another client must not count here.
 func logoutAudience(issuers []config.Issuer) map[string][]string {
@@ -309,27 +257,4 @@ func logoutAudience(issuers []config.Issuer) map[string][]string {
 		}
 	}
 	return audience
-}
-
-// checkFiles reads the files that cfg names, but those of the issuers.
-func checkFiles(cfg *config.Config) error {
-	if _, err := cfg.TransportKeys(); err != nil {
-		return err
-	}
-	if _, err := apiConfig(cfg); err != nil {
-		return err
-	}
-	if _, err := memoryOf(cfg); err != nil {
-		return err
-	}
-	if _, err := loadCertificate(cfg.HTTP.CertFile, cfg.HTTP.KeyFile); err != nil {
-		return err
-	}
-	for _, i := range cfg.Tokens.Issuers {
-		if _, err := cfg.PollToken(i); err != nil {
-			return err
-		}
-	}
-	_, err := receiversOf(cfg)
-	return err
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"rescind/cmd/node/config"
+)
+
+// listeners are what the settings open to others; all but http may be nil.
+type listeners struct{ http, admin, grpc net.Listener }
+
+func listen(cfg *config.Config) (l listeners, err error) {
+	for _, one := range []struct {
+		key, addr string
+		listener  *net.Listener
+	}{{"http.addr", cfg.HTTP.Addr, &l.http}, {"admin.addr", cfg.Admin.Addr, &l.admin}, {"grpc.addr", cfg.GRPC.Addr, &l.grpc}} {
+		if one.addr == "" {
+			continue
+		}
+		if *one.listener, err = net.Listen("tcp", one.addr); err != nil {
+			return l, errors.Join(fmt.Errorf("%s: %w", one.key, err), l.close())
+		}
+	}
+	return l, nil
+}
+
+func (l listeners) close() (err error) {
+	for _, one := range []net.Listener{l.http, l.admin, l.grpc} {
+		if one != nil {
+			err = errors.Join(err, one.Close())
+		}
+	}
+	return err
+}
