@@ -1,6 +1,7 @@
 package extauthz
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -277,9 +278,18 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// A panic ends its own call and not the node.
+// A panic ends its own call and not the node, and what it says is not logged: it may
+// quote the token.
 func TestPanicEndsItsCallOnly(t *testing.T) {
-	answer, err := survive(t.Context(), nil, nil, func(context.Context, any) (any, error) { panic("a bug") })
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer func() {
+		if said := log.String(); strings.Contains(said, "eyJ-canary") || !strings.Contains(said, "a gRPC call panicked") {
+			t.Errorf("the log says %s", said)
+		}
+	}()
+	answer, err := survive(t.Context(), nil, nil, func(context.Context, any) (any, error) { panic("a bug with eyJ-canary") })
 	if answer != nil || status.Code(err) != codes.Internal {
 		t.Errorf("%v, %v", answer, err)
 	}

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -52,7 +53,11 @@ func survive(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc
 	defer func() {
 		if v := recover(); v != nil {
 			answer, err = nil, status.Error(codes.Internal, "the node failed to judge this request")
-			slog.ErrorContext(ctx, "a gRPC call panicked", "panic", v, "stack", string(debug.Stack()))
+			words := "withheld, it may quote the request"
+			if bug, ok := v.(runtime.Error); ok {
+				words = bug.Error()
+			}
+			slog.ErrorContext(ctx, "a gRPC call panicked", "panic", words, "stack", string(debug.Stack()))
 		}
 	}()
 	return handler(ctx, req)
