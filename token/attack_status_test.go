@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -350,6 +351,34 @@ func FuzzStatusListToken(f *testing.F) {
 		}
 		if held.check(uint64(held.list.Len())) == nil {
 			t.Fatal("an index out of range is accepted")
+		}
+	})
+}
+
+// TestAttackStatusListsAtOnce: many lists of a slow server are not in memory together.
+func TestAttackStatusListsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(listSite)
+		var under, most, done atomic.Int64
+		for i := range maxStatusLists {
+			s.serve(fmt.Sprint(listPlace, i), func() string {
+				most.Store(max(most.Load(), under.Add(1)))
+				time.Sleep(5 * time.Second)
+				under.Add(-1)
+				done.Add(1)
+				return ""
+			})
+		}
+		v := listVerifier(t, s, io.Discard, nil)
+		defer v.Close()
+		for i := range maxStatusLists {
+			_, err := v.Verify(referring(fmt.Sprint(listPlace, i), 1))
+			wantError(t, err, ErrNotReady)
+			synctest.Wait()
+		}
+		advance(10 * time.Minute)
+		if most.Load() > maxStatusFetches || done.Load() < maxStatusLists {
+			t.Errorf("%d at once, %d in all", most.Load(), done.Load())
 		}
 	})
 }

@@ -134,6 +134,12 @@ func (s *statusLists) follow(ctx context.Context, l *statusList) {
 
 // fetch replaces the list if its place serves a good one.
 func (s *statusLists) fetch(ctx context.Context, l *statusList) error {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	began := rescind.MillisOf(s.now())
 	body, err := download(ctx, s.client, l.uri, statusListDocument)
 	if err != nil {

@@ -25,6 +25,10 @@ const (
 	maxStatusLists = 64
 	maxStatusBytes = 64 << 20
 
+	// maxStatusFetches is how many lists of one issuer are fetched at once: each may
+	// take several times maxStatusTokenBytes while it is read.
+	maxStatusFetches = 8
+
 	// statusIdle is how long a list is kept up to date that no token refers to.
 	statusIdle = time.Hour
 
@@ -51,6 +55,7 @@ type statusLists struct {
 	lists  sync.Map    // from the URI to a *statusList; only run adds
 	wanted chan string // the URIs of lists that are not there
 	failed atomic.Uint64
+	slots  chan struct{} // holds one for each fetch under way
 
 	mu    sync.Mutex // guards what follows
 	count int        // of lists
@@ -81,7 +86,7 @@ func newStatusLists(c IssuerConfig, v *VerifierConfig) (*statusLists, error) {
 	}
 	s := &statusLists{
 		allowed: slices.Clone(c.StatusLists), keysURL: c.StatusKeysURL, leeway: v.Leeway, now: v.Now,
-		log: v.Logger.With("iss", c.Issuer), wanted: make(chan string, 16),
+		log: v.Logger.With("iss", c.Issuer), wanted: make(chan string, 16), slots: make(chan struct{}, maxStatusFetches),
 	}
 	s.client = fetchClient(v.HTTPClient)
 	follow := s.client.CheckRedirect
