@@ -31,11 +31,12 @@ func (r *rig) burst(i, n int, prefix string) (ids []string) {
 	r.t.Helper()
 	var calls sync.WaitGroup
 	for k := range n {
-		ids = append(ids, fmt.Sprint(prefix, k))
+		id := fmt.Sprint(prefix, k)
+		ids = append(ids, id)
 		calls.Go(func() {
-			key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: ids[k]}
+			key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: id}
 			if _, err := r.nodes[i].Revoke(r.t.Context(), rescind.Revocation{Key: key}, rescind.AckLocal); err != nil {
-				r.t.Errorf("revoke %s: %v", ids[k], err)
+				r.t.Errorf("revoke %s: %v", id, err)
 			}
 		})
 	}
