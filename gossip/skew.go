@@ -35,6 +35,12 @@ func (c *Core) setWall(now time.Duration, wall rescind.Millis) {
 	if (c.wall - before).Abs() > time.Second {
 		c.wallSince = now
 	}
+	// Theirs have not moved. So a clock that jumps is found to contradict all at
+	// once, and one other that happens to jump alike can't confirm it.
+	for _, p := range c.list {
+		p.skew.least -= c.wall - before
+		p.skew.most -= c.wall - before
+	}
 	if now-c.wallSince < stableClock {
 		return
 	}
