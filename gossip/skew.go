@@ -68,9 +68,26 @@ func (c *Core) Lapsing(now time.Duration) (at rescind.Millis, trusted bool) {
 func (c *Core) measureSkew(now time.Duration, p *peer, sent time.Duration, clock rescind.Millis) {
 	theirs := time.Duration(clock) * time.Millisecond
 	p.skew = skew{least: theirs - c.wall - now, most: theirs + time.Millisecond - c.wall - sent, known: true}
-	if _, off := c.ClockOff(now); !off && !p.skew.tooLarge() {
+	// As many against it as for it don't confirm it.
+	if apart, known := c.apart(now); 2*len(apart) < known && !p.skew.tooLarge() {
 		c.confirmed = c.wall
 	}
+}
+
+// apart returns by how much the wall clocks of members that are being heard are
+// ahead of ours, of those that are proven to differ by more than is assumed, and
+// of how many members it is known.
+func (c *Core) apart(now time.Duration) (by []time.Duration, known int) {
+	for _, p := range c.list {
+		if !p.alive(now) || !p.skew.known {
+			continue
+		}
+		known++
+		if p.skew.tooLarge() {
+			by = append(by, p.skew.middle())
+		}
+	}
+	return by, known
 }
 
 // ClockOff reports whether this node's wall clock is proven to differ by more
@@ -80,17 +97,7 @@ func (c *Core) measureSkew(now time.Duration, p *peer, sent time.Duration, clock
 // forgets and what it takes for "now" would be wrong. When the clock has been
 // set right, it goes on.
 func (c *Core) ClockOff(now time.Duration) (behind time.Duration, off bool) {
-	var apart []time.Duration
-	known := 0
-	for _, p := range c.list {
-		if !p.alive(now) || !p.skew.known {
-			continue
-		}
-		known++
-		if p.skew.tooLarge() {
-			apart = append(apart, p.skew.middle())
-		}
-	}
+	apart, known := c.apart(now)
 	if 2*len(apart) <= known {
 		return 0, false
 	}
