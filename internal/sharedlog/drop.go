@@ -16,8 +16,10 @@ import (
 // dropTimeout bounds one Drop.
 const dropTimeout = 20 * time.Second
 
-// Drop removes the records whose expiry bucket has lapsed as a whole at now. What
-// it can't remove, a later call will, of this node or of another.
+// Drop removes the records whose expiry bucket has lapsed as a whole at now, and by
+// the server's clock as well: it removes them for all nodes, and a node that is
+// alone has nobody else to tell it that its clock is ahead. What it can't remove, a
+// later call will, of this node or of another.
 func (l *Log) Drop(ctx context.Context, now rescind.Millis) error {
 	ctx, done, ok := l.during(ctx)
 	if !ok {
@@ -33,6 +35,9 @@ func (l *Log) Drop(ctx context.Context, now rescind.Millis) error {
 	info, err := s.Info(ctx, jetstream.WithSubjectFilter(s.prefix+"r.*"))
 	if err != nil {
 		return fmt.Errorf("list the buckets of the stream %s: %w", l.cfg.Stream, err)
+	}
+	if !l.cfg.anyClock {
+		now = min(now, rescind.MillisOf(info.TimeStamp))
 	}
 	for subject := range info.State.Subjects {
 		bucket, err := strconv.ParseUint(strings.TrimPrefix(subject, s.prefix+"r."), 10, 63)

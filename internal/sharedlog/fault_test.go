@@ -206,6 +206,38 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// TestDropByAClockThatIsAhead: a node whose clock is years ahead takes nothing that
+// lives from the others.
+func TestDropByAClockThatIsAhead(t *testing.T) {
+	cfg := config(newProcess(t, storeDir(t)).url())
+	cfg.anyClock = false
+	l, _ := loaded(t, cfg)
+	now := rescind.MillisOf(time.Now())
+	live, lapsed := batch(1), batch(2)
+	for i := range live.Records {
+		live.Records[i].ExpiresAt = now.Add(time.Hour)
+	}
+	for i := range lapsed.Records {
+		lapsed.Records[i].ExpiresAt = now.Add(-rescind.RetentionMargin - 3*BucketWidth)
+	}
+	storetest.Commit(t, l, live)
+	storetest.Commit(t, l, lapsed)
+	if err := l.Drop(t.Context(), now.Add(10*365*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	_, got := loaded(t, cfg)
+	for _, r := range live.Records {
+		if got[r.Digest] != r {
+			t.Errorf("a record that lives for an hour is gone")
+		}
+	}
+	for _, r := range lapsed.Records {
+		if _, ok := got[r.Digest]; ok {
+			t.Error("a record that has lapsed is still there")
+		}
+	}
+}
+
 // TestWrongStreams: a stream that can't keep the promise is refused for good, and
 // so are servers that may not sync.
 func TestWrongStreams(t *testing.T) {

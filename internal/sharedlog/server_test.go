@@ -134,7 +134,7 @@ func config(url string) Config {
 	return Config{
 		MaxBytes: 4 << 20, // servers set it aside
 		Cluster:  "test", URL: url, SyncingServer: syncing, Sealer: plain{}, Logger: quiet,
-		Steady: func() time.Duration { return time.Since(began) }, MarkEvery: 50 * time.Millisecond,
+		Steady: func() time.Duration { return time.Since(began) }, MarkEvery: 50 * time.Millisecond, anyClock: true,
 	}
 }
 

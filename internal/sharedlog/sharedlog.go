@@ -76,6 +76,8 @@ type Config struct {
 
 	// Logger receives what an operator should know. nil means slog.Default().
 	Logger *slog.Logger
+
+	anyClock bool // Drop believes any time, for tests that can't wait for it
 }
 
 // DefaultMaxBytes is the meaning of a Config.MaxBytes of 0.
