@@ -125,11 +125,21 @@ func ask[T any](b *browser, action chromedp.Action[T]) T {
 	ctx, cancel := context.WithTimeout(b.ctx, within)
 	defer cancel()
 	v, err := chromedp.Run(ctx, action)
+	for replaced(ctx, err) {
+		v, err = chromedp.Run(ctx, action)
+	}
 	if err != nil {
 		page, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
 		b.t.Fatalf("%v; the page says:\n%s", err, page)
 	}
 	return v
+}
+
+// replaced reports whether an action failed because the page, which is live, put
+// something else in the place of an element between its being found and its being
+// used. Nothing has been done to it then.
+func replaced(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "No node with given id found")
 }
 
 // open loads a page.
@@ -165,7 +175,11 @@ func (b *browser) submit(button string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, within)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(button))); err != nil {
+	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(button)))
+	for replaced(ctx, err) {
+		_, err = chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(button)))
+	}
+	if err != nil {
 		b.t.Fatalf("press %s: %v", button, err)
 	}
 	ask(b, chromedp.WaitReady(chromedp.CSS("footer")))
