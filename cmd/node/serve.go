@@ -208,7 +208,7 @@ func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger
 		}
 	}
 	if cfg.Gossip.Bind != "" {
-		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join}
+		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join, Regional: cfg.Gossip.Regional}
 	}
 	if cfg.NATS.URL != "" || cfg.NATS.Embedded != "" {
 		c.NATS = &cluster.NATS{URL: cfg.NATS.URL, CredsFile: cfg.NATS.CredsFile, Embed: cfg.NATS.Embedded}

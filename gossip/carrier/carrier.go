@@ -60,6 +60,7 @@ type Status struct {
 	Connected bool   // it reaches another member; or a NATS server, which has its subscriptions
 	Address   string // the address it listens at, or the server it is connected to, without credentials
 	Members   int    // other members known to be alive; always 0 for NATS
+	Regional  bool   // not all members are meant to be reached by it
 
 	Sent, SentBytes         uint64 // handed to the network
 	Received, ReceivedBytes uint64 // handed to the handler

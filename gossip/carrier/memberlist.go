@@ -41,6 +41,10 @@ type MemberlistConfig struct {
 	// joined.
 	Join []string
 
+	// Regional says that other carriers alone reach some members, by design.
+	// It goes into Status and changes nothing else.
+	Regional bool
+
 	// Keys encrypt and authenticate memberlist's own traffic, 32 bytes each: the
 	// first is used, all are accepted. None: no encryption, and then only
 	// loopback addresses are allowed.
@@ -158,7 +162,7 @@ func (m *Memberlist) Peers() []Peer { return m.roster.peers(time.Now()) }
 // Status returns the carrier's condition.
 func (m *Memberlist) Status() Status {
 	members := len(m.roster.reachable())
-	s := Status{Name: m.Name(), Connected: members > 0, Address: m.Addr(), Members: members}
+	s := Status{Name: m.Name(), Connected: members > 0, Address: m.Addr(), Members: members, Regional: m.cfg.Regional}
 	m.counters.fill(&s)
 	return s
 }

@@ -21,7 +21,11 @@ const (
 	recent = 5 * time.Minute
 )
 
-// sample is what a node had counted at one moment: about 700 bytes.
+// keptPeers bounds how many members have a history of their own.
+const keptPeers = 32
+
+// sample is what a node had counted at one moment: about 700 bytes, and 24 for
+// each of at most keptPeers members.
 type sample struct {
 	at        time.Time
 	inForce   [rescind.NumScopes]uint64
@@ -29,6 +33,24 @@ type sample struct {
 	counters  cluster.Counters
 	lost      map[string]uint64 // by carrier, messages not sent or overrun
 	staleness cluster.Staleness
+	peers     []peer
+}
+
+// peer is how far a node may have been behind one member.
+type peer struct {
+	origin    string
+	staleness time.Duration
+}
+
+// peersOf leaves out the members for which no bound is known.
+func peersOf(st cluster.Status) []peer {
+	peers := make([]peer, 0, min(len(st.Members), keptPeers))
+	for _, m := range st.Members {
+		if m.Known && len(peers) < keptPeers {
+			peers = append(peers, peer{m.Origin, m.Staleness})
+		}
+	}
+	return peers
 }
 
 func lostBy(st cluster.Status) map[string]uint64 {
@@ -46,7 +68,7 @@ type history struct {
 }
 
 func (h *history) take(at time.Time, st cluster.Status) {
-	s := sample{at: at, inForce: st.InForce, window: st.Window.Counts, counters: st.Counters, lost: lostBy(st), staleness: st.Staleness}
+	s := sample{at: at, inForce: st.InForce, window: st.Window.Counts, counters: st.Counters, lost: lostBy(st), staleness: st.Staleness, peers: peersOf(st)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if n := len(h.samples); n > 0 && !at.After(h.samples[n-1].at) {
@@ -90,7 +112,8 @@ type bin struct {
 	known     bool // there were samples at both ends
 	inForce   [rescind.NumScopes]uint64
 	window    []uint64
-	staleness time.Duration // the largest; negative where unknown
+	staleness time.Duration            // the largest; negative where unknown
+	peers     map[string]time.Duration // the largest, by origin
 }
 
 // bins returns n bins of the given width, aligned to it so that they stand
@@ -108,7 +131,7 @@ func (h *history) bins(now time.Time, width time.Duration, n int) []bin {
 }
 
 func (h *history) binLocked(from, to time.Time) bin {
-	b := bin{from: from, staleness: -1}
+	b := bin{from: from, staleness: -1, peers: map[string]time.Duration{}}
 	start, ok1 := h.atLocked(from)
 	end, ok2 := h.atLocked(to)
 	if !ok1 && ok2 {
@@ -122,8 +145,14 @@ func (h *history) binLocked(from, to time.Time) bin {
 	}
 	b.window = difference(end.window, start.window)
 	for _, s := range h.samples {
-		if !s.at.Before(from) && s.at.Before(to) && s.staleness.Known {
+		if s.at.Before(from) || !s.at.Before(to) {
+			continue
+		}
+		if s.staleness.Known {
 			b.staleness = max(b.staleness, s.staleness.Bound)
+		}
+		for _, p := range s.peers {
+			b.peers[p.origin] = max(b.peers[p.origin], p.staleness)
 		}
 	}
 	return b

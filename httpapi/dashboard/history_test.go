@@ -19,6 +19,10 @@ func statusAfter(seconds int) cluster.Status {
 	st.InForce[rescind.ScopeSID] = uint64(2 * seconds)
 	st.Window = cluster.Histogram{Bounds: []time.Duration{time.Millisecond, 4 * time.Millisecond}, Counts: []uint64{0, uint64(2 * seconds), 0}}
 	st.Counters.Healed = uint64(seconds)
+	st.Members = []cluster.Member{
+		{Name: "b", Origin: "2", Known: true, Staleness: st.Staleness.Bound},
+		{Name: "a", Origin: "1", Known: seconds%2 == 0, Staleness: st.Staleness.Bound / 4},
+	}
 	return st
 }
 
@@ -123,7 +127,7 @@ func TestChartsStayInTheirFrame(t *testing.T) {
 	windows := h.bins(now, windowWidth, int(span/windowWidth))
 	last := statusAfter(699)
 	for _, c := range []chart{
-		rateChart(now, rates), stalenessChart(now, rates, time.Hour, true),
+		rateChart(now, rates), stalenessChart(now, rates, last),
 		windowChart(now, last.Window.Bounds, windows), distributionChart(last.Window, sumWindows(windows, 3)),
 	} {
 		if c.Empty != "" || c.Summary == "" || len(c.Lines)+len(c.Bars) == 0 {
@@ -139,6 +143,41 @@ func TestChartsStayInTheirFrame(t *testing.T) {
 				t.Errorf("%s: %s", c.ID, l.Points)
 			}
 		}
+	}
+}
+
+// TestStalenessOfEachMember: a line for each that counts, of the colour of its
+// legend; beyond five, those of which least is known.
+func TestStalenessOfEachMember(t *testing.T) {
+	var h history
+	start := time.Unix(1_800_000_000, 0)
+	status := func(i int) cluster.Status {
+		st := cluster.Status{Staleness: cluster.Staleness{Known: true, Bound: time.Second}}
+		for m, name := range []string{"g", "f", "e", "d", "c", "b", "a", "gone"} {
+			st.Members = append(st.Members, cluster.Member{Name: name, Origin: "of " + name, State: cluster.MemberAlive, Known: true, Staleness: time.Duration(m+1) * time.Millisecond})
+		}
+		st.Members[7].State = cluster.MemberLeft
+		st.Members[0].Known = i < 30 // the partner of g fell silent
+		return st
+	}
+	for i := range 60 {
+		h.take(start.Add(time.Duration(i)*time.Second), status(i))
+	}
+	now := start.Add(59 * time.Second)
+	c := stalenessChart(now, h.bins(now, rateWidth, int(span/rateWidth)), status(59))
+	want := []legend{{"c2", "this node", "1.0 s"}, {"c1", "a", "7 ms"}, {"c3", "b", "6 ms"}, {"c4", "c", "5 ms"}, {"c5", "d", "4 ms"}, {"c6", "g", "unknown"}}
+	if !slices.Equal(c.Legend, want) {
+		t.Errorf("legend %v;\nwant %v", c.Legend, want)
+	}
+	points := map[string]int{}
+	for _, l := range c.Lines {
+		points[l.Class] += len(strings.Fields(l.Points))
+	}
+	if points["c2 wide"] != 12 || points["c1"] != 12 || points["c6"] != 6 {
+		t.Errorf("points of each line: %v; want 12, and 6 for c6", points)
+	}
+	if !strings.Contains(c.Summary, "unknown of g") || strings.Contains(c.Summary, "gone") {
+		t.Error(c.Summary)
 	}
 }
 

@@ -89,7 +89,7 @@ func (d *Dashboard) look(now time.Time) state {
 	s.Window = windowChart(now, st.Window.Bounds, windows)
 	s.Distribution = distributionChart(st.Window, sumWindows(windows, len(st.Window.Counts)))
 	s.Rates = rateChart(now, rates)
-	s.Staleness = stalenessChart(now, rates, st.Staleness.Bound, st.Staleness.Known)
+	s.Staleness = stalenessChart(now, rates, st)
 	bad := map[string]bool{}
 	for _, m := range st.Members[:min(len(st.Members), maxRows)] {
 		row := rowOf(m)
@@ -127,9 +127,9 @@ func rowOf(m cluster.Member) memberRow {
 }
 
 func tiles(st cluster.Status) []tile {
-	staleness, note := "unknown", "it has synchronised with no peer"
+	note := "it has synchronised with no peer"
 	if st.Staleness.Known {
-		staleness, note = showDuration(st.Staleness.Bound), "what others acknowledged before is known here"
+		note = "what others acknowledged before is known here"
 	}
 	limit := "no limit"
 	if st.Max > 0 {
@@ -144,7 +144,7 @@ func tiles(st cluster.Status) []tile {
 		batch = fmt.Sprintf("%.1f revocations in each, all synced", float64(st.Counters.Revoked+st.Counters.Applied)/float64(st.Counters.Commits))
 	}
 	return []tile{
-		{"May be behind by", staleness, note},
+		{"May be behind by", showStaleness(st.Staleness.Bound, st.Staleness.Known), note},
 		{"Live revocations", showCount(st.Total), limit},
 		{"Filter fill", fmt.Sprintf("%.1f %%", 100*st.Filter.Fill), showCount(st.Filter.FalsePositives) + " false positives, each put right by the exact table"},
 		{"Memory of the set", showBytes(st.Filter.Bytes), perRecord},

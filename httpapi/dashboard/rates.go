@@ -62,27 +62,4 @@ func rateChart(now time.Time, bins []bin) chart {
 	return c
 }
 
-// stalenessChart draws how far this node may have been behind.
-func stalenessChart(now time.Time, bins []bin, bound time.Duration, known bool) chart {
-	c := chart{ID: "staleness", Title: "How far this node may be behind"}
-	x, y := timeAxis(now), durations(floor, top)
-	c.belowTimes(x)
-	c.besideDurations(y)
-	xs, ys := make([]float64, len(bins)), make([]float64, len(bins))
-	for i, b := range bins {
-		xs[i], ys[i] = x.time(b.from.Add(rateWidth/2)), math.NaN()
-		if b.staleness >= 0 {
-			ys[i] = y.at(b.staleness.Seconds())
-		}
-	}
-	c.line("c2", xs, ys)
-	value := "unknown"
-	if known {
-		value = showDuration(bound)
-	}
-	c.Legend = []legend{{"c2", "bound, now", value}}
-	c.Summary = "Right now: " + value + ". Where there is no line it was unknown."
-	return c
-}
-
 func tenth(v float64) float64 { return math.Round(10*v) / 10 }

@@ -158,7 +158,7 @@ func carriers(v View) (found []Problem) {
 		}
 	}
 	for _, c := range v.Carriers {
-		if c.Name == "gossip" && c.Connected && c.Members < alive && v.Uptime > settled {
+		if c.Name == "gossip" && c.Connected && !c.Regional && c.Members < alive && v.Uptime > settled {
 			found = append(found, Problem{"members-inconsistent", Notice, fmt.Sprintf("Members are heard that gossip does not reach: it reaches %d of %d.", c.Members, alive),
 				"NATS alone connects them with this node. If that goes too, log-outs do not get through.",
 				"Check gossip.join, gossip.advertise and the firewall between those and this node: UDP and TCP."})

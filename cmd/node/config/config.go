@@ -74,6 +74,7 @@ type Config struct {
 		Bind      string   // host:port; empty: memberlist is off
 		Advertise string   // host:port; empty: derived from Bind
 		Join      []string // host:port or dns+name:port
+		Regional  bool     // members beyond it are expected
 	}
 	NATS struct {
 		URL       string // URLs separated by commas; empty: none

@@ -134,6 +134,7 @@ gossip:
   bind: 127.0.0.1:7946 # from gossip.join and cluster.key-file
   advertise: "" # default
   join: ['localhost:7946', '127.0.0.1:2'] # --gossip.join
+  regional: false # default
 nats:
   url: "" # default
   embedded: false # default
