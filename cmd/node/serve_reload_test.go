@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -246,6 +247,11 @@ func TestServeKeepsWhatWasGood(t *testing.T) {
 	}
 	if s.metric("rescind_config_restart_required") != "1" || s.metric("rescind_config_last_reload_successful") != "1" || s.metric("rescind_config_hash") == hash {
 		t.Error("the metrics don't tell")
+	}
+	var out bytes.Buffer
+	code := run(t.Context(), env{[]string{"status", "--addr", s.addr, "--admin-token-file", s.file("admin")}, nil, &out, &out})
+	if code != 0 || !strings.Contains(out.String(), "take a restart to change: gossip.bind\n") {
+		t.Errorf("status ends with %d and prints\n%s", code, out.String())
 	}
 }
 

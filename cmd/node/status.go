@@ -5,17 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // clusterView is what the tables show of GET /v1/cluster.
 type clusterView struct {
-	Cluster, Name string
-	Ready         bool
-	Reasons       []string
-	StalenessMS   *float64 `json:"staleness_ms"`
-	Members       []struct {
+	Cluster, Name, Version string
+	Ready                  bool
+	Reasons                []string
+	UptimeMS               float64  `json:"uptime_ms"`
+	StalenessMS            *float64 `json:"staleness_ms"`
+	Members                []struct {
 		Name, State string
 		StalenessMS *float64 `json:"staleness_ms"`
 		LastHeardMS float64  `json:"last_heard_ms"`
@@ -23,16 +28,72 @@ type clusterView struct {
 		Unacked     uint64
 	}
 	Revocations struct{ Total, Max int }
+	Carriers    []struct {
+		Name      string
+		Connected bool
+		LastError string `json:"last_error"`
+	}
+	Settings struct {
+		Digest      string
+		Failing     []string
+		NeedRestart []string `json:"need_restart"`
+	}
+	Problems []struct{ Severity, What, Meaning, Do string }
 }
 
 func runStatus(ctx context.Context, e env) error {
 	return showCluster(ctx, e, "status", func(w io.Writer, v clusterView) {
-		fmt.Fprintf(w, "node\t%s of cluster %s\nready\t%v\nstaleness\t%s\nrevocations\t%d of %d\nmembers\t%d\n",
-			v.Name, v.Cluster, v.Ready, millis(v.StalenessMS), v.Revocations.Total, v.Revocations.Max, len(v.Members))
+		row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+		row("node", "%s of cluster %s", v.Name, v.Cluster)
+		row("version", "%s, up %s", v.Version, time.Duration(v.UptimeMS*float64(time.Millisecond)).Round(time.Second))
+		row("ready", "%v", v.Ready)
+		row("staleness", "%s", millis(v.StalenessMS))
+		row("revocations", "%d of %d", v.Revocations.Total, v.Revocations.Max)
+		row("members", "%s", states(v))
+		for _, c := range v.Carriers {
+			switch {
+			case c.Connected:
+				row(c.Name, "connected")
+			case c.LastError == "":
+				row(c.Name, "down")
+			default:
+				row(c.Name, "down: %s", c.LastError)
+			}
+		}
+		if s := v.Settings; s.Digest != "" {
+			row("settings", "%s", s.Digest)
+			if len(s.Failing) > 0 {
+				row("", "can't be read again: %s", strings.Join(s.Failing, ", "))
+			}
+			if len(s.NeedRestart) > 0 {
+				row("", "take a restart to change: %s", strings.Join(s.NeedRestart, ", "))
+			}
+		}
 		for _, r := range v.Reasons {
-			fmt.Fprintf(w, "note\t%s\n", r)
+			row("note", "%s", r)
+		}
+		for _, p := range v.Problems {
+			row(p.Severity, "%s", p.What)
+			row("", "%s", p.Meaning)
+			row("", "What to do: %s", p.Do)
 		}
 	})
+}
+
+// states says how many of the other members are in which state.
+func states(v clusterView) string {
+	count := map[string]int{}
+	for _, m := range v.Members {
+		count[m.State]++
+	}
+	var parts []string
+	for _, state := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%d %s", count[state], state))
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func runMembers(ctx context.Context, e env) error {
