@@ -65,6 +65,7 @@ func TestRestoreIntoAnEmptyFolder(t *testing.T) {
 // TestRestoreSpreads: a backup that goes into one node of a running cluster is in
 // force on all, and undoes nothing.
 func TestRestoreSpreads(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, true, false)
 	r.revoke(0, "old", rescind.AckAll)
 	file, _ := backedUp(t, r.nodes[1])

@@ -159,6 +159,7 @@ func eachMode(t *testing.T, test func(t *testing.T, gossip, nats bool)) {
 }
 
 func TestRevokedOnOneRefusedOnAll(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, gossip, nats bool) {
 		r := newRig(t, 3, gossip, nats)
 		for i := range r.nodes {
@@ -180,6 +181,7 @@ func TestRevokedOnOneRefusedOnAll(t *testing.T) {
 }
 
 func TestKillAllAndRestart(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, gossip, nats bool) {
 		r := newRig(t, 3, gossip, nats)
 		for i := range 30 {
@@ -203,6 +205,7 @@ func TestKillAllAndRestart(t *testing.T) {
 // TestAbsentNodeCatchesUp: a node that was away for more than what others
 // remember one by one gets the whole state, and says "unknown" until then.
 func TestAbsentNodeCatchesUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, true, true)
 	r.revoke(0, "before", rescind.AckAll)
 	r.stop(2)
@@ -239,6 +242,7 @@ func TestAbsentNodeCatchesUp(t *testing.T) {
 // TestComparisonHealsWhatNumbersMiss: a record that one node holds and of which
 // no stream tells reaches the other, counted as healed.
 func TestComparisonHealsWhatNumbersMiss(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, true, false)
 	holder := r.nodes[0]
 	digest := holder.set.Digest(rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "skipped"})
@@ -254,6 +258,7 @@ func TestComparisonHealsWhatNumbersMiss(t *testing.T) {
 // TestNATSDiesInTheMiddle: with memberlist beside it nothing is lost, and its
 // return is noticed.
 func TestNATSDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, true, true)
 	url := r.nats.ClientURL()
 	r.revoke(0, "before", rescind.AckAll)
@@ -284,6 +289,7 @@ func TestNATSDiesInTheMiddle(t *testing.T) {
 // TestNATSAloneRepairs: what is revoked while NATS is away arrives when it is
 // back.
 func TestNATSAloneRepairs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, false, true)
 	url := r.nats.ClientURL()
 	r.nats.Shutdown()
@@ -305,6 +311,7 @@ func TestNATSAloneRepairs(t *testing.T) {
 }
 
 func TestLogoutEverywhereThenLogin(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, true, false)
 	old := tokenOf("old")
 	receipt, err := r.nodes[0].Revoke(t.Context(), rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeSub, Issuer: iss, ID: "u"}}, rescind.AckAll)

@@ -39,6 +39,7 @@ func refuses(t *testing.T, n *Node, token rescind.Token, mode rescind.Mode, want
 // A used token is a revoked token: on this node at once, on others when the use
 // arrives, and after a restart.
 func TestUsedTokenIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, true, false)
 	token := oneTimeToken("link")
 	mustConsume(t, r.nodes[0], token, rescind.Available)
@@ -134,6 +135,7 @@ func (d *doubles) all() []DoubleUse {
 // Two uses that could not know of each other are found out when they meet, by
 // both nodes, once, however often the records come again; and the session ends.
 func TestDoubleUseIsDetected(t *testing.T) {
+	t.Parallel()
 	var reported doubles
 	r := newRigWith(t, 3, false, true, func(c *Config) {
 		c.RevokeDoubleUsed, c.OnDoubleUse = true, reported.add
@@ -248,6 +250,7 @@ func strictRig(t *testing.T, nodes int) *rig {
 }
 
 func TestStrictHasOneWinner(t *testing.T) {
+	t.Parallel()
 	r := strictRig(t, 3)
 	const tokens = 20
 	won := make([]int, tokens)

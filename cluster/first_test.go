@@ -10,6 +10,7 @@ import (
 // TestFirstCarrierIsCounted: each revocation that came in a batch counts for
 // one carrier, which is one of those that there are.
 func TestFirstCarrierIsCounted(t *testing.T) {
+	t.Parallel()
 	const revocations = 20
 	eachMode(t, func(t *testing.T, gossip, nats bool) {
 		r := newRig(t, 2, gossip, nats)

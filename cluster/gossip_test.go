@@ -15,6 +15,7 @@ import (
 // packets that are too large and connections that say nothing at it. Members
 // stay alive, and of a burst of records that are all of one size nothing is lost.
 func TestGossipFlood(t *testing.T) {
+	t.Parallel()
 	key := bytes.Repeat([]byte{7}, 32)
 	r := newRigWith(t, 3, true, false, func(c *Config) { c.Key = key })
 	target := r.nodes[1].GossipAddr()
@@ -65,6 +66,7 @@ func TestGossipFlood(t *testing.T) {
 // TestTwoNodesOfOneName: a name is for people. Two nodes that were given the same
 // are two members, and both count.
 func TestTwoNodesOfOneName(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, gossip, nats bool) {
 		r := newRigWith(t, 3, gossip, nats, func(c *Config) { c.Name = "api" })
 		for i := range r.nodes {

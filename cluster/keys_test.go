@@ -21,6 +21,7 @@ func transportKeys(ks ...byte) (keys [][]byte) {
 // the other while all of them revoke. No message is refused, every revocation
 // arrives everywhere, and who has only the removed key is not heard any more.
 func TestRotateKeysUnderTraffic(t *testing.T) {
+	t.Parallel()
 	key := bytes.Repeat([]byte{9}, 32)
 	for _, c := range []struct {
 		name         string

@@ -12,6 +12,7 @@ import (
 )
 
 func TestStatusMeasures(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, true, true)
 	const revoked = 20
 	for i := range revoked {

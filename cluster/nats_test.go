@@ -85,6 +85,7 @@ func TestNATSPendingLimitOfOne(t *testing.T) {
 // TestNATSWriteDeadline: the server cuts a subscriber that does not read. What it
 // was not sent is repaired.
 func TestNATSWriteDeadline(t *testing.T) {
+	t.Parallel()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, WriteDeadline: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +127,7 @@ func TestNATSWriteDeadline(t *testing.T) {
 // noticed by pings within seconds; what the node says of its staleness was true
 // all along; and it catches up when it is led elsewhere.
 func TestNATSBlackHole(t *testing.T) {
+	t.Parallel()
 	embedded, err := carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: "127.0.0.1:0", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)

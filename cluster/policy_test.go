@@ -15,6 +15,7 @@ import (
 // reject says "stale" for what it can't know, and "revoked" for what it knows;
 // when the peers are back it answers again.
 func TestStaleNodeRejects(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, 2, false, true, func(c *Config) { c.RejectStale, c.MaxStaleness = true, time.Second })
 	url := r.nats.ClientURL()
 	r.revoke(0, "known", rescind.AckAll)
@@ -43,6 +44,7 @@ func TestStaleNodeRejects(t *testing.T) {
 // TestIsolatedNodeRefuses: with that policy, a node that hears no peer for
 // ForgetAfter acknowledges nothing more.
 func TestIsolatedNodeRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, 2, false, true, func(c *Config) { c.RefuseIsolated, c.ForgetAfter = true, time.Second })
 	r.revoke(0, "before", rescind.AckAll)
 	r.nats.Shutdown()
@@ -83,6 +85,7 @@ func TestClonedFolderIsNoticed(t *testing.T) {
 // TestWipedNodeFillsItself: a node that lost its disk, and with it its
 // identity, gets everything from its peers.
 func TestWipedNodeFillsItself(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, true, true)
 	for i := range 30 {
 		r.revoke(i%3, string(rune('a'+i)), rescind.AckAll)

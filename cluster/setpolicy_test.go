@@ -11,6 +11,7 @@ import (
 
 // Each part of a policy holds for the calls after SetPolicy.
 func TestSetPolicy(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, 2, false, true, func(c *Config) { c.MaxRevocations, c.ForgetAfter = 1, time.Second })
 	n := r.nodes[0]
 	revoke := func(id string) error {

@@ -85,6 +85,7 @@ func (r *logRig) kill(i int) {
 // ones after all of them are gone at once, and those answer nothing before they
 // have read it.
 func TestAllNodesGone(t *testing.T) {
+	t.Parallel()
 	r := newLogRig(t, 3, func(*Config) {})
 	var ids []string
 	for i := range 60 {
@@ -133,6 +134,7 @@ func TestAllNodesGone(t *testing.T) {
 // TestOneCopyInTheLog: a revocation that three nodes acknowledge is in the stream
 // once.
 func TestOneCopyInTheLog(t *testing.T) {
+	t.Parallel()
 	r := newLogRig(t, 3, func(*Config) {})
 	ghost := r.ghost()
 	copies := func(prefix string) (n int) {
@@ -181,6 +183,7 @@ func (r *logRig) keyCheck() [16]byte { return keyCheckOf(digestKeyOf(r.cfgs[0].s
 // TestLogReachesWhomGossipDoesNot: what a node has written before it died without
 // a word is in force on those that run, and it does not count among them.
 func TestLogReachesWhomGossipDoesNot(t *testing.T) {
+	t.Parallel()
 	r := newLogRig(t, 2, func(*Config) {})
 	ghost := r.ghost()
 	if _, err := ghost.store.Load(t.Context(), 0, func(rescind.Record) {}); err != nil {
@@ -204,6 +207,7 @@ func TestLogReachesWhomGossipDoesNot(t *testing.T) {
 // TestStreamGoneForAWhile: without the servers nothing is acknowledged and checks
 // go on; what was not acknowledged is kept once they are back.
 func TestStreamGoneForAWhile(t *testing.T) {
+	t.Parallel()
 	r := newLogRig(t, 2, func(*Config) {})
 	r.revoke(0, "before", rescind.AckAll)
 	r.nats.Shutdown()

@@ -99,6 +99,7 @@ func (s split) during(records int, f func()) (p50, p99 time.Duration, wrong int)
 // TestHealedSplit: two halves that both went on revoking hold the same soon after
 // they meet again, and answer checks rightly meanwhile.
 func TestHealedSplit(t *testing.T) {
+	t.Parallel()
 	const records = 30_000
 	s := newSplit(t, records)
 	s.cut(true)

@@ -144,6 +144,7 @@ func TestWaitBeforeTheDiskIsLoaded(t *testing.T) {
 // TestReadYourRevocation: whoever presents the version of a revocation is never
 // told "valid" by another node, however close behind the revocation it asks.
 func TestReadYourRevocation(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, gossip, nats bool) {
 		r := newRigWith(t, 3, gossip, nats, func(c *Config) { c.VersionWait = deadline })
 		for i := range 100 {
@@ -164,6 +165,7 @@ func TestReadYourRevocation(t *testing.T) {
 // TestVersionsOutliveRestarts: a receipt of before is held after its origin and
 // its reader were started again, also by one that has lost its disk.
 func TestVersionsOutliveRestarts(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, 2, true, false, func(c *Config) { c.VersionWait = deadline })
 	before := r.revoke(0, "before", rescind.AckAll).Version
 	for i := range r.nodes {
@@ -187,6 +189,7 @@ func TestVersionsOutliveRestarts(t *testing.T) {
 }
 
 func TestCheckWithin(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, false, true)
 	r.revoke(0, "known", rescind.AckAll)
 	n := r.nodes[1]

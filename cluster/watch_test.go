@@ -25,6 +25,7 @@ func watched(id string) rescind.Token {
 // TestWatchTokenByEveryScope: a watch on one node is told of a revocation that
 // another accepts, whatever its scope, and only of one that covers its token.
 func TestWatchTokenByEveryScope(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, true, false)
 	for _, scope := range rescind.Scopes() {
 		t.Run(scope.String(), func(t *testing.T) {
@@ -181,6 +182,7 @@ func TestTokenWatchesModel(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, true, false)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
