@@ -140,6 +140,7 @@ func TestMemberlistLeaves(t *testing.T) {
 }
 
 func TestMemberlistKilled(t *testing.T) {
+	t.Parallel()
 	a := startGossip(t, 1, nil)
 	b := startGossip(t, 2, nil, a.Addr())
 	c := startGossip(t, 3, nil, a.Addr())
@@ -162,6 +163,7 @@ func TestMemberlistKilled(t *testing.T) {
 // A node that crashed and is back before anybody noticed, at another address,
 // must be reached at once.
 func TestMemberlistRestartsElsewhere(t *testing.T) {
+	t.Parallel()
 	a := startGossip(t, 1, nil)
 	b := startGossip(t, 2, nil, a.Addr())
 	awaitMembers(t, 1, a, b)

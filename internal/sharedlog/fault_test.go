@@ -69,6 +69,7 @@ func troubled(l *Log) error {
 // TestServerDownAndBack: without a server a load waits and says why, a commit
 // likewise, and both are done when it is there.
 func TestServerDownAndBack(t *testing.T) {
+	t.Parallel()
 	p := newProcess(t, storeDir(t))
 	p.kill()
 	l := openLog(t, config(p.url()))
@@ -114,6 +115,7 @@ func TestServerDownAndBack(t *testing.T) {
 // TestLostAnswers: what the stream has taken and could not say is sent again,
 // and kept once.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	p := newProcess(t, storeDir(t))
 	wire := natstest.NewWire(t, p.listen)
 	l, _ := loaded(t, config("nats://"+wire.Addr()))
@@ -287,6 +289,7 @@ func TestWrongStreams(t *testing.T) {
 // TestStreamMadeAnew: a node that runs while its stream is deleted, and made anew
 // by another, says so and acknowledges nothing.
 func TestStreamMadeAnew(t *testing.T) {
+	t.Parallel()
 	p := newProcess(t, storeDir(t))
 	l, _ := loaded(t, config(p.url()))
 	storetest.Commit(t, l, batch(1))
@@ -369,6 +372,7 @@ func TestFollow(t *testing.T) {
 // TestThreeServers kills one of three servers after the other while nodes commit:
 // nothing that was acknowledged is lost.
 func TestThreeServers(t *testing.T) {
+	t.Parallel()
 	servers := natstest.NewTrio(t)
 	cfg := config(servers.URLs(0))
 	cfg.Replicas, cfg.DangerouslyAssumeSync = 3, true
