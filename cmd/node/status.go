@@ -57,7 +57,7 @@ func runStatus(ctx context.Context, e env) error {
 			case c.LastError == "":
 				row(c.Name, "down")
 			default:
-				row(c.Name, "down: %s", c.LastError)
+				row(c.Name, "down: %s", strings.Join(strings.Fields(c.LastError), " "))
 			}
 		}
 		if s := v.Settings; s.Digest != "" {

@@ -12,7 +12,7 @@ func TestStatusOfANodeInTrouble(t *testing.T) {
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Write([]byte(`{"cluster": "shop", "name": "n1", "version": "v9", "uptime_ms": 3723004.5, "ready": false, "staleness_ms": null,
 			"members": [{"state": "silent"}, {"state": "alive"}, {"state": "alive"}], "revocations": {"total": 7, "max": 9},
-			"carriers": [{"name": "gossip", "connected": true}, {"name": "nats", "connected": false, "last_error": "no route"}],
+			"carriers": [{"name": "gossip", "connected": true}, {"name": "nats", "connected": false, "last_error": "no\n\t* route"}],
 			"settings": {"digest": "12ab", "failing": ["certificate"], "need_restart": []},
 			"problems": [{"severity": "critical", "what": "NATS is down.", "meaning": "Nobody is told.", "do": "Start it."}]}`))
 	}))
@@ -30,7 +30,7 @@ staleness    unknown
 revocations  7 of 9
 members      2 alive, 1 silent
 gossip       connected
-nats         down: no route
+nats         down: no * route
 settings     12ab
              can't be read again: certificate
 critical     NATS is down.
