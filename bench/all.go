@@ -25,7 +25,7 @@ var readingOrder = []string{"propagation", "regions", "compare", "load", "faults
 func runAll(ctx context.Context, args []string, r *report.Result) error {
 	fs := flag.NewFlagSet("all", flag.ContinueOnError)
 	quick := fs.Bool("quick", false, "all in short, in less than five minutes")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	self, err := os.Executable()

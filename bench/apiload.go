@@ -51,7 +51,7 @@ func runLoad(ctx context.Context, args []string, r *report.Result) (err error) {
 	fs.StringVar(&s.running.adminFile, "admin-token-file", "", "with URLs: the cluster's admin token")
 	fs.StringVar(&s.running.caFile, "ca-file", "", "with URLs: certificates to trust besides the system's, in PEM")
 	quick := fs.Bool("quick", false, "15 seconds")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

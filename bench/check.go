@@ -40,7 +40,7 @@ func runCheck(ctx context.Context, args []string, r *report.Result) error {
 	fs.IntVar(&s.rounds, "rounds", s.rounds, "rounds; the tables show the median of each figure")
 	fs.DurationVar(&s.slice, "slice", s.slice, "how long each is measured in each round")
 	fs.BoolVar(&s.quick, "quick", false, "5 rounds of 80 ms, and sets up to 1 M only")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if s.quick {
@@ -177,9 +177,9 @@ func (r *checkRun) oneMillion() {
 		r.res.Better["check.1M."+g+".ratio.floor"] = report.Lower
 		r.res.Better["check.1M."+g+".ratio.bloom_rwmutex_map"] = report.Higher
 	}
-	ids := newSource(mainSize, 1)
-	ids.next()
-	r.res.Set("check.1M.g1.allocs", testing.AllocsPerRun(100, func() { c.sets[0].check(ids.ids[:]) })/chunk)
+	src := newSource(mainSize, 1)
+	src.next()
+	r.res.Set("check.1M.g1.allocs", testing.AllocsPerRun(100, func() { c.sets[0].check(src.ids[:]) })/chunk)
 	fmt.Fprintf(r.w, "\nOurs: %.2f x the floor (two goroutines %.2f x), %g allocations a check, two goroutines %.2f x the throughput of one.\n",
 		r.res.Figures["check.1M.g1.ratio.floor"], r.res.Figures["check.1M.g2.ratio.floor"], r.res.Figures["check.1M.g1.allocs"], r.res.Figures["check.1M.scaling2"])
 	r.curve = append(r.curve, curveOf(c))

@@ -70,21 +70,21 @@ func (r *checkRun) wholeToken() {
 // timeTokens returns the time of one check of a token, in nanoseconds. With
 // one key it has a jti only.
 func timeTokens(set ours, keys int, d time.Duration) float64 {
-	ids := newSource(mainSize, uint64(time.Now().UnixNano()))
-	ids.oneIn *= uint64(keys) // of so many tokens one holds a revoked identifier, however many it holds
+	src := newSource(mainSize, uint64(time.Now().UnixNano()))
+	src.oneIn *= uint64(keys) // of so many tokens one holds a revoked identifier, however many it holds
 	busy, checks := time.Duration(0), 0
 	for start := time.Now(); time.Since(start) < d; checks += chunk / keys {
-		ids.next()
-		t := rescind.Token{Issuer: issuer, IssuedAt: 1}
+		src.next()
+		t := rescind.Token{Issuer: setIssuer, IssuedAt: 1}
 		if keys > 1 {
 			t.ClientID = strings.Clone("web-shop") // as parsed, not the very string of the token before
 			t.KeyID = "2026-11-a"                  // as the key's
 		}
 		began := time.Now()
 		for i := 0; i+keys <= chunk; i += keys {
-			t.ID = ids.ids[i]
+			t.ID = src.ids[i]
 			if keys > 1 {
-				t.Session, t.Subject = ids.ids[i+1], ids.ids[i+2]
+				t.Session, t.Subject = src.ids[i+1], src.ids[i+2]
 			}
 			set.set.Revoked(&t)
 		}

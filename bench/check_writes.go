@@ -113,12 +113,12 @@ func newLatencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(t
 
 // latencies times single checks, in nanoseconds.
 func latencies(set rival, d time.Duration) *hdrhistogram.Histogram {
-	h, ids := newLatencies(), newSource(mainSize, uint64(time.Now().UnixNano()))
+	h, src := newLatencies(), newSource(mainSize, uint64(time.Now().UnixNano()))
 	for start := time.Now(); time.Since(start) < d; {
-		ids.next()
-		for i := range ids.ids {
+		src.next()
+		for i := range src.ids {
 			began := time.Now()
-			set.check(ids.ids[i : i+1])
+			set.check(src.ids[i : i+1])
 			if err := h.RecordValue(int64(time.Since(began))); err != nil {
 				panic("bench: " + err.Error()) // only above a minute
 			}

@@ -44,7 +44,7 @@ func runCompare(ctx context.Context, args []string, r *report.Result) (err error
 	fs.StringVar(&s.alg, "alg", "ES256", "how tokens are signed: ES256 or RS256")
 	fs.StringVar(&s.program, "node-program", "", "the program rescind; empty: beside this one, or built from the sources")
 	quick := fs.Bool("quick", false, "5 short rounds, within a minute")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

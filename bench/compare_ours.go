@@ -184,12 +184,6 @@ func (i introspecting) check(ctx context.Context, t *apiToken) error {
 	return nil
 }
 
-// drain reads an answer to its end, so that its connection is used again.
-func drain(resp *http.Response) error {
-	_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-	return errors.Join(err, resp.Body.Close())
-}
-
 // oursCluster is two API processes' worth of Rescind: two nodes in this process
 // and two sidecars, all in one cluster by gossip alone.
 type oursCluster struct {

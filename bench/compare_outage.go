@@ -138,7 +138,7 @@ func (t *outageTrial) ask(ctx context.Context, patient time.Duration) (a outageA
 				a.late++
 			case got.err != nil:
 				a.unsure++
-				a.times = append(a.times, ms(got.took))
+				a.times = append(a.times, millis(got.took))
 			}
 		case <-enough:
 			a.late += 2*outageTokens - n
@@ -164,14 +164,4 @@ func (t *outageTrial) again(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -58,7 +58,7 @@ func runConsume(ctx context.Context, args []string, r *report.Result) error {
 	fs.IntVar(&s.callers, "callers", 64, "callers that use tokens at once")
 	fs.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to measure")
 	quick := fs.Bool("quick", false, "fewer tokens, one short round")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {
@@ -114,7 +114,7 @@ func printConsume(w io.Writer, s consumeSettings, doubles []doubleResult, rates 
 		}
 		all := rates[buckets]
 		fmt.Fprintf(t, "%s\t%s\t%.0f\t%.2f\t%.2f\t\n", mode, name, medianRate(all, func(r rate) float64 { return r.perSecond }),
-			medianRate(all, func(r rate) float64 { return ms(r.p50) }), medianRate(all, func(r rate) float64 { return ms(r.p99) }))
+			medianRate(all, func(r rate) float64 { return millis(r.p50) }), medianRate(all, func(r rate) float64 { return millis(r.p99) }))
 	}
 	t.Flush()
 }
@@ -126,8 +126,6 @@ func medianRate(all []rate, f func(rate) float64) float64 {
 	}
 	return mid(values)
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // enter puts what was measured into the result.
 func (s consumeSettings) enter(doubles []doubleResult, rates map[int][]rate, r *report.Result) {
@@ -142,7 +140,7 @@ func (s consumeSettings) enter(doubles []doubleResult, rates map[int][]rate, r *
 	line := report.Line{Name: "used on both nodes", Points: true}
 	found := 0
 	for _, d := range doubles {
-		line.X, line.Y = append(line.X, ms(d.at(50))), append(line.Y, 100*float64(d.doubles)/float64(d.pairs))
+		line.X, line.Y = append(line.X, millis(d.at(50))), append(line.Y, 100*float64(d.doubles)/float64(d.pairs))
 		found += d.doubles - d.detected
 	}
 	r.Title = "One-time tokens"
@@ -159,7 +157,7 @@ func (s consumeSettings) enter(doubles []doubleResult, rates map[int][]rate, r *
 		for _, f := range []struct {
 			name string
 			of   func(rate) float64
-		}{{"per_second", func(r rate) float64 { return r.perSecond }}, {"p50_ms", func(r rate) float64 { return ms(r.p50) }}, {"p99_ms", func(r rate) float64 { return ms(r.p99) }}} {
+		}{{"per_second", func(r rate) float64 { return r.perSecond }}, {"p50_ms", func(r rate) float64 { return millis(r.p50) }}, {"p99_ms", func(r rate) float64 { return millis(r.p99) }}} {
 			var values []float64
 			for _, one := range rates[buckets] {
 				values = append(values, f.of(one))

@@ -17,11 +17,13 @@ import (
 	"rescind/gossip/carrier"
 )
 
+const consumeIssuer = "https://issuer.example"
+
 // oneTime returns a token that lives long enough for a measurement.
 func oneTime(id string) rescind.Token {
 	now := time.Now()
 	return rescind.Token{
-		Issuer: verifyIssuer, ID: id, Subject: "ada",
+		Issuer: consumeIssuer, ID: id, Subject: "ada",
 		IssuedAt: rescind.MillisOf(now), ExpiresAt: rescind.MillisOf(now.Add(time.Hour)),
 	}
 }
@@ -189,20 +191,4 @@ func measureRate(ctx context.Context, dir string, buckets int, s consumeSettings
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	return rate{buckets, float64(len(all)) / elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100]}, nil
-}
-
-// until polls until ok, for ten seconds.
-func until(ctx context.Context, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	poll := time.NewTicker(time.Millisecond)
-	defer poll.Stop()
-	for !ok() {
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }

@@ -75,7 +75,7 @@ func (r *recorder) arrived(i, to int, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := &r.trips[i]
-	t.to, t.ms = append(t.to, to), append(t.ms, ms(took))
+	t.to, t.ms = append(t.to, to), append(t.ms, millis(took))
 	t.missing--
 	if r.left--; r.left == 0 {
 		close(r.done)
@@ -106,7 +106,7 @@ func (r *recorder) curve(n int) curve {
 		if t.missing > 0 {
 			c.lost += t.missing
 			c.late++
-			worst = ms(r.giveUp)
+			worst = millis(r.giveUp)
 			_ = c.each.RecordValues(r.giveUp.Microseconds(), int64(t.missing)) // it fits
 		}
 		record(c.last, worst)

@@ -57,7 +57,7 @@ func (n named) pair(from, to, origins int) (values []float64, lost int64) {
 				}
 			}
 			if !found {
-				values, lost = append(values, ms(c.giveUp)), lost+1
+				values, lost = append(values, millis(c.giveUp)), lost+1
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func runFaults(ctx context.Context, args []string, r *report.Result) (err error)
 	fs.DurationVar(&s.reject, "max-staleness", 2*time.Second, "checks.max-staleness of the node that rejects while it is stale")
 	fs.StringVar(&s.program, "node-program", "", "the program rescind; empty: beside this one, or built from the sources")
 	quick := fs.Bool("quick", false, "short faults, within a minute")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

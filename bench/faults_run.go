@@ -170,7 +170,7 @@ func (r *faultRun) judge(m lag.Moment, who string) {
 	}
 	r.moments++
 	if m.Answered-m.Asked <= patient { // else it spans a pause
-		r.slack = append(r.slack, ms(m.Slack))
+		r.slack = append(r.slack, millis(m.Slack))
 	}
 	if !m.Understated() {
 		return

@@ -14,6 +14,8 @@ import (
 	"rescind/bench/report"
 )
 
+const frontIssuer = "https://front.rescind.invalid"
+
 // runFront compares /v1/check over keep-alive connections with nginx that answers
 // 200 to everything, and with what a user would write instead: golang-jwt and a
 // Redis EXISTS. Each server is a process of its own; they take turns, so that a
@@ -23,7 +25,7 @@ func runFront(ctx context.Context, args []string, r *report.Result) error {
 	connections := fs.Int("connections", 64, "keep-alive connections")
 	rounds := fs.Int("rounds", 5, "rounds; the table shows the median of each figure")
 	duration := fs.Duration("duration", 3*time.Second, "how long to measure, each round")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *connections < 1 || *rounds < 1 || *duration <= 0 {

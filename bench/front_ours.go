@@ -35,7 +35,7 @@ func newFrontTokens(n int) ([]string, error) {
 	tokens := make([]string, n)
 	for i := range tokens {
 		tok := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
-			"iss": issuer, "sub": fmt.Sprint("user-", i), "sid": fmt.Sprint("session-", i), "jti": fmt.Sprintf("%036d", i), "aud": "api", "client_id": "shop",
+			"iss": frontIssuer, "sub": fmt.Sprint("user-", i), "sid": fmt.Sprint("session-", i), "jti": fmt.Sprintf("%036d", i), "aud": "api", "client_id": "shop",
 			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		})
 		tok.Header["kid"] = "front"
@@ -75,7 +75,7 @@ func runFrontOurs(ctx context.Context, args []string) error {
 	}
 	verifier, err := token.NewVerifier(ctx, token.VerifierConfig{
 		Checker: node, Logger: quiet,
-		Issuers: []token.IssuerConfig{{Issuer: issuer, Audience: []string{"api"}, Algorithms: []string{"ES256"}, JWKS: set}},
+		Issuers: []token.IssuerConfig{{Issuer: frontIssuer, Audience: []string{"api"}, Algorithms: []string{"ES256"}, JWKS: set}},
 	})
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func revokeOthers(ctx context.Context, node *cluster.Node) error {
 		go func() {
 			var err error
 			for i := w; i < frontRevoked && err == nil; i += cap(failed) {
-				key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: issuer, ID: fmt.Sprint("revoked-", i)}
+				key := rescind.Key{Scope: rescind.ScopeJTI, Issuer: frontIssuer, ID: fmt.Sprint("revoked-", i)}
 				_, err = node.Revoke(ctx, rescind.Revocation{Key: key}, rescind.AckLocal)
 			}
 			failed <- err

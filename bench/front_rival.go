@@ -28,7 +28,7 @@ func runFrontRival(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer(issuer), jwt.WithAudience("api"), jwt.WithExpirationRequired())
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer(frontIssuer), jwt.WithAudience("api"), jwt.WithExpirationRequired())
 	return serveFront(ctx, &http.Server{Addr: args[0], Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		var claims jwt.RegisteredClaims

@@ -104,18 +104,6 @@ func (c command) measure(ctx context.Context, name string, args []string) error 
 	return errors.Join(err, r.Output.Write(r))
 }
 
-// parse reads a command's flags, and those that every command has.
-func parse(fs *flag.FlagSet, args []string, r *report.Result) error {
-	r.Output.Flags(fs)
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	if fs.NArg() > 0 {
-		return fmt.Errorf("there are only flags, but %q is none", fs.Arg(0))
-	}
-	return nil
-}
-
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: go run ./bench COMMAND [flags]; -h shows the flags")
 	all := commands()

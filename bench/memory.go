@@ -25,7 +25,7 @@ func runMemory(ctx context.Context, args []string, r *report.Result) error {
 	percent := fs.Int("gogc", 50, "Go's garbage collection target, in percent")
 	most := fs.Int("curve", hugeSize, "the largest set of the plot, which begins at 1,000; 0: no plot")
 	quick := fs.Bool("quick", false, "1 M entries, and a plot up to 1 M")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -94,4 +96,10 @@ func get(ctx context.Context, client *http.Client, url string) (int, error) {
 		return 0, err
 	}
 	return resp.StatusCode, drain(resp)
+}
+
+// drain reads an answer to its end, so that its connection is used again.
+func drain(resp *http.Response) error {
+	_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	return errors.Join(err, resp.Body.Close())
 }

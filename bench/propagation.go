@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +60,7 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 	fs.BoolVar(&p.rivals, "rivals", true, "in this process: also raw NATS, 20 nodes with and without Rescind, a burst, messages lost on purpose, other sizes and rates")
 	carriers := fs.String("carriers", "gossip,nats,both", "in this process: which carriers to measure")
 	quick := fs.Bool("quick", false, "five short rounds")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	r.Title = "The window"
@@ -87,12 +86,6 @@ func runPropagation(ctx context.Context, args []string, r *report.Result) error 
 	shareRuntime(p.nodes)
 	return p.all(ctx)
 }
-
-// shareRuntime gives the nodes that share this process what each would have
-// apart: an fsync keeps one of Go's processors until the runtime takes it back,
-// which in an idle process takes it up to 10 ms, and nothing else would run on it.
-// The rivals get them too.
-func shareRuntime(nodes int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + nodes) }
 
 // subject is one thing whose window is measured in each round.
 type subject struct {

@@ -47,7 +47,7 @@ func runRegions(ctx context.Context, args []string, r *report.Result) error {
 	fs.DurationVar(&p.rest, "rest", 45*time.Second, "how long to look at the link while nobody revokes; members compare every 30 to 40 s")
 	fs.DurationVar(&p.cut, "cut", 10*time.Second, "how long the link is cut, once silently and once with its connections ended")
 	quick := fs.Bool("quick", false, "three short rounds, a short rest and short cuts")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

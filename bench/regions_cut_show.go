@@ -46,11 +46,11 @@ func (p *regionsRun) showOutage(o *outage, how cut) error {
 	}
 	note := fmt.Sprintf("%d revocations at %d a second; cut for %.1f s: %s. Equal %.0f ms after the mending, claims usual again after %.0f ms. "+
 		"Nodes claimed to be at most %.2f s behind and were %.2f s. %d of %d claims were too small. %d arrivals lost. The links carried %.0f kB between the mending and the last arrival.",
-		len(o.tokens), p.rate, (o.ended - o.began).Seconds(), how.name, ms(equal), ms(usualAgain), claimed, behind, understated, len(o.samples)*len(o.nodes), lost, float64(o.carried)/1000)
+		len(o.tokens), p.rate, (o.ended - o.began).Seconds(), how.name, millis(equal), millis(usualAgain), claimed, behind, understated, len(o.samples)*len(o.nodes), lost, float64(o.carried)/1000)
 	fmt.Fprintln(p.w, "\n"+note)
 	name := "regions.cut." + how.figure + "."
-	p.r.Set(name+"equal_ms", ms(equal))
-	p.r.Set(name+"claims_usual_ms", ms(usualAgain))
+	p.r.Set(name+"equal_ms", millis(equal))
+	p.r.Set(name+"claims_usual_ms", millis(usualAgain))
 	p.r.Set(name+"claimed_max_s", claimed)
 	p.r.Set(name+"behind_max_s", behind)
 	p.r.Set(name+"understated", float64(understated))

@@ -75,7 +75,7 @@ func (r *regions) byDistance(c curve) []distance {
 			}
 			hops := r.hops(from, to)
 			if took == 0 {
-				took = ms(c.giveUp)
+				took = millis(c.giveUp)
 				all[hops].lost++
 			}
 			record(all[hops].each, took)
@@ -106,7 +106,7 @@ func (p *regionsRun) atRest(ctx context.Context, r *regions) error {
 		case <-every.C:
 			for _, n := range r.nodes {
 				if s := n.Staleness(); s.Known {
-					p.restful.staleness = append(p.restful.staleness, ms(s.Bound))
+					p.restful.staleness = append(p.restful.staleness, millis(s.Bound))
 				}
 			}
 		}
@@ -126,7 +126,7 @@ func (p *regionsRun) showWindows() {
 		if first.each.TotalCount() == 0 {
 			continue // a region of one node has nobody inside
 		}
-		way := ms(p.delay) * float64(hops)
+		way := millis(p.delay) * float64(hops)
 		for _, to := range []string{"each", "last"} {
 			row, beyond, samples, missing := []any{distances[hops], to}, []any{}, int64(0), 0
 			for _, q := range []struct {

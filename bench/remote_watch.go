@@ -90,6 +90,6 @@ func (b *remoteBench) timed(took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.rtt) < 20_000 {
-		b.rtt = append(b.rtt, ms(took))
+		b.rtt = append(b.rtt, millis(took))
 	}
 }

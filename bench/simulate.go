@@ -24,7 +24,7 @@ func runSimulate(ctx context.Context, args []string, r *report.Result) error {
 	sizes := fs.String("nodes", "10,100,1000,10000", "sizes of cluster, separated by commas; empty: none")
 	limit := fs.Int("real", 30, "up to this size, real cores run as well; beyond it the model alone. 100 takes some minutes")
 	quick := fs.Bool("quick", false, "200 seeds, and real cores for 10 nodes only")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {

@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"slices"
+	"time"
 
 	"rescind/bench/report"
 )
@@ -37,3 +38,6 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// millis returns d in milliseconds.
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -24,15 +24,15 @@ func measureChecks(r rival, n, goroutines int, d time.Duration) throughput {
 	start := time.Now()
 	for g := range goroutines {
 		wg.Go(func() {
-			ids := newSource(n, uint64(start.UnixNano())+uint64(g))
+			src := newSource(n, uint64(start.UnixNano())+uint64(g))
 			ownBusy, ownChecks, ownMissed := time.Duration(0), 0, 0
 			for time.Since(start) < d {
-				ids.next()
+				src.next()
 				began := time.Now()
-				found := r.check(ids.ids[:])
+				found := r.check(src.ids[:])
 				ownBusy += time.Since(began)
 				ownChecks += chunk
-				ownMissed += max(0, ids.revoked-found)
+				ownMissed += max(0, src.revoked-found)
 			}
 			mu.Lock()
 			defer mu.Unlock()

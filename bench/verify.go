@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
@@ -54,7 +48,7 @@ func runVerify(ctx context.Context, args []string, r *report.Result) error {
 	fs.IntVar(&s.repeats, "repeats", 400, "how often each token comes again in a round")
 	fs.IntVar(&s.revoked, "revoked", 100_000, "live revocations that are asked on every verification")
 	quick := fs.Bool("quick", false, "five short rounds")
-	if err := parse(fs, args, r); err != nil {
+	if err := r.Parse(fs, args); err != nil {
 		return err
 	}
 	if *quick {
@@ -174,38 +168,6 @@ func newVerifyContest(alg string, tokens int, set checkSet) (*verifyContest, err
 		c.tokens = append(c.tokens, raw)
 	}
 	return c, nil
-}
-
-func verifyKeys(alg string) (private, public any, err error) {
-	switch alg {
-	case "ES256":
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, nil, err
-		}
-		return k, &k.PublicKey, nil
-	case "RS256":
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			return nil, nil, err
-		}
-		return k, &k.PublicKey, nil
-	case "EdDSA":
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		return private, public, err
-	default:
-		secret := make([]byte, 32)
-		_, err := rand.Read(secret)
-		return secret, secret, err
-	}
-}
-
-func keySetOf(public any) ([]byte, error) {
-	jwk, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 }
 
 // run measures one round. The Verifier is new, so that its cache is empty; it

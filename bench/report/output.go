@@ -21,6 +21,18 @@ func (o *Output) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.HTML, "out", "", "write a page to this `file`: report.html")
 }
 
+// Parse reads a command's flags, and those that every command has.
+func (r *Result) Parse(fs *flag.FlagSet, args []string) error {
+	r.Output.Flags(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("there are only flags, but %q is none", fs.Arg(0))
+	}
+	return nil
+}
+
 // Write finishes r and writes the files that were asked for.
 func (o Output) Write(r *Result) error {
 	r.Finish()
