@@ -29,7 +29,17 @@ import (
 	"slices"
 	"strings"
 
+	"rescind/bench/compare"
+	"rescind/bench/consume"
+	"rescind/bench/faults"
+	"rescind/bench/front"
+	"rescind/bench/load"
+	"rescind/bench/propagation"
+	"rescind/bench/regions"
 	"rescind/bench/report"
+	"rescind/bench/sets"
+	"rescind/bench/simulate"
+	"rescind/bench/verify"
 )
 
 // command measures something. It fills the result, also when it returns an
@@ -44,23 +54,23 @@ type command struct {
 // commands returns them by name. One without about is started by others.
 func commands() map[string]command {
 	return map[string]command{
-		"check":       {run: runCheck, about: "the cost of one check, beside what one would use instead", quick: []string{"--quick"}},
+		"check":       {run: sets.Check, about: "the cost of one check, beside what one would use instead", quick: []string{"--quick"}},
 		"diff":        {run: runDiff, about: "what got better or worse between two --json files, beyond the noise"},
-		"faults":      {run: runFaults, about: "what nodes claim of their staleness over what is true, while things go wrong", quick: []string{"--quick"}},
-		"faults-nats": {run: withoutResult(runFaultsNATS)},
-		"front":       {run: runFront, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
-		"front-ours":  {run: withoutResult(runFrontOurs)},
-		"front-rival": {run: withoutResult(runFrontRival)},
+		"faults":      {run: faults.Run, about: "what nodes claim of their staleness over what is true, while things go wrong", quick: []string{"--quick"}},
+		"faults-nats": {run: withoutResult(faults.RunNATS)},
+		"front":       {run: front.Run, about: "/v1/check by HTTP, beside nginx alone and golang-jwt with Redis"},
+		"front-ours":  {run: withoutResult(front.RunOurs)},
+		"front-rival": {run: withoutResult(front.RunRival)},
 		"all":         {run: runAll, about: "one page of everything; --quick takes less than five minutes"},
 		"page":        {run: runPage, about: "one page from the --json files of several runs"},
-		"compare":     {run: runCompare, about: "ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours", quick: []string{"--quick"}},
-		"consume":     {run: runConsume, about: "one-time tokens: how often one is used twice, and the price of never", quick: []string{"--quick"}, long: true},
-		"load":        {run: runLoad, about: "an API under load, every answer held against what must be true", quick: []string{"--quick"}},
-		"memory":      {run: runMemory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
-		"propagation": {run: runPropagation, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
-		"regions":     {run: runRegions, about: "the window between regions, what the link carries, and what a cut does", quick: []string{"--quick"}, long: true},
-		"simulate":    {run: runSimulate, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
-		"verify":      {run: runVerify, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},
+		"compare":     {run: compare.Run, about: "ways to refuse logged-out tokens: Redis, PostgreSQL, Bloom filters, introspection, ours", quick: []string{"--quick"}},
+		"consume":     {run: consume.Run, about: "one-time tokens: how often one is used twice, and the price of never", quick: []string{"--quick"}, long: true},
+		"load":        {run: load.Run, about: "an API under load, every answer held against what must be true", quick: []string{"--quick"}},
+		"memory":      {run: sets.Memory, about: "what a set takes, and gives back", quick: []string{"--quick"}},
+		"propagation": {run: propagation.Run, about: "the window from Revoke called on one node to refused on every other", quick: []string{"--quick"}},
+		"regions":     {run: regions.Run, about: "the window between regions, what the link carries, and what a cut does", quick: []string{"--quick"}, long: true},
+		"simulate":    {run: simulate.Run, about: "the promises on bad days, and the window of up to 10,000 nodes, in virtual time", quick: []string{"--quick"}},
+		"verify":      {run: verify.Run, about: "the cost of verifying a token, beside golang-jwt alone", quick: []string{"--quick"}},
 	}
 }
 
