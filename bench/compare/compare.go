@@ -210,7 +210,7 @@ func (c *comparison) startRedis(ctx context.Context) error {
 		return err
 	}
 	c.add(&contender{key: "redis", name: "golang-jwt + Redis EXISTS", setup: "a key for each token with its lifetime; redis-server with append-only file, everysec, and snapshots; " + redisSetup,
-		apis: c.both(clients[0], clients[1]), bytes: bytes, inBytes: "used_memory_dataset", service: s, cpu: []int{s.id()}})
+		apis: c.both(clients[0], clients[1]), bytes: bytes, inBytes: "used_memory", service: s, cpu: []int{s.id()}})
 	how := fmt.Sprintf("one Bloom filter of %g %% in one string, bits set and read by the client in one BITFIELD; this server (%s) has no module", redisBloomRate*100, version)
 	var filters [2]interface {
 		blacklist

@@ -88,7 +88,8 @@ func (r redisKeys) fill(ctx context.Context, n int) (float64, error) {
 	return (after - before) / float64(n), err
 }
 
-// memory returns what the data set takes by Redis's own account.
+// memory returns what Redis has allocated, by its own account: keys, values and the
+// tables that find them.
 func (r redisKeys) memory(ctx context.Context) (float64, error) {
 	info, err := r.client.Info(ctx, "memory").Result()
 	if err != nil {
@@ -96,7 +97,7 @@ func (r redisKeys) memory(ctx context.Context) (float64, error) {
 	}
 	for line := range strings.Lines(info) {
 		var bytes float64
-		if n, _ := fmt.Sscanf(line, "used_memory_dataset:%f", &bytes); n == 1 {
+		if n, _ := fmt.Sscanf(line, "used_memory:%f", &bytes); n == 1 {
 			return bytes, nil
 		}
 	}

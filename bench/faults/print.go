@@ -32,6 +32,7 @@ func (r *faultRun) print(w io.Writer, out *report.Result, missing string) error 
 	r.shares(out)
 	out.Set("faults.understated", float64(r.wrongs))
 	out.Set("faults.moments", float64(r.moments))
+	out.Set("faults.skipped", float64(len(script)-len(r.periods)))
 	if len(r.slack) == 0 {
 		return errors.New("no claim could be held against the truth")
 	}
@@ -48,12 +49,28 @@ func (r *faultRun) print(w io.Writer, out *report.Result, missing string) error 
 	if r.wrongs > 0 {
 		return fmt.Errorf("%d of %d claims of staleness were below the truth", r.wrongs, r.moments)
 	}
+	for _, p := range r.periods {
+		if r.looked(p) == 0 {
+			return fmt.Errorf("no claim could be held against the truth during: %s", p.name)
+		}
+	}
 	return nil
 }
 
 func (r *faultRun) probesAcked() (n int) {
 	for _, s := range r.watch.streams {
 		n += s.Before(r.watch.clock.Now())
+	}
+	return n
+}
+
+// looked returns how many claims were held against the truth from when the fault
+// began until it was over for all.
+func (r *faultRun) looked(p period) (n int) {
+	for _, s := range r.samples {
+		if s.all.Answered >= p.from && s.all.Answered <= max(p.equal, p.said) {
+			n += len(s.moments)
+		}
 	}
 	return n
 }

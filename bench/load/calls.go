@@ -12,18 +12,21 @@ import (
 	"rescind/token"
 )
 
-// check asks one node about one token and judges the answer.
-func (d *driver) check(ctx context.Context, node int, face string, t *issued) {
+// check asks one node about one token and judges the answer. It errs if there was
+// none.
+func (d *driver) check(ctx context.Context, node int, face string, t *issued) error {
 	a := oracle.Answer{Node: node, Asked: d.clock.Now()}
-	a.Status, _ = d.site.do(ctx, node, http.MethodGet, face, t.raw, nil) // no answer is status 0
+	var err error
+	a.Status, err = d.site.do(ctx, node, http.MethodGet, face, t.raw, nil) // no answer is status 0
 	a.Answered = d.clock.Now()
 	if ctx.Err() != nil {
-		return // cut short by us
+		return nil // cut short by us
 	}
 	if a.Status == http.StatusOK {
 		d.lag.see(t.truth.Overdue(a))
 	}
 	d.tally.Count(t.truth.Judge(a, d.window), a, face)
+	return err
 }
 
 // logIn opens a session of u, which is locked.

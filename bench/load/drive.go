@@ -147,8 +147,7 @@ func (d *driver) one(ctx context.Context, due time.Time) {
 			return
 		}
 		face := d.site.faces[rand.N(len(d.site.faces))]
-		d.check(ctx, node, face, t)
-		d.took(face, due, nil)
+		d.took(face, due, d.check(ctx, node, face, t))
 		return
 	}
 	u := d.free(op)
@@ -208,6 +207,14 @@ func (d *driver) free(op string) *user {
 	return nil
 }
 
+// longest is what an operation that failed counts as.
+const longest = time.Minute
+
+// newLatencies is for microseconds up to longest.
+func newLatencies() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest.Microseconds(), 3)
+}
+
 // took records how long an operation took since it was due.
 func (d *driver) took(what string, due time.Time, err error) {
 	took := time.Since(due)
@@ -215,10 +222,13 @@ func (d *driver) took(what string, due time.Time, err error) {
 	defer d.mu.Unlock()
 	h := d.times[what]
 	if h == nil {
-		h = hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+		h = newLatencies()
 		d.times[what] = h
 	}
-	_ = h.RecordValue(min(max(took.Microseconds(), 1), int64(time.Minute/time.Microsecond)))
+	if err != nil {
+		took = longest // it never came: drawn as such, and not left out
+	}
+	_ = h.RecordValue(min(max(took.Microseconds(), 1), longest.Microseconds()))
 	if err != nil {
 		d.failed[what]++
 		if d.first == nil {

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"rescind/bench/oracle"
 	"rescind/bench/progress"
 	"rescind/bench/report"
@@ -144,10 +142,10 @@ func (s settings) print(w io.Writer, d *driver, took time.Duration, r *report.Re
 	t := report.Table{
 		Title:   fmt.Sprintf("An API under load: %d nodes, %d requests per second asked for", len(d.site.urls), s.rate),
 		Columns: []string{"", "requests", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "failed"},
-		Caption: "Times from when a request was due, so that a slow answer delays none that comes after it.",
+		Caption: "Times from when a request was due, so that a slow answer delays none that comes after it. One that failed counts as a minute.",
 	}
 	p := report.Percentiles{Title: "Latency of requests, from when they were due", Unit: "ms"}
-	checks := hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+	checks := newLatencies()
 	for _, what := range append(slices.Clone(d.site.faces), ops...) {
 		h := d.times[what]
 		if h == nil {
@@ -172,12 +170,13 @@ func (s settings) print(w io.Writer, d *driver, took time.Duration, r *report.Re
 		r.Set("load."+key+".p50_ms", at(50))
 		r.Set("load."+key+".p99_ms", at(99))
 		r.Set("load."+key+".failed", float64(d.failed[what]))
-		p.Distributions = append(p.Distributions, report.FromHistogram(name, h, 1000, 0, 0))
+		p.Distributions = append(p.Distributions, report.FromHistogram(name, h, 1000, int64(d.failed[what]), longest.Microseconds()))
 	}
 	requests := int64(0)
-	for _, h := range d.times {
-		requests += h.TotalCount()
+	for what, h := range d.times {
+		requests += h.TotalCount() - int64(d.failed[what])
 	}
+	r.Set("load.skipped", float64(d.idle.Load()))
 	r.Set("load.rps", float64(requests)/took.Seconds())
 	r.Set("load.p50_ms", float64(checks.ValueAtPercentile(50))/1000)
 	r.Set("load.p99_ms", float64(checks.ValueAtPercentile(99))/1000)
@@ -189,6 +188,9 @@ func (s settings) print(w io.Writer, d *driver, took time.Duration, r *report.Re
 	}
 	if d.first != nil {
 		return fmt.Errorf("not all requests succeeded, the first: %w", d.first)
+	}
+	if idle := d.idle.Load(); idle*100 > requests {
+		return fmt.Errorf("%d requests of %d found no user or token to act for, so the load was less than it says: raise --users", idle, requests)
 	}
 	return nil
 }

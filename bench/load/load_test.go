@@ -28,7 +28,7 @@ func TestParseLoadMix(t *testing.T) {
 	}
 }
 
-const testWindow = 500 * time.Millisecond
+const testWindow = 2 * time.Second
 
 // busyMix ends many sessions.
 var busyMix = map[string]float64{opCheck: 0.7, opLogin: 0.1, opRefresh: 0.08, opLogout: 0.08, opEverywhere: 0.04}

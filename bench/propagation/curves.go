@@ -118,6 +118,44 @@ func enough(samples int64, percent float64) bool {
 	return percent == 100 || float64(samples)*(100-percent)/100 >= 1
 }
 
+// enter enters a percentile as a figure and returns it in words: by round where a
+// round has samples enough for it, of all rounds together where only these have and
+// for the maximum, and otherwise not at all.
+func enter(r *report.Result, figure string, curves []window.Curve, to string, percent float64) string {
+	all, rounds := window.NewHistogram(curves[0].GiveUp), make([]float64, len(curves))
+	byRound := percent < 100
+	for i, c := range curves {
+		rounds[i] = c.At(to, percent)
+		byRound = byRound && enough(int64(c.Samples(to)), percent)
+		all.Merge(c.Histogram(to))
+	}
+	switch {
+	case byRound:
+		r.Rounds(figure, rounds)
+	case enough(all.TotalCount(), percent):
+		r.Set(figure, float64(all.ValueAtPercentile(percent))/1000)
+	default:
+		return "-" // it would be the maximum again
+	}
+	return fmt.Sprintf("%.2f", r.Figures[figure])
+}
+
+// enterBehind enters how late calls were made, and returns it in words.
+func enterBehind(r *report.Result, behind []float64) string {
+	if len(behind) == 0 {
+		return "none was made"
+	}
+	late := stats.Quantile(behind, 0.99)
+	r.Set("window.called_late_p99_ms", late)
+	if late > mostBehind {
+		r.Doubt(fmt.Sprintf("The machine of the bench was too busy to call at the times that were set: 1 call in 100 came more than %s ms late.", report.Number(late)))
+	}
+	return fmt.Sprintf("99 of 100 within %s ms of when it was due", report.Number(late))
+}
+
+// mostBehind is up to how many ms late a call may be without being remarked on.
+const mostBehind = 5
+
 // windowTable lists the percentiles of subjects, to each and to the last node.
 func windowTable(title string, subjects []named) report.Table {
 	t := report.Table{Title: title, Columns: []string{"", "to", "p50", "p90", "p99", "p99.9", "p99.99", "max", "samples", "lost"},

@@ -23,7 +23,7 @@ var goals = percentiles[:3]
 
 // windows prints the table of windows and enters it into the figures.
 func (p *propagation) windows(w io.Writer, r *report.Result) {
-	fmt.Fprintf(w, "Window from Revoke called to refused by Check, in milliseconds: %d nodes in one process, %d/s, %v, median of %d rounds.\n",
+	fmt.Fprintf(w, "Window from Revoke called to refused by Check, in milliseconds: %d nodes in one process, %d/s, %v, median of %d rounds;\nthe maximum, and percentiles for which one round has too few samples, of all together.\n",
 		p.Nodes, p.Rate, p.Duration, p.rounds)
 	fmt.Fprintf(w, "%s, %s/%s, %d CPUs. \"last\" is the slowest of the other nodes, the security answer. What never arrived counts with %v.\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), p.GiveUp)
@@ -37,9 +37,7 @@ func (p *propagation) windows(w io.Writer, r *report.Result) {
 		for _, to := range []string{"each", "last"} {
 			fmt.Fprintf(t, "%s\t%s\t", name, to)
 			for _, q := range percentiles {
-				values := p.values(name, to, q.at)
-				r.Rounds(prefix(name, to)+q.name+"_ms", values)
-				fmt.Fprintf(t, "%.2f\t", stats.Median(values))
+				fmt.Fprintf(t, "%s\t", enter(r, prefix(name, to)+q.name+"_ms", p.curves[name], to, q.at))
 			}
 			p50 := p.values(name, to, 50)
 			fmt.Fprintf(t, "%.2f-%.2f\t%d\t%d\t\n", slices.Min(p50), slices.Max(p50), p.samples(name, to), p.lost(name))
@@ -52,6 +50,13 @@ func (p *propagation) windows(w io.Writer, r *report.Result) {
 	}
 	t.Flush()
 	r.Set("window.lost", float64(lost))
+	var behind []float64
+	for _, name := range p.order {
+		for _, c := range p.curves[name] {
+			behind = append(behind, c.Behind...)
+		}
+	}
+	fmt.Fprintf(w, "Calls of Revoke were made at a fixed rate, %s.\n", enterBehind(r, behind))
 }
 
 func isRival(name string) bool {

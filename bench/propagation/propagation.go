@@ -81,6 +81,9 @@ func Run(ctx context.Context, args []string, r *report.Result) error {
 	}
 	r.Settings("rate", p.Rate, "duration", p.Duration.String(), "warm_up", p.WarmUp.String(), "time_out", p.GiveUp.String(), "rounds", p.rounds, "scopes", p.Scopes.Text, "id_bytes", p.IDBytes)
 	if strings.Contains(*nodes, "://") {
+		if p.IDBytes > 0 {
+			return errors.New("with URLs there is no --id-bytes: identifiers are as the issuer makes them, and nodes send each other digests, which are all of a length")
+		}
 		return remote.measure(ctx, *nodes, p.Load, p.rounds, r)
 	}
 	if _, err := fmt.Sscan(*nodes, &p.Nodes); err != nil || p.Nodes < 2 || p.Nodes > 200 {
@@ -144,7 +147,12 @@ func (p *propagation) all(ctx context.Context) error {
 		return err
 	}
 	if p.rivals {
-		return p.extremes(ctx, one)
+		if err := p.extremes(ctx, one); err != nil {
+			return err
+		}
+	}
+	if lost := p.r.Figures["window.lost"]; lost > 0 {
+		return fmt.Errorf("%.0f revocations did not arrive within %v", lost, p.GiveUp)
 	}
 	return nil
 }

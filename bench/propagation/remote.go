@@ -30,6 +30,7 @@ type remoteBench struct {
 	failed int        // calls without a useful answer
 	first  error      // of them
 	rtt    []float64  // of checks, in ms
+	behind []float64  // ms that calls of Revoke were made after they were due
 }
 
 // remoteFlags adds what a running cluster needs.
@@ -57,10 +58,6 @@ func (b *remoteBench) measure(ctx context.Context, urls string, l window.Load, r
 		return err
 	}
 	r.Settings("urls", urls, "issuer", b.issuer, "checks", b.mint.signer != nil)
-	before, err := b.firstBy(ctx)
-	if err != nil {
-		return err
-	}
 	bar := progress.New(os.Stderr, l.WarmUp.Seconds()+float64(rounds)*l.Duration.Seconds())
 	defer bar.Close()
 	bar.Step(l.WarmUp.Seconds(), "warm-up")
@@ -70,7 +67,11 @@ func (b *remoteBench) measure(ctx context.Context, urls string, l window.Load, r
 	if n := l.Count(l.WarmUp); b.failed >= n {
 		return fmt.Errorf("none of %d calls of the warm-up had a useful answer; the first: %w", n, b.first)
 	}
-	b.rtt = nil
+	b.rtt, b.behind, b.failed, b.first = nil, nil, 0, nil
+	before, err := b.firstBy(ctx)
+	if err != nil {
+		return err
+	}
 	acked, refused := named{name: "by acknowledgement"}, named{name: "by the first refusal"}
 	for i := range rounds {
 		bar.Step(l.Duration.Seconds(), "round %d of %d", i+1, rounds)
@@ -148,7 +149,7 @@ func (b *remoteBench) round(ctx context.Context, n int) (acked, refused window.C
 	byAck := window.NewRecorder(n, len(b.names)-1, b.GiveUp)
 	byCheck := window.NewRecorder(n, len(b.nodes)-1, b.GiveUp)
 	expires := time.Now().Add(remoteLife)
-	started, err := pace.Calls(ctx, b.Rate, n, func(i int, _ time.Time) {
+	started, err := pace.Calls(ctx, b.Rate, n, func(i int, due time.Time) {
 		w := remoteWatch{b: b, token: tokens[i], sample: i, origin: i % len(b.nodes), rec: byCheck}
 		defer w.wait()
 		if !w.begin(ctx) {
@@ -156,6 +157,7 @@ func (b *remoteBench) round(ctx context.Context, n int) (acked, refused window.C
 		}
 		called := time.Now()
 		w.called.Store(&called)
+		b.calledAt(called.Sub(due))
 		receipt, err := b.nodes[w.origin].Revoke(ctx, b.Scopes.Key(i, tokens[i].token), expires, b.GiveUp)
 		b.note(err)
 		for _, a := range receipt.Acknowledged {

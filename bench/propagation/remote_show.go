@@ -27,11 +27,7 @@ func (b *remoteBench) show(r *report.Result, acked, refused named, firstBy [2]fl
 				name += "each."
 			}
 			for _, q := range percentiles {
-				var values []float64
-				for _, c := range s.curves {
-					values = append(values, c.At(to, q.at))
-				}
-				r.Rounds(name+q.name+"_ms", values)
+				enter(r, name+q.name+"_ms", s.curves, to, q.at)
 			}
 		}
 	}
@@ -50,7 +46,8 @@ func (b *remoteBench) show(r *report.Result, acked, refused named, firstBy [2]fl
 	r.HighlightZero(lost, fmt.Sprintf("of %d that did not arrive within %v", last.Total(), b.GiveUp))
 	r.HighlightZero(b.failed, "calls without a useful answer")
 	r.Heading("The window of this cluster")
-	r.Note(fmt.Sprintf("%d nodes, of which %d are asked by HTTP: %d revocations a second on one after the other, scopes %s, each made at its time whether or not earlier ones have returned (open loop). "+
+	r.Note(fmt.Sprintf("%d nodes, of which %d are asked by HTTP: %d revocations a second on one after the other, scopes %s, each made whether or not earlier ones have returned (open loop), "+
+		enterBehind(r, b.behind)+". "+
 		"“Each” counts every other node, “last” the slowest of them: before that moment the token still worked somewhere. What did not arrive within %v counts with that time and is drawn dashed. What was revoked is forgotten after %v.",
 		len(b.names), len(b.nodes), b.Rate, b.Scopes.Text, b.GiveUp, remoteLife))
 	t := windowTable("Window in ms", all)
@@ -71,6 +68,9 @@ func (b *remoteBench) show(r *report.Result, acked, refused named, firstBy [2]fl
 			Caption: "Of the revocations that the nodes received meanwhile, from the counters of GET /v1/cluster. What only a repair brought counts for neither."})
 	}
 	b.explain(r, acked, refused)
+	if lost > 0 {
+		return fmt.Errorf("%d revocations did not arrive within %v", lost, b.GiveUp)
+	}
 	return nil
 }
 

@@ -89,6 +89,14 @@ func (w *remoteWatch) ask(ctx context.Context, n *remote.Node, to int) {
 
 func (w *remoteWatch) wait() { w.asking.Wait() }
 
+// calledAt notes how late a call was made: a check on every other node comes before
+// it.
+func (b *remoteBench) calledAt(behind time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.behind = append(b.behind, stats.Millis(behind))
+}
+
 // timed notes how long a check took. Some thousand are enough.
 func (b *remoteBench) timed(took time.Duration) {
 	b.mu.Lock()

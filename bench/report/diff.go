@@ -53,7 +53,9 @@ func Diff(old, new *Result) Comparison {
 	if old.Name != new.Name {
 		c.Doubts = append(c.Doubts, fmt.Sprintf("The commands differ: bench %s, bench %s.", old.Name, new.Name))
 	}
-	for _, name := range slices.Sorted(maps.Keys(old.Setting)) {
+	settings := maps.Clone(old.Setting)
+	maps.Copy(settings, new.Setting)
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		was, is := fmt.Sprint(old.Setting[name]), fmt.Sprint(new.Setting[name])
 		if was != is {
 			c.Doubts = append(c.Doubts, fmt.Sprintf("The setting %s differs: %s, %s.", name, was, is))
@@ -142,7 +144,12 @@ func judge(good Better, was, is float64) Verdict {
 // noise is no excuse.
 func isCount(figure string) bool {
 	last := figure[strings.LastIndexByte(figure, '.')+1:]
-	return slices.Contains([]string{"lost", "leaked", "violations", "understated", "false_negatives", "allocs"}, last)
+	for _, what := range []string{"lost", "leaked", "violations", "understated", "false_negatives", "allocs", "failed", "wrong", "refused_live", "skipped"} {
+		if last == what || strings.HasSuffix(last, "_"+what) {
+			return true
+		}
+	}
+	return false
 }
 
 // String says what the machine is.

@@ -67,6 +67,8 @@ func TestDiffOfWhatIsNotTested(t *testing.T) {
 	old, new := run(1, 100), run(1, 100)
 	old.Set("load.violations", 0)
 	new.Set("load.violations", 1)
+	old.Set("compare.sidecar.restart_lost", 0)
+	new.Set("compare.sidecar.restart_lost", 5)
 	old.Set("memory.10000000.peak_bytes", 1e9)
 	new.Set("memory.10000000.peak_bytes", 2e9)
 	old.Set("sim.seeds", 200)
@@ -77,7 +79,7 @@ func TestDiffOfWhatIsNotTested(t *testing.T) {
 	new.Rounds("few.ns", []float64{10, 20, 30})
 	got := verdictsOf(Diff(old, new))
 	for name, want := range map[string]Verdict{
-		"load.violations": Worse, "memory.10000000.peak_bytes": Once, "sim.seeds": Alike, "gone.ns": Gone, "added.ns": Added, "few.ns": FewRound,
+		"load.violations": Worse, "compare.sidecar.restart_lost": Worse, "memory.10000000.peak_bytes": Once, "sim.seeds": Alike, "gone.ns": Gone, "added.ns": Added, "few.ns": FewRound,
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
@@ -93,9 +95,10 @@ func TestDiffDoubts(t *testing.T) {
 	}
 	new.Machine.CPUs += 2
 	new.Setting["rate"], old.Setting["rate"] = 100, 200
+	new.Setting["appeared"] = true
 	new.Doubt("The fan was loud.")
 	c := Diff(old, new)
-	for i, part := range []string{"machines differ", "setting rate", "The fan was loud."} {
+	for i, part := range []string{"machines differ", "setting appeared", "setting rate", "The fan was loud."} {
 		if len(c.Doubts) <= i || !strings.Contains(c.Doubts[i], part) {
 			t.Errorf("nothing is said of %q: %q", part, c.Doubts)
 		}

@@ -34,5 +34,5 @@ var directions = []struct {
 	better Better
 }{
 	{"rps per_second rate adds_per_second scaling2", Higher},
-	{"ns us ms s seconds bytes mb allocs lost leaked violations understated negatives bytes_per_entry per_million", Lower},
+	{"ns us ms s seconds bytes mb allocs lost leaked violations understated negatives failed wrong refused_live skipped bytes_per_entry per_million", Lower},
 }

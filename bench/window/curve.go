@@ -19,6 +19,10 @@ type Curve struct {
 	Late   int                     // of the messages, those that some destination never got
 	Trips  []Trip
 
+	// Behind is by how many ms each call was made after it was due: what the bench
+	// itself was late, which the times do not hold.
+	Behind []float64
+
 	// FirstBy is how many arrivals the carriers brought first: memberlist, NATS.
 	// It is for subjects with both.
 	FirstBy [2]float64

@@ -18,6 +18,7 @@ import (
 
 	"rescind"
 	"rescind/bench/pace"
+	"rescind/bench/stats"
 	"rescind/cluster"
 )
 
@@ -214,14 +215,15 @@ func (p *Probe) Run(ctx context.Context, n int) (Curve, error) {
 		p.next++
 	}
 	rec := NewRecorder(n, len(p.nodes)-1, p.load.GiveUp)
-	stops, start := make([]func(), n*len(p.nodes)), time.Now()
-	started, err := pace.Calls(ctx, p.load.Rate, n, func(i int, _ time.Time) {
+	stops, behind, start := make([]func(), n*len(p.nodes)), make([]float64, n), time.Now()
+	started, err := pace.Calls(ctx, p.load.Rate, n, func(i int, due time.Time) {
 		origin, called := i%len(p.nodes), new(atomic.Int64)
 		for k, node := range p.nodes {
 			if k != origin {
 				stops[i*len(p.nodes)+k] = p.Await(node, &tokens[i], func() { rec.Arrived(i, k, time.Since(start)-time.Duration(called.Load())) })
 			}
 		}
+		behind[i] = stats.Millis(time.Since(due))
 		called.Store(int64(time.Since(start)))
 		p.note(p.revoke(ctx, i, tokens[i]))
 	})
@@ -235,7 +237,9 @@ func (p *Probe) Run(ctx context.Context, n int) (Curve, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return rec.Curve(started), errors.Join(err, p.errs)
+	c := rec.Curve(started)
+	c.Behind = behind[:started]
+	return c, errors.Join(err, p.errs)
 }
 
 // name returns an identifier of the length that was asked for, where it fits.
