@@ -30,6 +30,11 @@ type Client struct {
 
 	// Introspect lets it ask about any token, as a resource server must.
 	Introspect bool `yaml:"introspect"`
+
+	// Audience is who it is as a resource server, as aud of tokens names it: a
+	// token for none of these is inactive to it (RFC 9701, section 5). Empty: it is
+	// told of tokens for all audiences that are accepted here.
+	Audience []string `yaml:"audience"`
 }
 
 func (c Client) public() bool { return c.SecretHash == "" }

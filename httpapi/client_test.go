@@ -163,6 +163,31 @@ func TestIntrospectByClients(t *testing.T) {
 	}
 }
 
+// A resource server that has said who it is learns nothing of tokens for others
+// (RFC 9701, section 5).
+func TestIntrospectionIsForTheAudience(t *testing.T) {
+	for name, c := range map[string]struct {
+		audience []string
+		want     bool
+	}{
+		"said nothing": {nil, true}, "one of its own": {[]string{"other", "api"}, true}, "for another": {[]string{"other"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(cfg *Config) {
+				cfg.Clients = []Client{{ID: "rs", SecretHash: hashed(t, guestSecret), Introspect: true, Audience: c.audience}}
+			})
+			rec := r.formAs("/oauth2/introspect", basic("rs", guestSecret), "token", access(t))
+			wantStatus(t, rec, http.StatusOK)
+			if body := rec.Body.String(); c.want != strings.Contains(body, `"active":true`) || !c.want && strings.TrimSpace(body) != `{"active":false}` {
+				t.Error(body)
+			}
+			if got := r.formAs("/oauth2/introspect", "Bearer "+testAdmin, "token", access(t)).Body.String(); !strings.Contains(got, `"active":true`) {
+				t.Errorf("to the operator: %s", got)
+			}
+		})
+	}
+}
+
 // A secret that was right is remembered, but no other.
 func TestClientSecretsAreRemembered(t *testing.T) {
 	r := newRig(t, withClients(t))

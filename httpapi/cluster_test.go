@@ -172,7 +172,7 @@ func TestReadYourLogout(t *testing.T) {
 
 	link.cut(true)
 	raw := access(t, "sid", "cut")
-	version, receipt := logout(0, raw, "?ack=all&timeout=1s", http.StatusAccepted)
+	version, receipt := logout(0, raw, "?ack=all&timeout=5s", http.StatusAccepted)
 	if len(receipt.Acknowledged) != 1 || receipt.Acknowledged[0].Node != "n1" || !slices.Equal(receipt.Missing, []string{"n2"}) {
 		t.Errorf("ack=all with n2 cut off: %+v", receipt)
 	}

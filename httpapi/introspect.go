@@ -61,19 +61,29 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	verified, err := a.verifyFresh(r, form.Get("token"))
 	switch {
-	case err == nil:
-		answer(w, r, caller, introspectionOf(verified))
-	case saysNothing(err):
+	case err == nil && caller.forIt(verified):
+		answer(w, r, caller.name, introspectionOf(verified))
+	case err != nil && saysNothing(err):
 		a.refuseIntrospection(w, err)
 	default:
-		answer(w, r, caller, inactive{})
+		answer(w, r, caller.name, inactive{})
 	}
 }
 
-// introspector returns the form and the name of who asks, if it may; otherwise it
-// has answered. An operator is known by a header, and of any other the body is
+// introspecting is who asks.
+type introspecting struct {
+	name     string
+	audience []string // see Client.Audience; empty for operators
+}
+
+// forIt reports whether a token is meant for who asks, as far as that is known.
+func (c introspecting) forIt(verified *token.Verified) bool {
+	return len(c.audience) == 0 || overlap(verified.Audience, c.audience)
+}
+
+// introspector returns the form and who asks, if it may; otherwise it has answered. An operator is known by a header, and of any other the body is
 // not read.
-func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Values, name string, ok bool) {
+func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Values, caller introspecting, ok bool) {
 	_, _, basic := r.BasicAuth()
 	headers := len(r.Header["Authorization"])
 	terms := a.termsOf(r)
@@ -81,7 +91,7 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 	asClient := terms.clients != nil && (uncertified != nil || headers > 0) && (headers == 0 || headers == 1 && basic)
 	if !asClient {
 		var challenge string
-		if name, challenge, ok = a.admitted(r); !ok {
+		if caller.name, challenge, ok = a.admitted(r); !ok {
 			a.adminRefusal(r)
 			w.Header().Set("WWW-Authenticate", challenge)
 			needed := "the admin token is needed, once, as Authorization: Bearer"
@@ -89,12 +99,12 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 				needed = "the client must authenticate, by HTTP Basic or in the form"
 			}
 			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", needed)
-			return nil, "", false
+			return nil, caller, false
 		}
 	}
 	form, err := oauthForm(w, r, "token")
 	if err == nil && asClient {
-		name, err = a.introspectingClient(r, form)
+		caller, err = a.introspectingClient(r, form)
 	}
 	switch {
 	case errors.Is(err, errMayNot):
@@ -102,22 +112,22 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 	case err != nil:
 		a.refuseOAuth(w, err)
 	}
-	return form, name, err == nil
+	return form, caller, err == nil
 }
 
 var errMayNot = errors.New("httpapi: the client may not introspect")
 
-func (a *API) introspectingClient(r *http.Request, form url.Values) (string, error) {
+func (a *API) introspectingClient(r *http.Request, form url.Values) (introspecting, error) {
 	client, err := a.termsOf(r).clients.authenticate(r, network(a.remote(r)), form)
 	switch {
 	case err != nil:
-		return "", err
+		return introspecting{}, err
 	case client == nil:
-		return "", errInvalidClient
+		return introspecting{}, errInvalidClient
 	case !client.Introspect:
-		return "", errMayNot
+		return introspecting{}, errMayNot
 	}
-	return client.ID, nil
+	return introspecting{client.ID, client.Audience}, nil
 }
 
 // saysNothing reports whether err is about the node or the request, so that

@@ -39,6 +39,9 @@ func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, erro
 	if !overlap(verified.Audience, rules.logoutAudience[verified.Token.Issuer]) {
 		return nil, bad("the logout token is meant for another client")
 	}
+	if a.signerRevoked(verified) {
+		return nil, bad("the key or the issuer of the logout token has been revoked")
+	}
 	var c logoutClaims
 	if verified.Decode(&c) != nil {
 		return nil, bad("events of the logout token is no JSON object")
@@ -68,6 +71,14 @@ func logoutOf(verified *token.Verified) rescind.Revocation {
 	rev := verified.Subject()
 	rev.IssuedBefore = endOfSecond(verified.Token.IssuedAt)
 	return rev
+}
+
+// signerRevoked reports whether the key or the issuer of a token has been revoked,
+// so that whoever stole a key logs nobody out with it. That its own sid or sub has been
+// revoked takes nothing from a message about them.
+func (a *API) signerRevoked(verified *token.Verified) bool {
+	t := verified.Token
+	return a.cfg.Node.Check(rescind.Token{Issuer: t.Issuer, KeyID: t.KeyID, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt}) == rescind.Revoked
 }
 
 func overlap(a, b []string) bool {

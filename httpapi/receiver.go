@@ -45,8 +45,8 @@ func (a *API) actOnEvent(h http.Header, r *http.Request, e ssf.Event) error {
 	revocations, origin, err := a.verifyEvents(a.termsOf(r).rules, e)
 	r = withOrigin(r, origin)
 	for _, rev := range revocations {
-		if err == nil {
-			_, _, err = a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")
+		if _, _, failure := a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event"); failure != nil {
+			return failure
 		}
 	}
 	return err

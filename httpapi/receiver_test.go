@@ -107,6 +107,34 @@ func TestSecurityEventByEmail(t *testing.T) {
 	wantStatus(t, off.pushed(byEmail), http.StatusBadRequest)
 }
 
+// TestOneBadEventOfSeveral: what a transmitter is refused it never sends again, so
+// the events beside it count at once.
+func TestOneBadEventOfSeveral(t *testing.T) {
+	for range 20 { // the order of a map
+		r := eventRig(t)
+		rec := r.pushed(event("", nil, "sub_id", nil, "events", object{
+			sessionRevoked: object{"subject": bySession},
+			disabled:       object{"subject": object{"format": "phone_number", "phone_number": "+1"}},
+		}))
+		wantStatus(t, rec, http.StatusBadRequest)
+		wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
+	}
+}
+
+// TestEventsOfARevokedIssuer: who has stolen a key logs nobody out with it once the
+// key, or all of its issuer, has been revoked.
+func TestEventsOfARevokedIssuer(t *testing.T) {
+	r := eventRig(t)
+	raw := sign(t, "secevent+jwt", event(disabled, bySub))
+	wantStatus(t, r.post("/v1/revocations", `{"scope":"iss","id":"`+testIssuer+`"}`), http.StatusCreated)
+	n := len(r.node.all())
+	rec := r.push(raw)
+	wantStatus(t, rec, http.StatusBadRequest)
+	if got := decode[ssf.Refusal](t, rec.Body); got.Code != "invalid_key" || len(r.node.all()) != n {
+		t.Errorf("%+v, %d revocations", got, len(r.node.all())-n)
+	}
+}
+
 func TestSecurityEventsThatEndNothing(t *testing.T) {
 	r := eventRig(t)
 	wantStatus(t, r.pushed(event(verification, nil, "events", object{verification: object{"state": "s"}})), http.StatusAccepted)

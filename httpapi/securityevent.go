@@ -44,7 +44,8 @@ type securityEvent struct {
 func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code, Description: detail} }
 
 // verifyEvents validates a security event token and returns what its events
-// revoke: nothing, where none of them ends sessions. origin says by what event the
+// revoke: nothing, where none of them ends sessions. Beside an error that is about
+// one of the events it returns what the others revoke. origin says by what event the
 // revocations come about. Errors are of type *ssf.Refusal, or what cannotKnow tells.
 // A transmitter's clock may be ahead as far as a node's: what it is refused is lost.
 func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Revocation, origin ssf.Origin, err error) {
@@ -58,6 +59,9 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Rev
 		return nil, origin, refusal("invalid_request", "the token is no security event token")
 	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
 		return nil, origin, refusal("invalid_audience", "the event token is meant for another receiver")
+	}
+	if a.signerRevoked(verified) {
+		return nil, origin, refusal("invalid_key", "the key or the issuer of the event token has been revoked")
 	}
 	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
 		return nil, origin, refusal("invalid_issuer", "the event is of another issuer than its stream")
@@ -84,13 +88,14 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Rev
 		if event.Subject == nil {
 			event.Subject = c.SubjectID
 		}
-		rev, err := rules.revocationOf(verified, event, bySession)
-		if err != nil {
-			return nil, origin, err
+		rev, failure := rules.revocationOf(verified, event, bySession)
+		if failure != nil {
+			err = failure // the others still count: what is refused is never sent again
+			continue
 		}
 		revocations = append(revocations, rev)
 	}
-	return revocations, origin, nil
+	return revocations, origin, err
 }
 
 // eventCode finds the word of RFC 8935 for a token that was refused.

@@ -77,6 +77,10 @@ type publication struct {
 	ttl         time.Duration
 }
 
+// entriesASecond bounds what making a list may take: each entry is a check, some
+// 0.1 us, so a tenth of one processor.
+const entriesASecond = 1 << 20
+
 var statusListName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
 // newPublished checks the lists of c. What was made of a list among old that stays
@@ -97,6 +101,8 @@ func newPublished(c Config, old map[string]*published) (map[string]*published, e
 			return nil, fmt.Errorf("httpapi: %.80q can't be the name of a status list", l.Name)
 		case l.Size <= 0 || l.Size%8 != 0 || l.Size > MaxStatusListSize:
 			return nil, fmt.Errorf("httpapi: a status list of %d entries; use a multiple of 8 up to %d", l.Size, MaxStatusListSize)
+		case float64(l.Size) > entriesASecond*c.StatusTTL.Seconds():
+			return nil, fmt.Errorf("httpapi: a status list of %d entries that is made anew after %v; use a Config.StatusTTL of at least %ds for so many", l.Size, c.StatusTTL, (l.Size+entriesASecond-1)/entriesASecond)
 		case all[l.Name] != nil:
 			return nil, fmt.Errorf("httpapi: two status lists called %s", l.Name)
 		}

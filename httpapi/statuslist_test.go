@@ -259,6 +259,7 @@ func TestStatusListConfig(t *testing.T) {
 		"too large":     func(c *Config) { c.StatusLists = []StatusList{{"a", 2 * MaxStatusListSize}} },
 		"twice":         func(c *Config) { c.StatusLists = []StatusList{{"a", 8}, {"a", 8}} },
 		"ttl too short": func(c *Config) { c.StatusTTL = time.Millisecond },
+		"too busy":      func(c *Config) { c.StatusLists, c.StatusTTL = []StatusList{{"a", MaxStatusListSize}}, time.Second },
 		"ttl too long":  func(c *Config) { c.StatusTTL = 2 * time.Hour },
 	} {
 		c := Config{Node: newFakeNode(), Verifier: newVerifier(t, newFakeNode()), Signer: keys, Name: testBase, StatusLists: []StatusList{{"a", 8}}}

@@ -200,7 +200,7 @@ func TestALongPollOutlastsTheServersDeadlines(t *testing.T) {
 	r := offering(t)
 	server := httptest.NewUnstartedServer(r.api.Handler())
 	server.Config = NewServer("", r.api.Handler(), nil)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 1500*time.Millisecond, 1500*time.Millisecond
 	server.Start()
 	defer server.Close()
 	ask := func() <-chan string {
@@ -227,7 +227,7 @@ func TestALongPollOutlastsTheServersDeadlines(t *testing.T) {
 	select {
 	case got := <-polled:
 		t.Fatalf("it ended with %s", got)
-	case <-time.After(time.Second): // more than three times the deadlines
+	case <-time.After(4 * time.Second): // more than twice the deadlines
 	}
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"sub","id":"carol"}`), http.StatusCreated)
 	if got := <-polled; !strings.HasPrefix(got, `{"sets":{"1-`) {

@@ -80,14 +80,14 @@ func TestHostileReceivers(t *testing.T) {
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		failed := 0
 		for _, s := range tx.Stats()[1:] {
-			if s.Failed > 0 {
+			if s.Failed > 0 && s.Queued == 20 {
 				failed++
 			}
-			if s.Delivered > 0 || s.Queued != 20 {
+			if s.Delivered > 0 || s.Queued > 20 {
 				t.Fatalf("%+v", s)
 			}
 		}
-		if failed == 3 { // the others are still at it
+		if failed >= 3 { // the others may still be at it
 			break
 		}
 		if time.Now().After(deadline) {

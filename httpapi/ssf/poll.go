@@ -121,6 +121,9 @@ func (p *Poller) exchange(ctx context.Context, request pollRequest) (*pollRespon
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
+	if len(request.SetErrs) > 0 {
+		r.Header.Set("Content-Language", "en") // of their descriptions: RFC 8936, section 2.6
+	}
 	if err := authorize(r, p.stream.Token); err != nil {
 		return nil, err
 	}

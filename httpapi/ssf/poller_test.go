@@ -27,6 +27,9 @@ const (
 // the requests of sections 2.4.1 to 2.4.4.
 func TestPollsOfRFC8936(t *testing.T) {
 	polling(t, func(n int, r *http.Request, poll pollRequest) *http.Response {
+		if told := len(poll.SetErrs) > 0; told != (r.Header.Get("Content-Language") != "") {
+			t.Errorf("poll %d: errors %v, in the language %q (section 2.6)", n, told, r.Header.Get("Content-Language"))
+		}
 		switch n {
 		case 1, 2:
 			return reply(200, rfcSets)

@@ -55,7 +55,7 @@ func table() []setting {
 		row("admin.client-crl-file", "", "file with their lists of revoked certificates, in PEM, one of each; a list that is out of date lets nobody in; empty: none is revoked", text(func(c *Config) *string { return &c.Admin.ClientCRLFile }, anyText)),
 		row("admin.client-names", "", "who of them may be an operator, as uri:, dns: or cn: and a name of the certificate: a list, or separated by commas; the flag may be repeated", clientNames()),
 		row("grpc.addr", "", "host:port at which Envoy asks by gRPC (ext_authz); empty: none", text(func(c *Config) *string { return &c.GRPC.Addr }, optional(listenAddr))),
-		row("oauth.clients-file", "", "YAML file with the clients of the OAuth endpoints, a list of id, secret-hash and introspect; read again when it changes", text(func(c *Config) *string { return &c.OAuth.ClientsFile }, anyText)),
+		row("oauth.clients-file", "", "YAML file with the clients of the OAuth endpoints, a list of id, secret-hash, introspect and audience; read again when it changes", text(func(c *Config) *string { return &c.OAuth.ClientsFile }, anyText)),
 		row("oauth.issuer", "", "URL under which clients know this node, the iss of signed introspection", text(func(c *Config) *string { return &c.OAuth.Issuer }, optional(issuerURL))),
 		row("oauth.key-file", "", "file with the keys that sign introspection and status lists, the same on all nodes; empty: answers are not signed", text(func(c *Config) *string { return &c.OAuth.KeyFile }, anyText)),
 		row("oauth.status-list-size", "131072", "entries of each status list that publish-status in tokens.issuers names, a multiple of 8", statusListSize()),
