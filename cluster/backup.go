@@ -112,7 +112,8 @@ func (n *Node) readmit(ctx context.Context, records []rescind.Record) error {
 }
 
 // readmitOne joins a record into the set, within the limit. A use of a one-time
-// token is compared with those of this node, as if another had sent it.
+// token is compared with those of this node, as if another had sent it, and so
+// is not refused for want of room: to forget a use is worse.
 func (n *Node) readmitOne(rec rescind.Record) (rescind.Record, error) {
 	if _, used := rec.Use(); used {
 		joined, _ := n.merge(rec)

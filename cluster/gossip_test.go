@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"rescind"
@@ -52,11 +53,9 @@ func TestGossipFlood(t *testing.T) {
 		r.refused(id)
 	}
 	for i, n := range r.nodes {
-		for _, m := range n.Status().Members {
-			if m.State != MemberAlive {
-				t.Errorf("node %d holds %s for %s", i, m.Name, m.State)
-			}
-		}
+		await(t, fmt.Sprintf("node %d holds all for alive", i), func() bool {
+			return !slices.ContainsFunc(n.Status().Members, func(m Member) bool { return m.State != MemberAlive })
+		})
 	}
 	if n := r.nodes[1].Status().Counters.Refused; n == 0 {
 		t.Error("not one packet of the flood was counted")

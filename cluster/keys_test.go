@@ -35,7 +35,12 @@ func TestRotateKeysUnderTraffic(t *testing.T) {
 			for i := range r.nodes {
 				traffic.Go(func() {
 					for ; ctx.Err() == nil; revoked[i]++ {
-						r.revoke(i, fmt.Sprintf("%d-%d", i, revoked[i]), rescind.AckAll)
+						patient, cancel := context.WithTimeout(context.Background(), deadline)
+						_, err := r.nodes[i].Revoke(patient, rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: fmt.Sprintf("%d-%d", i, revoked[i])}}, rescind.AckAll)
+						if cancel(); err != nil {
+							t.Errorf("revoke on node %d: %v", i, err)
+							return
+						}
 					}
 				})
 			}

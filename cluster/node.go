@@ -157,13 +157,17 @@ func Start(cfg Config) (*Node, error) {
 // ready or stale. Check does no I/O, waits for nothing and does not
 // allocate, but to remember a client and key that come often.
 func (n *Node) Check(t rescind.Token) rescind.Verdict {
+	// What "valid" rests on is read before the set: the set of a moment at which
+	// the node was ready, and hardly behind, has all that it must have. Read
+	// afterwards, it may have become so since the set was asked.
+	ready, p := n.ready.Load(), n.policy.Load()
+	stale := p.RejectStale && !n.within(p.MaxStaleness)
 	switch {
 	case n.set.Revoked(&t):
 		return rescind.Revoked
-	case !n.ready.Load():
+	case !ready:
 		return rescind.Unknown
-	}
-	if p := n.policy.Load(); p.RejectStale && !n.within(p.MaxStaleness) {
+	case stale:
 		return rescind.Stale
 	}
 	return rescind.Valid
@@ -246,7 +250,7 @@ func (n *Node) awaitHandOver(ctx context.Context) {
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
-	for published := 0; published < 2 || !n.handedOver(); published++ { // the first views may be from before the last revocation
+	for began := steady(); !n.handedOver(began); {
 		select {
 		case <-poll.C:
 		case <-n.failed:

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"rescind"
-	"rescind/gossip/carrier"
 )
 
 // TestStaleNodeRejects: cut off from its peers, a node that is configured to
@@ -32,10 +31,7 @@ func TestStaleNodeRejects(t *testing.T) {
 			t.Errorf("node %d states %+v", i, s)
 		}
 	}
-	var err error
-	if r.nats, err = carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: url[len("nats://"):], Logger: quiet}); err != nil {
-		t.Fatal(err)
-	}
+	restartNATS(t, r, url[len("nats://"):])
 	for _, n := range r.nodes {
 		await(t, "fresh again", func() bool { return n.Check(tokenOf("x")) == rescind.Valid })
 	}
@@ -45,8 +41,15 @@ func TestStaleNodeRejects(t *testing.T) {
 // ForgetAfter acknowledges nothing more.
 func TestIsolatedNodeRefuses(t *testing.T) {
 	t.Parallel()
-	r := newRigWith(t, 2, false, true, func(c *Config) { c.RefuseIsolated, c.ForgetAfter = true, time.Second })
+	r := newRigWith(t, 2, false, true, func(c *Config) { c.ForgetAfter = time.Second })
 	r.revoke(0, "before", rescind.AckAll)
+	for _, n := range r.nodes {
+		p := *n.policy.Load()
+		p.RefuseIsolated = true
+		if err := n.SetPolicy(p); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r.nats.Shutdown()
 	await(t, "refused", func() bool {
 		_, err := r.nodes[0].Revoke(t.Context(), rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "x"}}, rescind.AckLocal)

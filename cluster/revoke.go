@@ -59,6 +59,10 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	// A record that was known already is proposed again: whoever asks must
 	// learn that it is durable, and the first proposal may still be under way.
 	w := newWaiter(start, ack, n.listed())
+	if of := w.need; (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
+		// It may list nobody because it has met nobody yet, and nobody is not all.
+		w.need = func(w *waiter) bool { return n.ready.Load() && of(w) }
+	}
 	if err := n.propose(ctx, record, w); err != nil {
 		return rescind.Receipt{}, err
 	}

@@ -25,6 +25,10 @@ func (c Config) secret() []byte {
 // alone reports whether the node is configured to have no peers.
 func (c Config) alone() bool { return c.Gossip == nil && c.NATS == nil }
 
+// first reports whether the node is told of no peer: it is alone, or waits to be
+// joined.
+func (c Config) first() bool { return c.NATS == nil && (c.Gossip == nil || len(c.Gossip.Join) == 0) }
+
 // checkLoopback refuses to leave loopback without a key.
 func (c Config) checkLoopback() error {
 	if len(c.Key) > 0 {

@@ -148,10 +148,13 @@ func (l *loop) becomeReady() {
 
 // handedOver reports whether every member that is being heard has acknowledged
 // all of this node's revocations.
-func (n *Node) handedOver() bool {
+func (n *Node) handedOver(since time.Duration) bool {
 	v := n.view.Load()
-	if v == nil {
+	switch {
+	case v == nil:
 		return true
+	case v.at <= since: // it may be from before the last revocation
+		return false
 	}
 	for _, m := range v.members {
 		if m.Alive && !m.Left && m.Acked < v.durable {

@@ -255,6 +255,9 @@ func (c *Core) sendTo(to Origin, b Body) {
 // applied, which can only help.
 func (c *Core) stepRecords(p *peer, epoch, first, head uint64, records []rescind.Record) {
 	current := epoch == p.epoch
+	if !current && !p.past.Before(Position{Epoch: epoch, Seq: first + uint64(len(records)) - 1}) {
+		return // held of its past: sent again, it must not go to the disk again
+	}
 	switch {
 	case current && p.logged:
 		c.apply = append(c.apply, p.add(first, records)...)

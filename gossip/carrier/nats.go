@@ -69,10 +69,11 @@ func (c *NATSConfig) validate() error {
 // NATS is the carrier over a NATS server, core publish and subscribe, one
 // publish per message. Its methods are safe for concurrent use.
 type NATS struct {
-	cfg   NATSConfig
-	log   *slog.Logger
-	conn  *nats.Conn
-	queue chan publication
+	cfg    NATSConfig
+	log    *slog.Logger
+	conn   *nats.Conn
+	queue  chan publication
+	queued atomic.Int64 // bytes of the messages in queue
 
 	subsMu sync.Mutex // guards the fields below
 	subs   []*nats.Subscription
@@ -91,7 +92,8 @@ type NATS struct {
 }
 
 const (
-	maxPublications = 4096 // waiting to be published
+	maxPublications      = 4096 // waiting to be published
+	maxPublicationsBytes = 64 << 20
 
 	// What waits for the handler, which is quick; beyond, nats.go drops.
 	maxPending      = 8192
@@ -153,13 +155,16 @@ func (n *NATS) enqueue(subject string, msg []byte) bool {
 		n.counters.drop(1)
 		return false
 	}
-	select {
-	case n.queue <- publication{subject: subject, msg: msg}:
-		return true
-	default:
-		n.counters.drop(1)
-		return false
+	if n.queued.Add(int64(len(msg))) <= maxPublicationsBytes {
+		select {
+		case n.queue <- publication{subject: subject, msg: msg}:
+			return true
+		default:
+		}
 	}
+	n.queued.Add(-int64(len(msg)))
+	n.counters.drop(1)
+	return false
 }
 
 // publish publishes what is queued until ctx ends. nats.Conn.Publish may block,
@@ -176,6 +181,7 @@ func (n *NATS) publish(ctx context.Context) {
 }
 
 func (n *NATS) publishOne(p publication) {
+	n.queued.Add(-int64(len(p.msg)))
 	if p.flushed != nil {
 		close(p.flushed)
 		return

@@ -142,10 +142,10 @@ func (l *Log) readToEnd(ctx context.Context, handle func(entry)) error {
 		return err
 	}
 	if end >= l.reader.next {
-		err = l.read(ctx, s, func(seq uint64, e entry, _ bool) (more bool) {
+		err = l.read(ctx, s, func(seq uint64, e entry) (more bool) {
 			handle(e)
 			return seq < end
-		})
+		}, func() {})
 	}
 	if err != nil {
 		return err
@@ -190,25 +190,23 @@ func (l *Log) Follow(ctx context.Context, merge func(rescind.Record), held func(
 	defer marks.Wait()
 	marks.Go(func() { l.writeMarks(ctx) })
 	for ctx.Err() == nil {
-		err := l.read(ctx, l.stream.Load(), func(_ uint64, e entry, news bool) (more bool) {
+		err := l.read(ctx, l.stream.Load(), func(_ uint64, e entry) (more bool) {
 			if e.origin != l.identity.Origin {
 				for _, r := range e.records {
 					merge(r)
 				}
 			}
-			if news {
-				held()
-			}
 			return true
-		})
+		}, held)
 		l.log.Debug("following the stream of revocations begins again", "error", err)
 		natslink.Pause(ctx, retryPause)
 	}
 }
 
 // read hands the messages of s from the first unread one on to handle until that
-// wants no more.
-func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e entry, news bool) (more bool)) error {
+// wants no more. Positions move, and held is told of it, after handle has put what
+// they stand for in force.
+func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e entry) (more bool), held func()) error {
 	messages, stop, err := l.consume(ctx, s)
 	if err != nil {
 		return err
@@ -227,8 +225,12 @@ func (l *Log) read(ctx context.Context, s *stream, handle func(seq uint64, e ent
 			return fmt.Errorf("a message from elsewhere: %w", err)
 		}
 		l.reader.next = meta.Sequence.Stream + 1
-		e, news := l.entryIn(m)
-		if !handle(meta.Sequence.Stream, e, news) {
+		e, readable := l.entryIn(m)
+		more := handle(meta.Sequence.Stream, e)
+		if readable && l.reader.take(e, l.identity.Origin) {
+			held()
+		}
+		if !more {
 			return nil
 		}
 	}
@@ -256,7 +258,7 @@ func (l *Log) consume(ctx context.Context, s *stream) (messages jetstream.Messag
 
 // entryIn returns what is in m, or an entry without anything where that can't be
 // read.
-func (l *Log) entryIn(m jetstream.Msg) (e entry, news bool) {
+func (l *Log) entryIn(m jetstream.Msg) (e entry, readable bool) {
 	plain, err := l.cfg.Sealer.Open(m.Data())
 	if err == nil {
 		e, err = entryOf(plain)
@@ -267,5 +269,5 @@ func (l *Log) entryIn(m jetstream.Msg) (e entry, news bool) {
 		}
 		return entry{}, false
 	}
-	return e, l.reader.take(e, l.identity.Origin)
+	return e, true
 }
