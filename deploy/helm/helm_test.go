@@ -87,6 +87,18 @@ func TestChartIsClean(t *testing.T) {
 	}
 }
 
+// TestProbesSpeakTLS where the node does.
+func TestProbesSpeakTLS(t *testing.T) {
+	for settings, want := range map[string]string{"": "HTTP", "settings: {http: {tls-cert-file: /tls/tls.crt, tls-key-file: /tls/tls.key}}\n": "HTTPS"} {
+		o := render(t, needed+settings)["StatefulSet/r-rescind"]
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			if got := at(t, o, "spec", "template", "spec", "containers", 0, probe, "httpGet", "scheme"); got != want {
+				t.Errorf("%q: %s speaks %v", settings, probe, got)
+			}
+		}
+	}
+}
+
 // TestWrongValuesAreRefused before Kubernetes sees anything.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
@@ -95,9 +107,11 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		needed + "gossip: {enabled: false}": "neither gossip.enabled nor nats.url",
 		needed + "store: {kind: jetstream}": "nats.url is empty",
 		needed + "store: {kind: floppy}":    "store.kind",
-		needed + "resources: {limits: {memory: 1.5Gi}}":   "whole number",
-		needed + "store: {kind: disk, replicas: 2}":       "store.replicas",
-		needed + "nats: {urls: [\"nats://nats:4222\"]}\n": "urls",
+		needed + "resources: {limits: {memory: 1.5Gi}}":       "whole number",
+		needed + "store: {kind: disk, replicas: 2}":           "store.replicas",
+		needed + "settings: {http: {addr: \"0.0.0.0:9000\"}}": "settings.http.addr",
+		needed + "settings: {gossip: {bind: \"0.0.0.0:1\"}}":  "settings.gossip.bind",
+		needed + "nats: {urls: [\"nats://nats:4222\"]}\n":     "urls",
 	} {
 		out, err := helm(t, values, "template", "r", "rescind", "--kube-version", "1.31.0")
 		if err == nil || !strings.Contains(strings.ReplaceAll(out, "/", "."), want) {

@@ -23,7 +23,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if not .Values.secret.name }}{{ fail "secret.name is empty: name a Secret with cluster.key and admin.token; values.yaml says how to make one" }}{{ end }}
 {{- if not .Values.issuers }}{{ fail "issuers is empty: say whose tokens are checked" }}{{ end }}
 {{- if not (or .Values.gossip.enabled .Values.nats.url) }}{{ fail "neither gossip.enabled nor nats.url is set: nodes could not reach each other" }}{{ end }}
+{{- range $path := list "http.addr" "node.name" "gossip.bind" "gossip.advertise" "data.dir" }}
+{{- $keys := splitList "." $path }}
+{{- if hasKey (get $.Values.settings (first $keys) | default dict) (last $keys) }}{{ fail (printf "settings.%s is the chart's to set: the ports, probes and names of its pods follow it" $path) }}{{ end }}
+{{- end }}
 {{- if and (eq .Values.store.kind "jetstream") (not .Values.nats.url) }}{{ fail "store.kind is jetstream and nats.url is empty" }}{{ end }}
+{{- end }}
+
+{{/* How the HTTP face is spoken to. */}}
+{{- define "rescind.scheme" -}}
+{{- if dig "http" "tls-cert-file" "" .Values.settings }}HTTPS{{ else }}HTTP{{ end }}
 {{- end }}
 
 {{/* node.yaml: what the chart knows, and over it what settings says. */}}

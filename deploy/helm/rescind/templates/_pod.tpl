@@ -54,16 +54,16 @@ spec:
         {{- end }}
       # Loading ten million revocations takes some ten seconds.
       startupProbe:
-        httpGet: {path: /healthz, port: http}
+        httpGet: {path: /healthz, port: http, scheme: {{ include "rescind.scheme" . }}}
         periodSeconds: 2
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /healthz, port: http}
+        httpGet: {path: /healthz, port: http, scheme: {{ include "rescind.scheme" . }}}
         periodSeconds: 10
         timeoutSeconds: 5
       # Ready says: it has loaded and synchronised, so that it knows what is revoked.
       readinessProbe:
-        httpGet: {path: /readyz, port: http}
+        httpGet: {path: /readyz, port: http, scheme: {{ include "rescind.scheme" . }}}
         periodSeconds: 2
         timeoutSeconds: 2
         failureThreshold: 2
