@@ -178,7 +178,7 @@ func TestReadYourLogout(t *testing.T) {
 	}
 	logout(0, access(t, "sid", "most"), "?ack=majority&timeout=10s", http.StatusOK)
 	logout(0, access(t, "sid", "one"), "?ack=1&timeout=10s", http.StatusOK)
-	logout(0, access(t, "sid", "ten"), "?ack=10&timeout=500ms", http.StatusAccepted)
+	logout(0, access(t, "sid", "ten"), "?ack=10&timeout=5s", http.StatusAccepted)
 	if rec := rigs[0].post("/v1/revocations?ack=1&timeout=10s", `{"scope":"jti","id":"x"}`); rec.Code != http.StatusCreated {
 		t.Errorf("confirmed: %d", rec.Code)
 	}

@@ -44,7 +44,14 @@ func (rules *rules) sessionOf(s *eventSubject, iss string) (rescind.Key, error) 
 	if s.Session.format() != "opaque" || s.Session.ID == "" {
 		return rescind.Key{}, refusal("invalid_request", "the session is not named as opaque")
 	}
-	return rescind.Key{Scope: rescind.ScopeSID, Issuer: owner, ID: s.Session.ID}, rules.speaksFor(iss, owner)
+	key := rescind.Key{Scope: rescind.ScopeSID, Issuer: owner, ID: s.Session.ID}
+	if err := rules.speaksFor(iss, owner); err != nil {
+		return key, err
+	}
+	if key.Validate() != nil {
+		return key, refusal("invalid_request", "the session is no identifier")
+	}
+	return key, nil
 }
 
 // subjectOf returns the subject that s, of an event by iss, names.

@@ -54,6 +54,14 @@ func (n *fakeNode) Check(t rescind.Token) rescind.Verdict {
 	return n.verdict
 }
 
+// revokeForEver is what the revocation of a key does; the issuer of these tests has
+// none with a name.
+func (n *fakeNode) revokeForEver(key rescind.Key) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.records[key] = rescind.Record{IssuedBefore: rescind.Ever, ExpiresAt: rescind.MillisOf(time.Now().Add(time.Hour))}
+}
+
 func (n *fakeNode) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
 	if n.err != nil {
 		return rescind.Receipt{}, n.err

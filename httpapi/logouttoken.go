@@ -40,7 +40,7 @@ func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, erro
 		return nil, bad("the logout token is meant for another client")
 	}
 	if a.signerRevoked(verified) {
-		return nil, bad("the key or the issuer of the logout token has been revoked")
+		return nil, bad("the key of the logout token has been revoked")
 	}
 	var c logoutClaims
 	if verified.Decode(&c) != nil {
@@ -73,12 +73,13 @@ func logoutOf(verified *token.Verified) rescind.Revocation {
 	return rev
 }
 
-// signerRevoked reports whether the key or the issuer of a token has been revoked,
-// so that whoever stole a key logs nobody out with it. That its own sid or sub has been
-// revoked takes nothing from a message about them.
+// signerRevoked reports whether the key of a token has been revoked, or its issuer
+// for ever, so that whoever stole a key logs nobody out with it. That the token's sid or
+// sub has been revoked, or all that its issuer made up to a moment, takes nothing
+// from a message about sessions.
 func (a *API) signerRevoked(verified *token.Verified) bool {
 	t := verified.Token
-	return a.cfg.Node.Check(rescind.Token{Issuer: t.Issuer, KeyID: t.KeyID, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt}) == rescind.Revoked
+	return a.cfg.Node.Check(rescind.Token{Issuer: t.Issuer, KeyID: t.KeyID, IssuedAt: rescind.Ever, ExpiresAt: t.ExpiresAt}) == rescind.Revoked
 }
 
 func overlap(a, b []string) bool {

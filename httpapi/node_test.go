@@ -34,7 +34,7 @@ func TestOnARealNode(t *testing.T) {
 		t.Errorf("receipt %+v", got)
 	}
 	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
-	rec = r.post("/v1/revocations?ack=1&timeout=1s", `{"scope":"jti","id":"x"}`)
+	rec = r.post("/v1/revocations?ack=1&timeout=5s", `{"scope":"jti","id":"x"}`)
 	wantStatus(t, rec, http.StatusAccepted)
 	oneTime := access(t, "jti", "one-time", "sid", "session-2")
 	wantStatus(t, r.post("/v1/tokens/consume", `{"mode":"available","token":"`+oneTime+`"}`), http.StatusOK)

@@ -45,7 +45,10 @@ func (a *API) actOnEvent(h http.Header, r *http.Request, e ssf.Event) error {
 	revocations, origin, err := a.verifyEvents(a.termsOf(r).rules, e)
 	r = withOrigin(r, origin)
 	for _, rev := range revocations {
-		if _, _, failure := a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event"); failure != nil {
+		_, _, failure := a.revoke(h, r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "security event")
+		if _, invalid := errors.AsType[*rescind.InvalidError](failure); invalid {
+			err = failure // of this event alone
+		} else if failure != nil {
 			return failure
 		}
 	}

@@ -118,15 +118,34 @@ func TestOneBadEventOfSeveral(t *testing.T) {
 		}))
 		wantStatus(t, rec, http.StatusBadRequest)
 		wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
+
+		r = eventRig(t)
+		endless := object{"format": "complex", "user": bySub, "session": object{"format": "opaque", "id": strings.Repeat("x", 5000)}}
+		rec = r.pushed(event("", nil, "sub_id", nil, "events", object{sessionRevoked: object{"subject": endless}, disabled: object{"subject": bySub}}))
+		wantStatus(t, rec, http.StatusBadRequest)
+		wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
 	}
 }
 
-// TestEventsOfARevokedIssuer: who has stolen a key logs nobody out with it once the
-// key, or all of its issuer, has been revoked.
-func TestEventsOfARevokedIssuer(t *testing.T) {
+// TestUnknownEventsAreIgnored, whatever their form (RFC 8417, section 2).
+func TestUnknownEventsAreIgnored(t *testing.T) {
+	r := eventRig(t)
+	wantStatus(t, r.pushed(event("", nil, "sub_id", nil, "events", object{
+		"https://example.com/other": object{"subject": "alice", "event_timestamp": "today"},
+		disabled:                    object{"subject": bySub},
+	})), http.StatusAccepted)
+	wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusUnauthorized)
+}
+
+// TestEventsOfARevokedSigner: who has stolen keys logs nobody out with them once
+// they, or all of their issuer for ever, have been revoked. That all of the issuer
+// up to a moment has been revoked does not make its events untrue.
+func TestEventsOfARevokedSigner(t *testing.T) {
 	r := eventRig(t)
 	raw := sign(t, "secevent+jwt", event(disabled, bySub))
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"iss","id":"`+testIssuer+`"}`), http.StatusCreated)
+	wantStatus(t, r.push(raw), http.StatusAccepted)
+	r.node.revokeForEver(rescind.Key{Scope: rescind.ScopeIss, Issuer: testIssuer, ID: testIssuer})
 	n := len(r.node.all())
 	rec := r.push(raw)
 	wantStatus(t, rec, http.StatusBadRequest)

@@ -26,12 +26,12 @@ var endingEvents = map[string]bool{
 
 // eventClaims are those of a security event token (RFC 8417).
 type eventClaims struct {
-	Iat       jsontext.Value           `json:"iat"`
-	Jti       jsontext.Value           `json:"jti"`
-	Txn       jsontext.Value           `json:"txn"`
-	Exp       jsontext.Value           `json:"exp"`
-	SubjectID *eventSubject            `json:"sub_id"`
-	Events    map[string]securityEvent `json:"events"`
+	Iat       jsontext.Value            `json:"iat"`
+	Jti       jsontext.Value            `json:"jti"`
+	Txn       jsontext.Value            `json:"txn"`
+	Exp       jsontext.Value            `json:"exp"`
+	SubjectID *eventSubject             `json:"sub_id"`
+	Events    map[string]jsontext.Value `json:"events"`
 }
 
 // securityEvent is one of them. Drafts put the subject here.
@@ -61,14 +61,14 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Rev
 		return nil, origin, refusal("invalid_audience", "the event token is meant for another receiver")
 	}
 	if a.signerRevoked(verified) {
-		return nil, origin, refusal("invalid_key", "the key or the issuer of the event token has been revoked")
+		return nil, origin, refusal("invalid_key", "the key of the event token has been revoked")
 	}
 	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
 		return nil, origin, refusal("invalid_issuer", "the event is of another issuer than its stream")
 	}
 	var c eventClaims
 	if verified.Decode(&c) != nil {
-		return nil, origin, refusal("invalid_request", "sub_id or events of the event token have another form than is known")
+		return nil, origin, refusal("invalid_request", "sub_id or events of the event token has another form than is known")
 	}
 	if c.Iat == nil || c.Jti == nil || len(c.Events) == 0 || c.Exp != nil {
 		return nil, origin, refusal("invalid_request", "an event token has iat, jti and events, and no exp")
@@ -80,10 +80,15 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Rev
 	if txn := (""); json.Unmarshal(c.Txn, &txn) == nil && txn != "" {
 		origin.Txn = txn
 	}
-	for name, event := range c.Events {
+	for name, raw := range c.Events {
 		bySession, ends := endingEvents[name]
 		if !ends {
-			continue // verification, or what changes no session
+			continue // verification, or what changes no session, of whatever form
+		}
+		var event securityEvent
+		if json.Unmarshal(raw, &event) != nil {
+			err = refusal("invalid_request", "an event has another form than is known")
+			continue
 		}
 		if event.Subject == nil {
 			event.Subject = c.SubjectID

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -69,6 +70,7 @@ func (s *KeySet) Follow(ctx context.Context, path string, r Rotation, log *slog.
 type fileStamp struct {
 	changed time.Time
 	size    int64
+	mode    fs.FileMode // what others may read is refused, and putting that right changes nothing else
 }
 
 func stampOf(path string) fileStamp {
@@ -76,7 +78,7 @@ func stampOf(path string) fileStamp {
 	if err != nil {
 		return fileStamp{size: -1}
 	}
-	return fileStamp{info.ModTime(), info.Size()}
+	return fileStamp{info.ModTime(), info.Size(), info.Mode()}
 }
 
 // rotateFile asks the keys at hand whether something is due, and the file only

@@ -23,6 +23,9 @@ const (
 	maxName = 256
 )
 
+// errSlow: the transmitter has not answered for as long as a poll may take.
+var errSlow = errors.New("no answer to the poll in time")
+
 // poll asks once, acknowledging what the poll before has brought, and takes what
 // comes. It reports whether that was anything new. The error is one of the
 // exchange, or says that events were left with the transmitter.
@@ -30,7 +33,10 @@ func (p *Poller) poll(ctx context.Context) (fresh bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, p.stream.Wait)
 	defer cancel()
 	answer, err := p.exchange(waiting, pollRequest{MaxEvents: &p.stream.MaxEvents, Ack: p.acks, SetErrs: p.errs})
-	if err != nil {
+	switch {
+	case err != nil && waiting.Err() != nil:
+		return false, fmt.Errorf("%w: %w", errSlow, err)
+	case err != nil:
 		return false, err
 	}
 	told := make(map[string]bool, len(p.acks)) // to be told again, and not taken

@@ -184,7 +184,7 @@ func (p *Poller) run(ctx context.Context) {
 // penalty is how long to wait after a failure. A poll that took all the time it
 // had was slow enough: the transmitter may keep polls open for longer than that.
 func (p *Poller) penalty(failures int, err error) time.Duration {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, errSlow) {
 		return pollGap
 	}
 	return backoff(failures, err)
