@@ -294,7 +294,7 @@ func TestNATSAloneRepairs(t *testing.T) {
 	for i := range 50 {
 		r.revoke(i%3, fmt.Sprint("during-", i), rescind.AckLocal)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	receipt, err := r.nodes[0].Revoke(ctx, rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeSub, Issuer: iss, ID: "u"}}, rescind.AckMajority)
 	if !errors.Is(err, rescind.ErrUnconfirmed) || len(receipt.Missing) != 2 || receipt.Version == "" {

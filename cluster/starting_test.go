@@ -63,6 +63,7 @@ func TestNoValidWhileLoading(t *testing.T) {
 // TestNobodyIsNotAll: a node that has been told of peers and has met none knows
 // nobody who could acknowledge. That confirms nothing.
 func TestNobodyIsNotAll(t *testing.T) {
+	t.Parallel()
 	n, err := Start(Config{Name: "new", DataDir: t.TempDir(), Logger: quiet, Gossip: &Gossip{Bind: "127.0.0.1:0", Join: []string{"127.0.0.1:1"}}, JoinTimeout: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func TestNobodyIsNotAll(t *testing.T) {
 	defer n.Close()
 	await(t, "loaded", func() bool { return n.accepting() == nil })
 	for _, ack := range []rescind.Ack{rescind.AckAll, rescind.AckMajority} {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		_, err := n.Revoke(ctx, rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "x"}}, ack)
 		if cancel(); !errors.Is(err, rescind.ErrUnconfirmed) {
 			t.Errorf("ack %v: %v", ack, err)

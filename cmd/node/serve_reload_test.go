@@ -62,8 +62,8 @@ func serveIn(t *testing.T, more string) *served {
 // change replaces the settings and waits until they have been read.
 func (s *served) change(more string) {
 	s.t.Helper()
-	before := s.metric("rescind_config_last_reload_success_timestamp_seconds")
 	put(s.t, s.file("node.yaml"), strings.ReplaceAll(more, "DIR", s.dir))
+	before := s.metric("rescind_config_last_reload_success_timestamp_seconds") // by now: they are read by themselves, too
 	syscall.Kill(os.Getpid(), syscall.SIGHUP)
 	await(s.t, "the settings are read again", func() bool {
 		return s.metric("rescind_config_last_reload_success_timestamp_seconds") != before

@@ -44,6 +44,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   "http" (dict "addr" "0.0.0.0:8080")
   "store" (dict "kind" .Values.store.kind) }}
 {{- if eq .Values.store.kind "jetstream" }}
+{{- /* A pod that is killed never comes back as the same member. */}}
+{{- $_ := set $c.cluster "forget-after" "2m" }}
 {{- $_ := set $c "store" (dict "kind" "jetstream" "replicas" .Values.store.replicas "dangerously-assume-sync" .Values.store.assumeSync) }}
 {{- end }}
 {{- if .Values.nats.url }}

@@ -38,7 +38,7 @@ spec:
         - name: POD_IP
           valueFrom: {fieldRef: {fieldPath: status.podIP}}
         - name: RESCIND_GOSSIP_ADVERTISE
-          value: "$(POD_IP):{{ .Values.gossip.port }}"
+          value: "$(POD_IP)" # at the port of gossip.bind; an address of IPv6 has no brackets here
         {{- end }}
         {{- with .Values.resources.limits }}
         {{- with .memory }}
