@@ -78,7 +78,7 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 	}
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
-		Previous: gossip.Position(id.Previous), Frontiers: known, ForgetAfter: n.cfg.ForgetAfter,
+		Previous: gossip.Position(id.Previous), Frontiers: known, ForgetAfter: n.policy.Load().ForgetAfter,
 	}, steady(), rescind.MillisOf(time.Now()))
 }
 
@@ -211,6 +211,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-l.vouched:
 			l.vouchFor()
 		case <-tick.C:
+			l.core.SetForgetAfter(l.policy.Load().ForgetAfter)
 			l.core.Tick(steady(), rescind.MillisOf(time.Now()))
 			l.publish()
 			if l.core.Superseded() {

@@ -12,6 +12,7 @@ type Policy struct {
 	MaxRevocations int
 	MaxBytes       int
 	Ack            rescind.Ack
+	ForgetAfter    time.Duration
 	RefuseIsolated bool
 	RejectStale    bool
 	MaxStaleness   time.Duration
@@ -21,7 +22,7 @@ type Policy struct {
 // With returns c with p in the place of its own.
 func (c Config) With(p Policy) Config {
 	c.MaxRevocations, c.MaxBytes, c.Ack = p.MaxRevocations, p.MaxBytes, p.Ack
-	c.RefuseIsolated, c.RejectStale = p.RefuseIsolated, p.RejectStale
+	c.ForgetAfter, c.RefuseIsolated, c.RejectStale = p.ForgetAfter, p.RefuseIsolated, p.RejectStale
 	c.MaxStaleness, c.VersionWait = p.MaxStaleness, p.VersionWait
 	return c
 }
@@ -29,7 +30,7 @@ func (c Config) With(p Policy) Config {
 func (c Config) policy() *Policy {
 	return &Policy{
 		MaxRevocations: c.MaxRevocations, MaxBytes: c.MaxBytes, Ack: c.Ack,
-		RefuseIsolated: c.RefuseIsolated, RejectStale: c.RejectStale,
+		ForgetAfter: c.ForgetAfter, RefuseIsolated: c.RefuseIsolated, RejectStale: c.RejectStale,
 		MaxStaleness: c.MaxStaleness, VersionWait: c.VersionWait,
 	}
 }
@@ -42,7 +43,9 @@ func (p Policy) Validate() error {
 
 // SetPolicy puts p in force, for calls that begin afterwards. A limit that is below
 // what the node holds drops nothing: it refuses new revocations until enough have
-// expired. On an error nothing has changed.
+// expired. A member that has been silent for longer than ForgetAfter is forgotten
+// within milliseconds, which is how an operator removes one that is gone for good. On
+// an error nothing has changed.
 func (n *Node) SetPolicy(p Policy) error {
 	c, err := n.cfg.With(p).withDefaults()
 	if err != nil {

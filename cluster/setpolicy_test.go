@@ -12,7 +12,7 @@ import (
 // Each part of a policy holds for the calls after SetPolicy.
 func TestSetPolicy(t *testing.T) {
 	t.Parallel()
-	r := newRigWith(t, 2, false, true, func(c *Config) { c.MaxRevocations, c.ForgetAfter = 1, time.Second })
+	r := newRigWith(t, 2, false, true, func(c *Config) { c.MaxRevocations = 1 })
 	n := r.nodes[0]
 	revoke := func(id string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -62,10 +62,33 @@ func TestSetPolicy(t *testing.T) {
 		t.Errorf("with no bound: %v", v)
 	}
 	r.nats.Shutdown()
-	set(Policy{RefuseIsolated: true})
+	set(Policy{RefuseIsolated: true, ForgetAfter: time.Second})
 	await(t, "refused in isolation", func() bool { return errors.Is(revoke("4"), rescind.ErrIsolated) })
 	set(Policy{})
 	if err := revoke("4"); err != nil {
 		t.Errorf("in isolation that does not matter: %v", err)
+	}
+}
+
+// TestAMemberIsRemoved: a lower ForgetAfter removes who is gone for good, without a
+// restart, and nobody else.
+func TestAMemberIsRemoved(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, 3, false, true, func(c *Config) { c.RejectStale, c.MaxStaleness = true, 3*time.Second })
+	n := r.nodes[0]
+	await(t, "all are fresh", func() bool { return n.Check(tokenOf("x")) == rescind.Valid })
+	r.nodes[2].closeCarriers(t.Context()) // as if it had been killed: it says no goodbye
+	await(t, "stale", func() bool { return n.Check(tokenOf("x")) == rescind.Stale })
+	if m := n.Status().Members; len(m) != 2 {
+		t.Fatalf("members %+v", m)
+	}
+	p := *n.policy.Load()
+	p.ForgetAfter = 2 * time.Second
+	if err := n.SetPolicy(p); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "removed, and checks are answered", func() bool { return n.Check(tokenOf("x")) == rescind.Valid })
+	if m := n.Status().Members; len(m) != 1 || m[0].Name != "n1" {
+		t.Errorf("members %+v", m)
 	}
 }

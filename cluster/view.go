@@ -208,7 +208,7 @@ func (n *Node) Staleness() Staleness {
 // must refuse revocations, if it is configured to.
 func (n *Node) isolated() bool {
 	v := n.view.Load()
-	return n.policy.Load().RefuseIsolated && !n.cfg.alone() && v != nil && steady()-v.heard > n.cfg.ForgetAfter
+	return n.policy.Load().RefuseIsolated && !n.cfg.alone() && v != nil && steady()-v.heard > n.policy.Load().ForgetAfter
 }
 
 // held returns the number of live records by scope.

@@ -230,6 +230,9 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 	c.progress(now)
 }
 
+// SetForgetAfter replaces Config.ForgetAfter.
+func (c *Core) SetForgetAfter(d time.Duration) { c.cfg.ForgetAfter = d }
+
 // Leave tells everybody that this node goes.
 func (c *Core) Leave() { c.broadcast(&Leave{Head: c.own.head}) }
 

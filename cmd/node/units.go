@@ -103,6 +103,7 @@ func (f *face) preparePolicy(c *config.Config) (func(), error) {
 func policyOf(c *config.Config, m memory) cluster.Policy {
 	return cluster.Policy{
 		MaxRevocations: m.records, MaxBytes: m.setBytes, Ack: c.Revocations.Ack,
+		ForgetAfter:    c.Cluster.ForgetAfter,
 		RefuseIsolated: c.Revocations.Isolated == "refuse",
 		RejectStale:    c.Checks.OnStale == "reject", MaxStaleness: c.Checks.MaxStaleness,
 		VersionWait: c.Checks.VersionWait,

@@ -80,7 +80,7 @@ func memberProblem(v View, m cluster.Member) (Problem, bool) {
 		}
 		return Problem{"member-silent", Warning, what,
 			"If it runs behind a partition, log-outs on either side are not known on the other. It counts in staleness, majority and all, until cluster.forget-after.",
-			"Is its process up? Can these two reach each other (gossip over TCP and UDP, NATS)? If it is gone for good, nothing: it is forgotten by itself. When it is back, both sides catch up."}, true
+			"Is its process up? Can these two reach each other (gossip over TCP and UDP, NATS)? If it is gone for good it is forgotten by itself; at once, if cluster.forget-after is lowered, which takes no restart. When it is back, both sides catch up."}, true
 	case m.State == cluster.MemberAlive && v.Ready && (!m.Known || m.Staleness > StaleAfter) && v.Uptime > StaleAfter:
 		bound := "and has confirmed nothing yet"
 		if m.Known {

@@ -10,7 +10,7 @@ import (
 // live are the settings that a running node takes over from a changed file;
 // every other needs a restart.
 var live = []string{
-	"cluster.transport-keys-file",
+	"cluster.transport-keys-file", "cluster.forget-after",
 	"http.trusted-proxies", "http.client-rate", "http.tls-cert-file", "http.tls-key-file",
 	"admin.token-file", "admin.tokens-file", "admin.rate", "admin.scope",
 	"admin.client-ca-file", "admin.client-crl-file", "admin.client-names",
