@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,9 +34,12 @@ func runCheck(ctx context.Context, e env) error {
 	if *explain {
 		return c.explain(ctx, e, raw)
 	}
-	status, answer, err := c.do(ctx, http.MethodGet, "/v1/check", raw, nil)
-	if err != nil {
+	status, header, answer, err := c.exchange(ctx, http.MethodGet, "/v1/check", raw, nil)
+	switch {
+	case err != nil:
 		return err
+	case status == http.StatusOK && len(header["X-Auth-Subject"]) == 0:
+		return &exitError{exitUnreachable, errors.New("what answers is no Rescind node: it says 200 without saying whose token that is")}
 	}
 	code, word := exitRefused, "refused"
 	switch {

@@ -79,7 +79,7 @@ func (f clientFlags) client() (*client, error) {
 	if u, err := url.Parse(base); err != nil || u.Host == "" {
 		return nil, usage("--addr is %q; use host:port or a URL", *f.addr)
 	}
-	c := &client{base: strings.TrimSuffix(base, "/"), json: *f.json, http: http.Client{Timeout: 70 * time.Second}}
+	c := &client{base: strings.TrimSuffix(base, "/"), json: *f.json, http: http.Client{Timeout: 70 * time.Second, CheckRedirect: noRedirect}}
 	settings, err := f.tls()
 	if err != nil {
 		return nil, err
@@ -135,17 +135,26 @@ func trust(caFile string) (*x509.CertPool, error) {
 
 // do sends a request with a bearer token and returns the status and the body.
 func (c *client) do(ctx context.Context, method, path, bearer string, body any) (int, []byte, error) {
+	status, _, answer, err := c.exchange(ctx, method, path, bearer, body)
+	return status, answer, err
+}
+
+// noRedirect: no node redirects, and a page to log in at is no answer of one.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// exchange is do that returns the headers, too.
+func (c *client) exchange(ctx context.Context, method, path, bearer string, body any) (int, http.Header, []byte, error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return 0, nil, fmt.Errorf("encode the request: %w", err)
+			return 0, nil, nil, fmt.Errorf("encode the request: %w", err)
 		}
 		content = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
 	if err != nil {
-		return 0, nil, usage("%v", err)
+		return 0, nil, nil, usage("%v", err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -155,14 +164,14 @@ func (c *client) do(ctx context.Context, method, path, bearer string, body any) 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
+		return 0, nil, nil, &exitError{exitUnreachable, fmt.Errorf("reach the node: %w", err)}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	if err != nil {
-		return 0, nil, &exitError{exitUnreachable, fmt.Errorf("read the node's answer: %w", err)}
+		return 0, nil, nil, &exitError{exitUnreachable, fmt.Errorf("read the node's answer: %w", err)}
 	}
-	return resp.StatusCode, answer, nil
+	return resp.StatusCode, resp.Header, answer, nil
 }
 
 // stream sends a request of the operator's whose answer is read as it comes,
