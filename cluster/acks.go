@@ -122,6 +122,19 @@ func (t *ackTracker) durable(seq uint64) {
 	t.unsaved = slices.Delete(t.unsaved, 0, i)
 }
 
+// again looks whether calls that wait have what they need, because that has changed.
+func (t *ackTracker) again() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for w := range t.waiting {
+		w.mu.Lock()
+		if w.settle(); w.done {
+			delete(t.waiting, w)
+		}
+		w.mu.Unlock()
+	}
+}
+
 // acked tells that a peer has committed numbers up to a.Seq.
 func (t *ackTracker) acked(a gossip.PeerAck, window *timing.Histogram) {
 	t.mu.Lock()

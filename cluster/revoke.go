@@ -59,9 +59,8 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	// A record that was known already is proposed again: whoever asks must
 	// learn that it is durable, and the first proposal may still be under way.
 	w := newWaiter(start, ack, n.listed())
-	if of := w.need; (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
-		// It may list nobody because it has met nobody yet, and nobody is not all.
-		w.need = func(w *waiter) bool { return n.ready.Load() && of(w) }
+	if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
+		w.need = n.onceReady(ack)
 	}
 	if err := n.propose(ctx, record, w); err != nil {
 		return rescind.Receipt{}, err
@@ -72,6 +71,26 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	id := n.store.Identity()
 	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.number()}}.String()
 	return receipt, err
+}
+
+// onceReady is what all and majority need where a node that looks for its peers is
+// asked. It may list nobody because it has met nobody yet, and nobody is not all:
+// they are counted when it is ready.
+func (n *Node) onceReady(ack rescind.Ack) func(*waiter) bool {
+	return func(w *waiter) bool {
+		if !n.ready.Load() {
+			return false
+		}
+		w.missing = n.listed()
+		others := len(w.missing)
+		for _, o := range w.origins {
+			delete(w.missing, o)
+		}
+		if ack == rescind.AckAll {
+			return len(w.missing) == 0
+		}
+		return others-len(w.missing) >= (others+1)/2
+	}
 }
 
 // propose puts a record that the set holds already into this node's stream. While

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -79,5 +80,35 @@ func TestNobodyIsNotAll(t *testing.T) {
 	}
 	if _, err := n.Revoke(t.Context(), rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "x"}}, rescind.AckLocal); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAllOfAJoiningNode: a node that is asked for all while it joins four others is
+// confirmed by all four, or by nobody.
+func TestAllOfAJoiningNode(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var seeds []string
+	start := func(name string) *Node {
+		n, err := Start(Config{Name: name, DataDir: filepath.Join(dir, name), Logger: quiet, Gossip: &Gossip{Bind: "127.0.0.1:0", Join: seeds}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.Close() })
+		return n
+	}
+	for i := range 4 {
+		n := start(fmt.Sprint("old", i))
+		await(t, "ready", func() bool { return n.ready.Load() || seeds == nil })
+		seeds = []string{n.GossipAddr()}
+	}
+	for i := range 3 {
+		n := start(fmt.Sprint("new", i))
+		await(t, "loaded", func() bool { return n.accepting() == nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		r, err := n.Revoke(ctx, rescind.Revocation{Key: rescind.Key{Scope: rescind.ScopeJTI, Issuer: iss, ID: "x"}}, rescind.AckAll)
+		if cancel(); err == nil && len(r.Acknowledged) < 4+i || err != nil && !errors.Is(err, rescind.ErrUnconfirmed) {
+			t.Errorf("acknowledged by %d of %d, missing %v: %v", len(r.Acknowledged), 4+i, r.Missing, err)
+		}
 	}
 }

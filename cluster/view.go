@@ -143,6 +143,7 @@ func (l *loop) becomeReady() {
 		return
 	}
 	close(l.readyCh)
+	l.acks.again()
 	l.log.Info("ready", "revocations", l.set.Len())
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -120,10 +121,15 @@ func TestNATSSendsNothingLate(t *testing.T) {
 		}
 	}
 	startServer(t, strings.TrimPrefix(url, "nats://"))
-	eventually(t, "both reconnect", func() bool { return a.Status().Reconnects == 1 && b.Status().Reconnects == 1 })
+	eventually(t, "both reconnect", func() bool { return a.Status().Reconnects >= 1 && b.Status().Reconnects >= 1 })
 	a.Broadcast([]byte("new"))
-	if first := <-b.in; string(first) != "new" {
-		t.Errorf("%q came after the reconnect", first)
+	select {
+	case first := <-b.in:
+		if string(first) != "new" {
+			t.Errorf("%q came after the reconnect", first)
+		}
+	case <-time.After(patience):
+		t.Error("nothing came after the reconnect")
 	}
 	if s := a.Status(); s.Dropped < 499 {
 		t.Errorf("only %d counted as dropped", s.Dropped)
