@@ -155,7 +155,8 @@ func Start(cfg Config) (*Node, error) {
 // Check answers for a token whose signature and times have been verified. A
 // token that is known to be revoked is Revoked, even while this node is not
 // ready or stale. Check does no I/O, waits for nothing and does not
-// allocate, but to remember a client and key that come often.
+// allocate, but to remember a client and key that come often. It keeps none of
+// t's strings: they may lie in a buffer that is used again.
 func (n *Node) Check(t rescind.Token) rescind.Verdict {
 	// What "valid" rests on is read before the set: the set of a moment at which
 	// the node was ready, and hardly behind, has all that it must have. Read

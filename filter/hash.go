@@ -3,6 +3,7 @@ package filter
 import (
 	"sync"
 	"sync/atomic"
+	"unique"
 	"unsafe"
 
 	"rescind"
@@ -41,14 +42,20 @@ type issuerCache struct {
 
 // knownIssuer is what a check needs of an issuer.
 type knownIssuer struct {
-	iss   string  // as it came, not a copy: comparing a string with itself is quicker
+	// iss is the value of handle, so the process has one copy of it, which
+	// nobody else can write to. The string that the caller gave is not kept: it
+	// may lie in a buffer that soon holds another issuer.
+	iss    string
+	handle unique.Handle[string] // keeps iss the one copy
+
 	start uint128 // of the hashes of its identifiers
 	self  uint128 // hash of the issuer as an identifier
 	quiet *quiet  // nil if the issuer is not remembered
 }
 
-// same returns what is remembered of the very string iss, or nil. Verifiers
-// hand out one string for each issuer, so this nearly always suffices.
+// same returns what is remembered of iss if it is the very string that is
+// remembered, or nil. Verifiers hand out the value of a unique.Handle, which is
+// that string, so this nearly always suffices.
 func (c *issuerCache) same(iss string) *knownIssuer {
 	for i := range c.list[:c.n.Load()] {
 		if k := &c.list[i]; unsafe.StringData(k.iss) == unsafe.StringData(iss) && len(k.iss) == len(iss) {
@@ -76,7 +83,7 @@ func (c *issuerCache) get(p *prf, iss string, stranger *knownIssuer) *knownIssue
 	if k := c.equal(iss); k != nil {
 		return k
 	}
-	stranger.iss, stranger.start = iss, p.one(&p.start, iss)
+	stranger.start = p.one(&p.start, iss)
 	stranger.self = p.one(&stranger.start, iss)
 	if c.n.Load() == maxIssuers || !c.mu.TryLock() {
 		return stranger // issuers of verified tokens are few; others pay the hash
@@ -88,7 +95,8 @@ func (c *issuerCache) get(p *prf, iss string, stranger *knownIssuer) *knownIssue
 	}
 	k := &c.list[n]
 	*k = *stranger
-	k.quiet = &c.quiet[n]
+	k.handle = unique.Make(iss) // of a copy
+	k.iss, k.quiet = k.handle.Value(), &c.quiet[n]
 	c.n.Store(n + 1)
 	return k
 }

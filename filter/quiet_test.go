@@ -17,7 +17,7 @@ func TestQuiet(t *testing.T) {
 		t.Run(scope.String(), func(t *testing.T) {
 			s := newSet(0)
 			remembered := func() bool {
-				k := s.issuers.same(token.Issuer)
+				k := s.issuers.equal(token.Issuer)
 				return k != nil && k.quiet.holds(&token, s.census.quietAdded.Load())
 			}
 			merge := func(k rescind.Key, expires rescind.Millis) {

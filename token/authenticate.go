@@ -74,7 +74,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verified {
 	v := Verified{
 		Token: rescind.Token{
-			Issuer:    t.Issuer, // not cl.iss, which is equal: filter knows the issuer by the very string
+			Issuer:    t.Issuer, // not cl.iss, which is equal: see trusted
 			ID:        cl.jti,
 			Session:   cl.sid,
 			Subject:   cl.sub,

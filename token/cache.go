@@ -2,6 +2,7 @@ package token
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -98,7 +99,8 @@ func (c *cache) get(raw string) *authentic {
 	return a
 }
 
-// put remembers that raw is authentic.
+// put remembers that raw is authentic. It keeps a copy: raw may lie in a buffer
+// that soon holds another token, which nobody has verified.
 func (c *cache) put(raw string, a *authentic) {
 	if c == nil {
 		return
@@ -114,7 +116,7 @@ func (c *cache) put(raw string, a *authentic) {
 		s.dropLocked(old)
 	}
 	if size(raw, a) <= s.maxBytes {
-		s.seen[raw] = a
+		s.seen[strings.Clone(raw)] = a
 		s.bytes += size(raw, a)
 	}
 }

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"net/http"
+	"strings"
 )
 
 // Extractor finds the token in a request. Its error is ErrNoToken where there is
@@ -11,6 +12,7 @@ type Extractor func(*http.Request) (string, error)
 
 // FromHeader takes the token from a header that holds it and nothing else.
 func FromHeader(name string) Extractor {
+	name = strings.Clone(name)
 	return func(r *http.Request) (string, error) { return only(r.Header.Values(name)) }
 }
 
@@ -18,6 +20,7 @@ func FromHeader(name string) Extractor {
 // requests that other sites make: set SameSite, or check Origin
 // ([http.CrossOriginProtection]).
 func FromCookie(name string) Extractor {
+	name = strings.Clone(name)
 	return func(r *http.Request) (string, error) {
 		var values []string
 		for _, c := range r.CookiesNamed(name) {
@@ -31,6 +34,7 @@ func FromCookie(name string) Extractor {
 // EventSource of browsers, which can't send headers. URLs end up in logs: use
 // tokens of short life.
 func FromQuery(name string) Extractor {
+	name = strings.Clone(name)
 	return func(r *http.Request) (string, error) { return only(r.URL.Query()[name]) }
 }
 

@@ -127,6 +127,7 @@ func (i *Issuer) Stats() Stats {
 
 // NewIssuer returns an Issuer, or says what is wrong with c.
 func NewIssuer(c SignerConfig) (*Issuer, error) {
+	c = c.owned()
 	setDefault(&c.AccessLifetime, DefaultAccessLifetime)
 	setDefault(&c.SessionLifetime, DefaultMaxLifetime)
 	setDefault(&c.RefreshLifetime, c.SessionLifetime)

@@ -13,6 +13,7 @@ type Option func(*middleware)
 
 // Realm names the protected area in challenges. The default is "rescind".
 func Realm(realm string) Option {
+	realm = strings.Clone(realm)
 	return func(m *middleware) { m.realm = realm }
 }
 
@@ -47,13 +48,15 @@ func TokenFrom(extractors ...Extractor) Option {
 // RequireAudience refuses tokens whose aud lacks one of these, with ErrAudience,
 // a 401.
 func RequireAudience(audience ...string) Option {
-	return func(m *middleware) { m.require = m.require.And(Requirement{Audience: audience}) }
+	q := Requirement{Audience: owned(audience)}
+	return func(m *middleware) { m.require = m.require.And(q) }
 }
 
 // RequireScope refuses tokens that lack one of these scopes, with ErrScope, a
 // 403.
 func RequireScope(scope ...string) Option {
-	return func(m *middleware) { m.require = m.require.And(Requirement{Scope: scope}) }
+	q := Requirement{Scope: owned(scope)}
+	return func(m *middleware) { m.require = m.require.And(q) }
 }
 
 // DangerouslySkip lets the requests that open reports pass without a token. Such

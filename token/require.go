@@ -12,11 +12,12 @@ type Requirement struct {
 	Scope    []string // the scopes granted must hold every one
 }
 
-// And returns what both ask for. So whoever adds a requirement only tightens.
+// And returns what both ask for. So whoever adds a requirement only tightens. It
+// shares no memory with either.
 func (q Requirement) And(other Requirement) Requirement {
 	return Requirement{
-		Audience: slices.Concat(q.Audience, other.Audience),
-		Scope:    slices.Concat(q.Scope, other.Scope),
+		Audience: owned(slices.Concat(q.Audience, other.Audience)),
+		Scope:    owned(slices.Concat(q.Scope, other.Scope)),
 	}
 }
 

@@ -7,15 +7,17 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"unique"
 
 	"rescind"
 )
 
 // trusted is one issuer with its rules resolved and its keys at hand.
 type trusted struct {
-	IssuerConfig
-	allowed map[string]*algorithm
-	types   []string
+	IssuerConfig // its Issuer is name's value: filter knows the issuer by that very string
+	name         unique.Handle[string]
+	allowed      map[string]*algorithm
+	types        []string
 
 	// keys returns the current set without waiting, or nil if none has been
 	// had yet.
@@ -35,11 +37,13 @@ func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, erro
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
+	c = c.owned()
 	allowed, err := allowList(c.Algorithms)
 	if err != nil {
 		return nil, err
 	}
-	t := &trusted{IssuerConfig: c, allowed: allowed, types: c.accessTypes()}
+	t := &trusted{IssuerConfig: c, name: unique.Make(c.Issuer), allowed: allowed, types: c.accessTypes()}
+	t.Issuer = t.name.Value()
 	t.HS256Secret, t.JWKS, t.DecryptionKeys = nil, nil, nil // held once, by the key set
 	switch {
 	case c.JWKSURL != "" && old != nil && old.remote != nil && old.remote.url == c.JWKSURL:

@@ -41,6 +41,35 @@ func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 	return c, nil
 }
 
+// owned returns a copy of list that shares no memory with it: a caller's strings
+// may lie in a buffer that is used again, as those of a web framework's request do.
+func owned(list []string) []string {
+	if list == nil {
+		return nil
+	}
+	copied := make([]string, len(list))
+	for i, s := range list {
+		copied[i] = strings.Clone(s)
+	}
+	return copied
+}
+
+// owned returns c with copies of the strings that are kept of it. That of the
+// issuer itself is trusted.name.
+func (c IssuerConfig) owned() IssuerConfig {
+	c.Audience, c.Algorithms, c.Types = owned(c.Audience), owned(c.Algorithms), owned(c.Types)
+	c.StatusLists, c.PublishedLists = owned(c.StatusLists), owned(c.PublishedLists)
+	c.JWKSURL, c.JWKSFile, c.HS256SecretFile = strings.Clone(c.JWKSURL), strings.Clone(c.JWKSFile), strings.Clone(c.HS256SecretFile)
+	c.StatusKeysURL = strings.Clone(c.StatusKeysURL)
+	return c
+}
+
+// owned is IssuerConfig.owned for what an Issuer keeps.
+func (c SignerConfig) owned() SignerConfig {
+	c.Issuer, c.Audience, c.PublishedLists = strings.Clone(c.Issuer), owned(c.Audience), owned(c.PublishedLists)
+	return c
+}
+
 // validate reports what is wrong with c apart from its keys.
 func (c IssuerConfig) validate() error {
 	if err := (rescind.Key{Scope: rescind.ScopeIss, Issuer: c.Issuer}).Validate(); err != nil {

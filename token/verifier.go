@@ -101,7 +101,7 @@ func newTrust(issuers []IssuerConfig, c *VerifierConfig, old *trust) (*trust, er
 		if next.issuers[ic.Issuer] != nil {
 			return nil, fmt.Errorf("token: issuer %d (%.80q) is configured twice", i+1, ic.Issuer)
 		}
-		next.issuers[ic.Issuer] = t
+		next.issuers[t.Issuer] = t
 	}
 	for _, t := range next.issuers {
 		for _, uri := range t.PublishedLists {
@@ -152,7 +152,7 @@ func (v *Verifier) Close() {
 // Verify returns what raw, an access token, says if it may be used right now:
 // form, signature, issuer, type, audience, times and revocation are in order.
 // Otherwise the error is an *Error and matches one of the sentinels. It does no
-// I/O.
+// I/O, and does not keep raw, which may lie in a buffer that is used again.
 func (v *Verifier) Verify(raw string) (*Verified, error) {
 	return v.verify(raw, rules{})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unique"
 	"unsafe"
 
 	"github.com/FastFilter/xorfilter"
@@ -45,7 +46,11 @@ var rivals = []struct {
 	{"xorfilter", "BinaryFuse8, 0.4 %: no adds once built", func(int) rival { return &xorFilter{seed: maphash.MakeSeed()} }},
 }
 
-const issuer = "https://bench.rescind.invalid"
+// issuer is handed out as package token does it: see filter.
+var (
+	issuerHandle = unique.Make("https://bench.rescind.invalid")
+	issuer       = issuerHandle.Value()
+)
 
 const expiry = 2_000_000_000 // of everything added: Unix seconds in 2033
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,7 @@ type identity struct {
 // SetIdentity sends events as issuer from now on, signed by signer; also those that
 // wait.
 func (t *Transmitter) SetIdentity(issuer string, signer Signer) {
-	t.self.Store(&identity{issuer, signer})
+	t.self.Store(&identity{strings.Clone(issuer), signer})
 }
 
 // announcement is a revocation that receivers are to be told of, or a
@@ -153,6 +154,9 @@ func (t *Transmitter) Issuer() string { return t.self.Load().issuer }
 // milliseconds may lose it, though not the revocation. Scopes other than sid and
 // sub are not told.
 func (t *Transmitter) Announce(rev rescind.Revocation, r rescind.Receipt, from Origin) {
+	// It is kept, and the caller's strings may lie in a buffer that is used again.
+	rev.Issuer, rev.ID = strings.Clone(rev.Issuer), strings.Clone(rev.ID)
+	from.Issuer, from.Txn = strings.Clone(from.Issuer), strings.Clone(from.Txn)
 	s := subjectOf(rev.Key)
 	if s == nil {
 		return
@@ -194,11 +198,11 @@ func (t *Transmitter) Verify(name, state string) error {
 	}
 	payload := map[string]any{}
 	if state != "" {
-		payload["state"] = state
+		payload["state"] = strings.Clone(state)
 	}
 	now := time.Now()
 	t.enqueue(announcement{to: o, notice: notice{
-		At: now.Unix(), Subject: &subject{Format: "opaque", ID: name}, Event: verification, Payload: payload,
+		At: now.Unix(), Subject: &subject{Format: "opaque", ID: o.Name}, Event: verification, Payload: payload,
 		Until: rescind.MillisOf(now.Add(time.Hour)),
 	}})
 	return nil

@@ -63,6 +63,7 @@ func MaxStaleness(max time.Duration) Option {
 // Require refuses tokens that do not meet q: codes.PermissionDenied where a scope
 // is missing, codes.Unauthenticated for another audience.
 func Require(q token.Requirement) Option {
+	q = q.And(token.Requirement{}) // a copy
 	return func(g *guard) { g.require = g.require.And(q) }
 }
 
@@ -76,7 +77,11 @@ func EndWithToken(w token.Watcher) Option {
 // Public names methods that need no token, in full as in
 // "/grpc.health.v1.Health/Check". What their callers send is not looked at.
 func Public(methods ...string) Option {
-	return func(g *guard) { g.public = append(g.public, methods...) }
+	kept := make([]string, len(methods))
+	for i, m := range methods {
+		kept[i] = strings.Clone(m)
+	}
+	return func(g *guard) { g.public = append(g.public, kept...) }
 }
 
 // UnaryServerInterceptor guards calls that are not streams. v must not be nil.
