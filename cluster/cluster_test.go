@@ -373,7 +373,7 @@ func TestNoPeerReached(t *testing.T) {
 			want := "no peer reached"
 			await(t, want, func() bool {
 				s := n.Status()
-				return len(s.Reasons) > 0 && len(s.Reasons[0]) >= len(want) && s.Reasons[0][:len(want)] == want
+				return len(s.Reasons) > 0 && s.Reasons[0].Kind == ReasonNoPeer && strings.HasPrefix(s.Reasons[0].Text, want)
 			})
 			v := rescind.Valid
 			if reject {
@@ -430,7 +430,7 @@ func TestForeignMessagesAreIgnored(t *testing.T) {
 		t.Errorf("%d of another version, want 1", got)
 	}
 	await(t, "an operator is told of another version", func() bool {
-		return strings.Contains(strings.Join(n.Status().Reasons, "\n"), "another version")
+		return Has(n.Status().Reasons, ReasonOtherVersion)
 	})
 	unknown := gossip.Message{From: 1, Epoch: 1, Body: &gossip.Leave{}}.Append(nil)
 	unknown[1] = 99

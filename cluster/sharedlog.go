@@ -80,6 +80,17 @@ func unavailable(cause error) error {
 	return fmt.Errorf("%w: %w", rescind.ErrUnavailable, cause)
 }
 
+// troubleKind is the kind of what keeps the store from taking anything.
+func troubleKind(trouble error) ReasonKind {
+	switch {
+	case errors.Is(trouble, sharedlog.ErrFull):
+		return ReasonStoreFull
+	case errors.Is(trouble, sharedlog.ErrReplaced):
+		return ReasonStoreLost
+	}
+	return ReasonStoreAway
+}
+
 // lingering returns a context that ends some time after ctx.
 func lingering(ctx context.Context, later time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -105,7 +105,9 @@ func TestAllNodesGone(t *testing.T) {
 		r.start(i)
 	}
 	for i, n := range r.nodes {
-		await(t, "a reason", func() bool { return strings.Contains(strings.Join(n.Status().Reasons, " "), "waiting for the stream") })
+		await(t, "a reason", func() bool {
+			return strings.Contains(strings.Join(Words(n.Status().Reasons), " "), "waiting for the stream")
+		})
 		if v := n.Check(rescind.Token{Issuer: iss, ID: ids[0]}); v != rescind.Unknown || n.Status().Ready {
 			t.Errorf("node %d answers %v before it has read the stream", i, v)
 		}
@@ -228,7 +230,7 @@ func TestStreamGoneForAWhile(t *testing.T) {
 		}
 	}
 	await(t, "a reason", func() bool {
-		return strings.Contains(strings.Join(r.nodes[0].Status().Reasons, " "), "can't be made durable")
+		return Has(r.nodes[0].Status().Reasons, ReasonStoreAway)
 	})
 	r.serve()
 	await(t, "revocations again", func() bool { return revoke("after") == nil })

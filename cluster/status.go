@@ -19,7 +19,7 @@ type Status struct {
 	Uptime  time.Duration
 
 	Ready   bool
-	Reasons []string // why not ready, or what else an operator should know, in words
+	Reasons []Reason // why not ready, or what else an operator should know
 
 	Staleness Staleness
 	Members   []Member // the other nodes

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"time"
 
 	"rescind"
@@ -16,7 +15,7 @@ type view struct {
 	known   bool
 	heard   time.Duration // when a peer was last heard
 	durable uint64        // own records on disk
-	reasons []string
+	reasons []Reason
 
 	compared gossip.CompareStats
 	synced   bool // or alone
@@ -56,37 +55,37 @@ func (l *loop) publish() {
 
 // warnings says what else an operator should know, and notes whether the clock
 // is off.
-func (l *loop) warnings(v *view) (reasons []string) {
+func (l *loop) warnings(v *view) (reasons []Reason) {
 	behind, off := l.core.ClockOff(v.at)
 	if v.clockOff = off; off {
-		reasons = append(reasons, fmt.Sprintf("this machine's clock is %v off most of its peers'; at most %v are allowed: set it right", behind.Abs().Round(time.Second), rescind.MaxClockSkew))
+		reasons = append(reasons, because(ReasonClockOff, "this machine's clock is %v off most of its peers'; at most %v are allowed: set it right", behind.Abs().Round(time.Second), rescind.MaxClockSkew))
 	}
 	if other := time.Duration(l.lastOther.Load()); other > 0 && v.at-other < time.Minute {
-		reasons = append(reasons, "a node that speaks another version of the protocol is being heard; the two ignore each other until the older one is upgraded")
+		reasons = append(reasons, because(ReasonOtherVersion, "a node that speaks another version of the protocol is being heard; the two ignore each other until the older one is upgraded"))
 	}
 	if _, trouble := l.store.Trouble(); trouble != nil {
-		reasons = append(reasons, "revocations are not acknowledged, because they can't be made durable: "+trouble.Error())
+		reasons = append(reasons, because(troubleKind(trouble), "revocations are not acknowledged, because they can't be made durable: %v", trouble))
 	}
 	if l.shared != nil {
 		if n := l.shared.Stats().Skipped; n > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d messages in the stream of revocations can't be read: nobody of this cluster wrote them, or they are damaged", n))
+			reasons = append(reasons, because(ReasonStrangers, "%d messages in the stream of revocations can't be read: nobody of this cluster wrote them, or they are damaged", n))
 		}
 	}
 	return reasons
 }
 
 // loading says why nothing is known yet.
-func (n *Node) loading() []string {
+func (n *Node) loading() []Reason {
 	if err := n.Err(); err != nil {
-		return []string{err.Error()}
+		return []Reason{{ReasonFailed, err.Error()}}
 	}
 	if n.shared == nil {
-		return []string{"loading revocations from disk"}
+		return []Reason{{ReasonLoading, "loading revocations from disk"}}
 	}
 	if _, trouble := n.shared.Trouble(); trouble != nil {
-		return []string{"waiting for the stream of revocations: " + trouble.Error()}
+		return []Reason{because(troubleKind(trouble), "waiting for the stream of revocations: %v", trouble)}
 	}
-	return []string{"reading the stream of revocations"}
+	return []Reason{{ReasonLoading, "reading the stream of revocations"}}
 }
 
 // lapsing returns the time by which records lapse, and whether it may decide
@@ -101,25 +100,25 @@ func (n *Node) lapsing() (at rescind.Millis, trusted bool) {
 
 // decideReady returns what an operator should know, and whether the node may be
 // ready.
-func (l *loop) decideReady(v *view) (reasons []string, ready bool) {
+func (l *loop) decideReady(v *view) (reasons []Reason, ready bool) {
 	switch {
 	case v.synced:
 		return nil, true
 	case v.meetsPeer():
 		if !l.ready.Load() {
-			return []string{"synchronising with a peer"}, false
+			return []Reason{{ReasonSynchronising, "synchronising with a peer"}}, false
 		}
-		return []string{"synchronising with a peer that was met after the join timeout"}, false
+		return []Reason{{ReasonSynchronising, "synchronising with a peer that was met after the join timeout"}}, false
 	case v.at-l.loaded < l.cfg.JoinTimeout:
-		return []string{"looking for a peer"}, false
+		return []Reason{{ReasonLooking, "looking for a peer"}}, false
 	case l.policy.Load().RejectStale:
-		return []string{"no peer reached; this node knows only its own disk, and checks.on-stale is reject"}, false
+		return []Reason{{ReasonNoPeer, "no peer reached; this node knows only its own disk, and checks.on-stale is reject"}}, false
 	default:
 		if !l.warned {
 			l.warned = true
 			l.log.Warn("no peer reached within the join timeout: serving from this node's own disk, with unknown staleness", "timeout", l.cfg.JoinTimeout)
 		}
-		return []string{"no peer reached; this node knows only its own disk, its staleness is unknown, and it forgets nothing until a peer confirms its clock"}, true
+		return []Reason{{ReasonNoPeer, "no peer reached; this node knows only its own disk, its staleness is unknown, and it forgets nothing until a peer confirms its clock"}}, true
 	}
 }
 
@@ -249,7 +248,7 @@ func (n *Node) Status() Status {
 	}
 	s.Reasons, s.Comparisons = v.reasons, v.compared
 	if err := n.Err(); err != nil {
-		s.Reasons = []string{err.Error()}
+		s.Reasons = []Reason{{ReasonFailed, err.Error()}}
 	}
 	elapsed := steady() - v.at
 	windows := n.acks.windowsOf()

@@ -116,7 +116,7 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		UptimeMS:    millis(st.Uptime),
 		Ready:       st.Ready && !a.draining.Load(),
 		Draining:    a.draining.Load(),
-		Reasons:     append([]string{}, st.Reasons...),
+		Reasons:     cluster.Words(st.Reasons),
 		Problems:    problemsOf(a.dashboard.Problems()),
 		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
 		Members:     membersOf(st.Members),

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"rescind/cluster"
 )
 
 func TestClusterView(t *testing.T) {
@@ -45,7 +47,7 @@ func TestClusterViewSurvivesOddNames(t *testing.T) {
 	r := newRig(t)
 	r.node.status = fullStatus()
 	r.node.status.Members[0].Name = "\xff"
-	r.node.status.Reasons = []string{"\xff is silent"}
+	r.node.status.Reasons = []cluster.Reason{{Text: "\xff is silent"}}
 	wantStatus(t, r.do("GET", "/v1/cluster", testAdmin, "", ""), http.StatusOK)
 	wantStatus(t, r.do("GET", "/readyz", "", "", ""), http.StatusOK)
 }

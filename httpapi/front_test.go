@@ -257,7 +257,7 @@ func TestHostileNames(t *testing.T) {
 	for i := range r.node.status.Members {
 		r.node.status.Members[i].Name = evil + "\xff" + strings.Repeat("x", 300)
 	}
-	r.node.status.Reasons = []string{evil}
+	r.node.status.Reasons = []cluster.Reason{{Text: evil}}
 	r.node.status.Carriers[0].LastError, r.node.status.Carriers[0].Address = evil, evil
 	r.node.missing = []string{evil}
 	cookie := r.signIn(testAdmin)

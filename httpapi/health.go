@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"net/http"
+
+	"rescind/cluster"
 )
 
 // Drain makes /readyz answer 503 from now on, so that load balancers send
@@ -43,7 +45,7 @@ func (a *API) readiness() readiness {
 	st := a.cfg.Node.Status()
 	ready := readiness{
 		Ready:       st.Ready,
-		Reasons:     append([]string{}, st.Reasons...),
+		Reasons:     cluster.Words(st.Reasons),
 		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
 	}
 	if a.draining.Load() {

@@ -18,7 +18,7 @@ import (
 // bring them.
 func fullStatus() cluster.Status {
 	st := cluster.Status{
-		Cluster: "prod", Name: "a", Origin: "00000000000000aa", Epoch: 3, Uptime: 90 * time.Second, Ready: true, Reasons: []string{"b is silent"},
+		Cluster: "prod", Name: "a", Origin: "00000000000000aa", Epoch: 3, Uptime: 90 * time.Second, Ready: true, Reasons: []cluster.Reason{{Text: "b is silent"}},
 		Staleness: cluster.Staleness{Known: true, Bound: 120 * time.Millisecond},
 		Members: []cluster.Member{
 			{Name: "b", Origin: "00000000000000bb", Epoch: 2, State: cluster.MemberSilent, Staleness: 120 * time.Millisecond, Known: true, LastHeard: time.Second, Behind: 4, Unacked: 5, ClockSkew: -1500 * time.Millisecond, ClockSkewError: 120 * time.Millisecond},

@@ -45,7 +45,7 @@ func TestReadiness(t *testing.T) {
 	if got := rec.Body.String(); got != `{"ready":true,"reasons":[],"staleness_ms":0}` {
 		t.Error(got)
 	}
-	r.node.status.Ready, r.node.status.Reasons, r.node.status.Staleness = false, []string{"loading"}, cluster.Staleness{}
+	r.node.status.Ready, r.node.status.Reasons, r.node.status.Staleness = false, []cluster.Reason{{Text: "loading"}}, cluster.Staleness{}
 	rec = r.do("GET", "/readyz", "", "", "")
 	wantStatus(t, rec, http.StatusServiceUnavailable)
 	if got := rec.Body.String(); got != `{"ready":false,"reasons":["loading"],"staleness_ms":null}` {
@@ -68,7 +68,7 @@ func TestDrain(t *testing.T) {
 
 func TestIndexTellsWhatIsOff(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.AdminToken = nil })
-	r.node.status.Ready, r.node.status.Reasons = false, []string{"<b>loading</b>"}
+	r.node.status.Ready, r.node.status.Reasons = false, []cluster.Reason{{Text: "<b>loading</b>"}}
 	rec := r.do("GET", "/", "", "", "")
 	body := rec.Body.String()
 	for _, want := range []string{"v0.0.0-test", "not ready: <b>loading</b>", "/v1/check", "off: no admin token", "off: no keys to show"} {

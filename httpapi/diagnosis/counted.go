@@ -1,10 +1,6 @@
 package diagnosis
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // counted is about what has been counted in the last minutes.
 func counted(v View) (found []Problem) {
@@ -65,36 +61,4 @@ func (p Problem) seen(n uint64) []Problem {
 	}
 	p.What += fmt.Sprintf(": %d in the last minutes.", n)
 	return []Problem{p}
-}
-
-// reasons passes on what the node itself says and no other rule has said.
-func reasons(v View) (found []Problem) {
-	if !v.Ready {
-		return nil // said by readiness
-	}
-	for _, r := range v.Reasons {
-		if strings.HasPrefix(r, "no peer reached") {
-			continue // said by reach
-		}
-		found = append(found, hinted(r))
-	}
-	return found
-}
-
-// hinted adds what is known about a reason that a node gives.
-func hinted(reason string) Problem {
-	p := Problem{"reason", Warning, "This node says: " + reason + ".", "It answers all the same.", "See the log of this node, and docs/operations.md."}
-	hints := []struct{ has, name, meaning, do string }{
-		{"clock", "clock-off", "It takes no revocations, since \"now\" would be wrong, and forgets nothing.", "Set this machine's clock by NTP. The node goes on by itself."},
-		{"another version", "other-version", "Nodes of the two versions ignore each other: a log-out on one side is not known on the other.", "Finish the upgrade."},
-		{"synchronising", "synchronising", "It serves from its own disk and is being brought up to date.", "Wait. If it stays so, check TCP between nodes: large messages need it."},
-	}
-	i := slices.IndexFunc(hints, func(h struct{ has, name, meaning, do string }) bool { return strings.Contains(reason, h.has) })
-	if i >= 0 {
-		p.Name, p.Meaning, p.Do = hints[i].name, hints[i].meaning, hints[i].do
-	}
-	if p.Name == "clock-off" || p.Name == "other-version" {
-		p.Severity = Critical
-	}
-	return p
 }

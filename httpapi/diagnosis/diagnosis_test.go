@@ -37,22 +37,29 @@ func TestProblems(t *testing.T) {
 	}{
 		"nothing":   {func(*View) {}, "", ""},
 		"draining":  {func(v *View) { v.Draining = true }, "draining notice", "told to stop"},
-		"not ready": {func(v *View) { v.Ready, v.Reasons = false, []string{"looking for a peer"} }, "not-ready critical", "not ready: looking for a peer."},
+		"not ready": {func(v *View) { v.Ready, v.Reasons = false, says(cluster.ReasonLooking, "looking for a peer") }, "not-ready critical", "not ready: looking for a peer."},
 		"no peer": {func(v *View) {
-			v.Staleness, v.Reasons = cluster.Staleness{}, []string{"no peer reached; this and that"}
+			v.Staleness, v.Reasons = cluster.Staleness{}, says(cluster.ReasonNoPeer, "no peer reached; this and that")
 		}, "staleness-unknown critical", "no peer"},
-		"stale":                    {func(v *View) { v.Staleness.Bound = 61 * time.Second }, "stale critical", "1m1s behind"},
-		"silent":                   {silent, "member-silent warning", "c has not been heard for 12s. It lacks 4 revocations"},
-		"silent and stale":         {func(v *View) { silent(v); v.Staleness.Bound = time.Minute }, "stale critical, member-silent warning", ""},
-		"one way":                  {func(v *View) { v.Members[0].Staleness = 20 * time.Second }, "member-one-way warning", "b is heard, but has confirmed nothing of this node for 20s"},
-		"one way from the start":   {func(v *View) { v.Members[0].Known = false }, "member-one-way warning", "b is heard, and has confirmed nothing yet"},
-		"just started":             {func(v *View) { v.Members[0].Known, v.Uptime = false, time.Second }, "", ""},
-		"same name":                {func(v *View) { v.Members[0].Name = "c" }, "members-same-name warning", "2 members are called c"},
-		"clock of another":         {func(v *View) { v.Members[1].ClockSkew = -4 * time.Second }, "clock-skew warning", "c is 4s behind this"},
-		"clock far off":            {func(v *View) { v.Members[1].ClockSkew = time.Minute }, "clock-skew critical", "c is 1m0s ahead of this"},
-		"own clock off":            {func(v *View) { v.Reasons = []string{"this machine's clock is 40s off"} }, "clock-off critical", "takes no revocations"},
-		"another version":          {func(v *View) { v.Reasons = []string{"a node that speaks another version"} }, "other-version critical", "Finish the upgrade"},
-		"something else":           {func(v *View) { v.Reasons = []string{"a new reason"} }, "reason warning", "says: a new reason."},
+		"stale":                  {func(v *View) { v.Staleness.Bound = 61 * time.Second }, "stale critical", "1m1s behind"},
+		"silent":                 {silent, "member-silent warning", "c has not been heard for 12s. It lacks 4 revocations"},
+		"silent and stale":       {func(v *View) { silent(v); v.Staleness.Bound = time.Minute }, "stale critical, member-silent warning", ""},
+		"one way":                {func(v *View) { v.Members[0].Staleness = 20 * time.Second }, "member-one-way warning", "b is heard, but has confirmed nothing of this node for 20s"},
+		"one way from the start": {func(v *View) { v.Members[0].Known = false }, "member-one-way warning", "b is heard, and has confirmed nothing yet"},
+		"just started":           {func(v *View) { v.Members[0].Known, v.Uptime = false, time.Second }, "", ""},
+		"same name":              {func(v *View) { v.Members[0].Name = "c" }, "members-same-name warning", "2 members are called c"},
+		"clock of another":       {func(v *View) { v.Members[1].ClockSkew = -4 * time.Second }, "clock-skew warning", "c is 4s behind this"},
+		"clock far off":          {func(v *View) { v.Members[1].ClockSkew = time.Minute }, "clock-skew critical", "c is 1m0s ahead of this"},
+		"own clock off":          {func(v *View) { v.Reasons = says(cluster.ReasonClockOff, "this machine's watch is 40s off") }, "clock-off critical", "takes no revocations"},
+		"another version":        {func(v *View) { v.Reasons = says(cluster.ReasonOtherVersion, "a node that speaks another tongue") }, "other-version critical", "Finish the upgrade"},
+		"something else":         {func(v *View) { v.Reasons = says("", "a new reason") }, "reason warning", "says: a new reason."},
+		"a full stream": {func(v *View) {
+			v.Reasons = says(cluster.ReasonStoreFull, "revocations are not acknowledged: the stream is full")
+		}, "store-full critical", "nats stream edit --max-bytes"},
+		"a stream that lost something": {func(v *View) { v.Reasons = says(cluster.ReasonStoreLost, "it is older") }, "store-lost critical", "Do not stop the nodes"},
+		"a stream without an answer": {func(v *View) {
+			v.Ready, v.Reasons = false, says(cluster.ReasonStoreAway, "waiting for the stream of revocations")
+		}, "not-ready critical", "majority of the stream's replicas"},
 		"near the limit":           {func(v *View) { v.Total = 800 }, "near-limit warning", "and its limit is 1000: 80 %"},
 		"full":                     {func(v *View) { v.Total = 1000 }, "full-limit critical", "refused here by 503"},
 		"no limit":                 {func(v *View) { v.Max = 0 }, "", ""},
@@ -109,6 +116,28 @@ func TestProblems(t *testing.T) {
 				t.Errorf("a verb is left: %s", all)
 			}
 		})
+	}
+}
+
+func says(kind cluster.ReasonKind, text string) []cluster.Reason {
+	return []cluster.Reason{{Kind: kind, Text: text}}
+}
+
+// TestEachReasonHasAdvice: by its kind, so that its words may change.
+func TestEachReasonHasAdvice(t *testing.T) {
+	for _, kind := range cluster.ReasonKinds() {
+		a, ok := known[kind]
+		if !ok || !a.said && (a.severity == 0 || a.meaning == "" || a.do == "") {
+			t.Errorf("%s: %+v", kind, a)
+		}
+		v := healthy()
+		v.Reasons = says(kind, "words")
+		if found := Problems(v); !a.said && (len(found) != 1 || found[0].Name != string(kind) || found[0].Severity != a.severity) {
+			t.Errorf("%s: %+v", kind, found)
+		}
+	}
+	if len(known) != len(cluster.ReasonKinds()) {
+		t.Errorf("advice about %d kinds; there are %d", len(known), len(cluster.ReasonKinds()))
 	}
 }
 

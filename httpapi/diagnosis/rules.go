@@ -16,9 +16,9 @@ func readiness(v View) []Problem {
 			"It still answers checks, and load balancers are told to ask another node.",
 			"Nothing, if you stopped it. Its peers take over what they have not acknowledged yet."}}
 	case !v.Ready:
-		return []Problem{{"not-ready", Critical, "This node is not ready: " + words(v.Reasons, "it does not say why") + ".",
+		return []Problem{{"not-ready", Critical, "This node is not ready: " + words(cluster.Words(v.Reasons), "it does not say why") + ".",
 			"Tokens that are known to be revoked get 401. All others get 503, because it can't know yet.",
-			"If it stays so: check gossip.join, nats.url and the firewall; large messages need TCP between nodes. If its disk has failed, the log says so: free space or replace it, and start again."}}
+			firstAdvice(v.Reasons)}}
 	}
 	return nil
 }

@@ -1,0 +1,68 @@
+package diagnosis
+
+import "rescind/cluster"
+
+// advice is what is known of a kind of reason, beside the node's own words.
+type advice struct {
+	severity Severity
+	meaning  string
+	do       string
+	said     bool // another rule says more of it
+}
+
+// notAcknowledged is what each trouble with the store means.
+const notAcknowledged = "New log-outs get 503 and are in force only where they have arrived. Checks go on. "
+
+// known has a row for each kind of reason; a test compares it with cluster's list.
+var known = map[cluster.ReasonKind]advice{
+	cluster.ReasonFailed: {severity: Critical, meaning: "It takes no revocations.",
+		do: "The log says why. Mend that and start it again."},
+	cluster.ReasonLoading: {severity: Notice, meaning: "It knows nothing yet.", do: "Wait."},
+	cluster.ReasonLooking: {severity: Warning, meaning: "It knows no more than its own disk yet.",
+		do: "Wait. If it stays so, check gossip.join, nats.url and the firewall."},
+	cluster.ReasonSynchronising: {severity: Warning, meaning: "It serves from its own disk and is being brought up to date.",
+		do: "Wait. If it stays so, check TCP between nodes: large messages need it."},
+	cluster.ReasonNoPeer: {said: true},
+	cluster.ReasonClockOff: {severity: Critical, meaning: "It takes no revocations, since \"now\" would be wrong, and forgets nothing.",
+		do: "Set this machine's clock by NTP. The node goes on by itself."},
+	cluster.ReasonOtherVersion: {severity: Critical, meaning: "Nodes of the two versions ignore each other: a log-out on one side is not known on the other.",
+		do: "Finish the upgrade."},
+	cluster.ReasonStoreAway: {severity: Critical, meaning: notAcknowledged + "They are kept once the stream answers.",
+		do: "Check the NATS servers in nats.url: are they up, and do a majority of the stream's replicas have a leader (nats stream report)?"},
+	cluster.ReasonStoreFull: {severity: Critical, meaning: notAcknowledged + "The stream drops nothing to make room.",
+		do: "Raise the stream's own limit (nats stream edit --max-bytes) and, for later, store.max-bytes. Room also comes with expiry. Find out who revokes so much, or who else writes into the stream."},
+	cluster.ReasonStoreLost: {severity: Critical, meaning: notAcknowledged + "Nodes that run still know what the stream has lost; one that is started now waits.",
+		do: "Do not stop the nodes: one of them writes back what is missing. If the stream was deleted or made anew: take a backup of one node, restart them and restore it. Find out who restored or purged it."},
+	cluster.ReasonStoreUnfit: {severity: Critical, meaning: notAcknowledged,
+		do: "The reason names the cause. Set that right at the NATS servers; the node tries again by itself, or must be started again where it has ended."},
+	cluster.ReasonStrangers: {severity: Warning, meaning: "They are skipped. They take room in the stream.",
+		do: "The log names the subjects. Give the right to publish there to the nodes alone, see the list of permissions in docs/operations.md."},
+}
+
+// reasons passes on what the node itself says and no other rule has said.
+func reasons(v View) (found []Problem) {
+	if !v.Ready {
+		return nil // said by readiness
+	}
+	for _, r := range v.Reasons {
+		a, ok := known[r.Kind]
+		switch {
+		case a.said:
+		case ok:
+			found = append(found, Problem{string(r.Kind), a.severity, "This node says: " + r.Text + ".", a.meaning, a.do})
+		default:
+			found = append(found, Problem{"reason", Warning, "This node says: " + r.Text + ".", "It answers all the same.", "See the log of this node, and docs/operations.md."})
+		}
+	}
+	return found
+}
+
+// firstAdvice is what to do about the first reason of which something is known.
+func firstAdvice(reasons []cluster.Reason) string {
+	for _, r := range reasons {
+		if a := known[r.Kind]; a.do != "" {
+			return a.do
+		}
+	}
+	return "If it stays so: check gossip.join, nats.url and the firewall; large messages need TCP between nodes. The log says more."
+}
