@@ -11,8 +11,8 @@ var (
 	// ErrNotReady: the node has not loaded and synchronised yet.
 	ErrNotReady = errors.New("node not ready")
 
-	// ErrUnavailable: the store that the cluster shares does not answer, so that
-	// nothing can be made durable. Trying again is harmless.
+	// ErrUnavailable: the store of revocations does not answer, or has failed, so
+	// that nothing can be made durable. Trying again is harmless.
 	ErrUnavailable = errors.New("the store of revocations does not answer")
 
 	// ErrClosed: the node is leaving or closed and takes no new revocations.

@@ -23,9 +23,10 @@ const ackTimeout = 5 * time.Second
 // spreading. With any other error it was not accepted, or, if ctx ended before
 // the local disk answered, its fate is unknown; revoking again is harmless.
 // Errors: *rescind.InvalidError, rescind.ErrFull, ErrNotReady (the disk is not
-// loaded yet, or the clock is off), ErrIsolated, ErrClosed, or the disk's
-// failure; with Config.SharedLog also ErrUnavailable, or ErrFull of the stream:
-// then it is in force here and spreads, and its fate is unknown.
+// loaded yet, or the clock is off), ErrIsolated, ErrClosed, or ErrUnavailable with
+// the disk's failure; with Config.SharedLog also ErrUnavailable while the stream
+// does not answer, or ErrFull of the stream: then it is in force here and spreads,
+// and its fate is unknown.
 func (n *Node) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
 	receipt, err := n.revoke(ctx, rev, ack)
 	if err != nil && !errors.Is(err, rescind.ErrUnconfirmed) {
@@ -112,13 +113,19 @@ func (n *Node) propose(ctx context.Context, record rescind.Record, w *waiter) er
 			return nil
 		case <-changed:
 		case <-n.failed:
-			return n.failure
+			return n.unstored()
 		case <-n.stopped:
 			return rescind.ErrClosed
 		case <-ctx.Done():
 			return fmt.Errorf("put the revocation into the stream: %w", context.Cause(ctx))
 		}
 	}
+}
+
+// unstored is why a node that has failed accepts nothing, as its callers may see
+// it: another node can do what this one can't.
+func (n *Node) unstored() error {
+	return fmt.Errorf("%w: %w", rescind.ErrUnavailable, n.failure)
 }
 
 // accept joins a record of this node's own into the set, within its limit, and
@@ -137,7 +144,7 @@ func (n *Node) accepting() error {
 	case n.closing.Load():
 		return rescind.ErrClosed
 	case n.Err() != nil:
-		return n.failure
+		return n.unstored()
 	case v == nil:
 		return rescind.ErrNotReady
 	case v.clockOff: // "now" would be wrong
@@ -204,7 +211,7 @@ func (n *Node) awaitDisk(ctx context.Context, w *waiter) error {
 			return nil
 		case <-changed:
 		case <-n.failed:
-			return n.failure
+			return n.unstored()
 		case <-n.stopped:
 			return rescind.ErrClosed
 		case <-done.Done():

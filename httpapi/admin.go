@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -147,11 +148,11 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		terms := a.termsOf(r)
 		if !terms.operators {
-			kindAdminOff.write(w, "operators may ask at the listener of the admin endpoints only")
+			problem.AdminOff.Write(w, "operators may ask at the listener of the admin endpoints only")
 			return
 		}
 		if !terms.admins.on {
-			kindAdminOff.write(w, "this node was started without an admin token, so that nobody may use this endpoint")
+			problem.AdminOff.Write(w, "this node was started without an admin token, so that nobody may use this endpoint")
 			return
 		}
 		name, challenge, ok := a.admitted(r)
@@ -166,7 +167,7 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 		if !ok {
 			a.adminRefusal(r)
 			w.Header().Set("WWW-Authenticate", challenge)
-			kindAdmin.write(w, "the admin token is needed, once, as Authorization: Bearer")
+			problem.Admin.Write(w, "the admin token is needed, once, as Authorization: Bearer")
 			return
 		}
 		if !terms.adminLimit.allow(name) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 func sum(s string) string {
@@ -68,9 +69,9 @@ func TestRateLimits(t *testing.T) {
 	if rec.Header().Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	wantProblem(t, rec, kindTooMany, "")
+	wantProblem(t, rec, problem.TooMany, "")
 	wantStatus(t, r.do("GET", "/v1/cluster", "token-of-alice-0123456789", "", ""), http.StatusOK) // has a rate of her own
-	wantProblem(t, r.form("/oauth2/revoke", "", "token="+access(t)), kindTooMany, "")
+	wantProblem(t, r.form("/oauth2/revoke", "", "token="+access(t)), problem.TooMany, "")
 	wantStatus(t, r.do("GET", "/v1/check", access(t), "", ""), http.StatusOK) // checks cost nothing
 	other := newReq(t, "POST", "/oauth2/revoke", "token="+access(t), "application/x-www-form-urlencoded")
 	other.RemoteAddr = "198.51.100.1:1"
@@ -109,7 +110,7 @@ func TestAdminsByScope(t *testing.T) {
 		}
 	}
 	r.node.verdict = rescind.Unknown
-	wantProblem(t, r.do("GET", "/v1/cluster", operator, "", ""), kindCannotKnow, "")
+	wantProblem(t, r.do("GET", "/v1/cluster", operator, "", ""), problem.CannotKnow, "")
 	r.node.verdict = rescind.Valid
 	wantStatus(t, r.do("DELETE", "/v1/session", operator, "", ""), http.StatusOK)
 	wantStatus(t, r.do("GET", "/v1/cluster", operator, "", ""), http.StatusUnauthorized) // logged out

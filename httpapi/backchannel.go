@@ -8,6 +8,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -19,22 +20,22 @@ func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
 	rules := a.termsOf(r).rules
 	if len(rules.logoutAudience) == 0 {
-		writeOAuthError(w, http.StatusForbidden, "access_denied", "this node is configured with no audience of logout tokens")
+		problem.WriteOAuthError(w, http.StatusForbidden, "access_denied", "this node is configured with no audience of logout tokens")
 		return
 	}
 	form, err := oauthForm(w, r, "logout_token")
 	if err != nil {
-		a.refuseOAuth(w, err)
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	verified, err := a.verifyLogoutToken(rules, form.Get("logout_token"))
 	if err != nil {
-		a.refuseLogout(w, err)
+		a.refuseLogout(w, r, err)
 		return
 	}
 	used := usedLogout(verified)
 	if _, busy := a.logouts.LoadOrStore(used.Key, true); busy {
-		a.refuseLogout(w, errUsed)
+		a.refuseLogout(w, r, errUsed)
 		return
 	}
 	defer a.logouts.Delete(used.Key)
@@ -46,7 +47,7 @@ func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		a.refuseLogout(w, err)
+		a.refuseLogout(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
@@ -61,7 +62,7 @@ func usedLogout(verified *token.Verified) rescind.Revocation {
 	return used
 }
 
-var errUsed = &badRequest{kind: kindMalformed, detail: "the logout token was used before"}
+var errUsed = &problem.Error{Kind: problem.Malformed, Detail: "the logout token was used before"}
 
 // unused returns nil if no logout token of this name has been used, as far as
 // this node can know.
@@ -77,17 +78,9 @@ func (a *API) unused(jti rescind.Key) error {
 
 // refuseLogout answers as section 2.8 says, save that what is not the token's
 // fault is a 503: a provider tries that again.
-func (a *API) refuseLogout(w http.ResponseWriter, err error) {
-	if cannotKnow(err) {
-		err = rescind.ErrNotReady
-	}
-	if bad, ok := errors.AsType[*badRequest](err); ok {
-		writeOAuthError(w, http.StatusBadRequest, "invalid_request", bad.detail)
-		return
-	}
+func (a *API) refuseLogout(w http.ResponseWriter, r *http.Request, err error) {
 	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
-		writeOAuthError(w, http.StatusBadRequest, "invalid_request", "the logout token can not be acted upon: "+invalid.Field+" "+invalid.Problem)
-		return
+		err = &problem.Error{Kind: problem.Malformed, Detail: "the logout token can not be acted upon: " + invalid.Error()}
 	}
-	a.refuseOAuth(w, err)
+	a.refuseOAuth(w, r, err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"rescind/cluster"
 	"rescind/internal/backup"
+	"rescind/internal/problem"
 )
 
 // Archive is a Node whose revocations can be saved and merged again;
@@ -30,11 +31,11 @@ const (
 func (a *API) getBackup(w http.ResponseWriter, r *http.Request) {
 	archive, ok := a.cfg.Node.(Archive)
 	if !ok {
-		kindHistory.write(w, "this node can't be backed up")
+		problem.NotHere.Write(w, "this node can't be backed up")
 		return
 	}
 	if st := a.cfg.Node.Status(); !st.Ready {
-		kindNotReady.write(w, details[kindNotReady.name])
+		problem.NotReady.Write(w, problem.NotReady.Detail)
 		return
 	}
 	w.Header().Set("Content-Type", octets)
@@ -52,7 +53,7 @@ func (a *API) getBackup(w http.ResponseWriter, r *http.Request) {
 func (a *API) postBackup(w http.ResponseWriter, r *http.Request) {
 	archive, ok := a.cfg.Node.(Archive)
 	if !ok {
-		kindHistory.write(w, "no backup can be restored into this node")
+		problem.NotHere.Write(w, "no backup can be restored into this node")
 		return
 	}
 	if err := checkMediaType(r.Header, octets); err != nil {
@@ -80,7 +81,7 @@ type restoredJSON struct {
 func refusedBackup(err error) error {
 	for _, wrong := range []error{backup.ErrFormat, backup.ErrOtherCluster, backup.ErrTruncated, backup.ErrForged} {
 		if errors.Is(err, wrong) {
-			return &badRequest{kind: kindMalformed, detail: wrong.Error() + "; what came before that is authentic and has been merged, which is harmless"}
+			return &problem.Error{Kind: problem.Malformed, Detail: wrong.Error() + "; what came before that is authentic and has been merged, which is harmless"}
 		}
 	}
 	return err

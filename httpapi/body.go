@@ -7,25 +7,17 @@ import (
 	"mime"
 	"net/http"
 	"os"
+
+	"rescind/internal/problem"
 )
 
 // maxBody bounds every request body in bytes. A token has at most 8 KiB and a
 // revocation a few of 1 KiB, so that nothing honest comes near.
 const maxBody = 64 << 10
 
-// badRequest is a failure of a request that its own kind of answer describes:
-// a problem, or an OAuth error at the OAuth endpoints.
-type badRequest struct {
-	kind   kind
-	field  string
-	detail string
-}
-
-func (e *badRequest) Error() string { return e.detail }
-
 // readBody returns the whole body, which must be of the given media type and
 // not be compressed: a few bytes of gzip can stand for gigabytes. Errors are of
-// type *badRequest.
+// type *problem.Error.
 func readBody(w http.ResponseWriter, r *http.Request, mediaType string) ([]byte, error) {
 	if err := checkMediaType(r.Header, mediaType); err != nil {
 		return nil, err
@@ -40,20 +32,20 @@ func readBody(w http.ResponseWriter, r *http.Request, mediaType string) ([]byte,
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &badRequest{kind: kindSlowBody, detail: "the body did not arrive in time"}
+		return nil, &problem.Error{Kind: problem.SlowBody, Detail: "the body did not arrive in time"}
 	case err != nil:
-		return nil, &badRequest{kind: kindMalformed, detail: "the body could not be read to its end"}
+		return nil, &problem.Error{Kind: problem.Malformed, Detail: "the body could not be read to its end"}
 	}
 	return body, nil
 }
 
 func errTooLarge() error {
-	return &badRequest{kind: kindTooLarge, detail: fmt.Sprintf("a body has at most %d bytes", maxBody)}
+	return &problem.Error{Kind: problem.TooLarge, Detail: fmt.Sprintf("a body has at most %d bytes", maxBody)}
 }
 
 func checkMediaType(h http.Header, want string) error {
 	if len(h.Values("Content-Encoding")) > 0 {
-		return &badRequest{kind: kindMediaType, detail: "a body must not be compressed; leave Content-Encoding out"}
+		return &problem.Error{Kind: problem.MediaType, Detail: "a body must not be compressed; leave Content-Encoding out"}
 	}
 	types := h.Values("Content-Type")
 	if len(types) == 1 {
@@ -62,7 +54,7 @@ func checkMediaType(h http.Header, want string) error {
 			return nil
 		}
 	}
-	return &badRequest{kind: kindMediaType, detail: "the body must be sent once as Content-Type: " + want}
+	return &problem.Error{Kind: problem.MediaType, Detail: "the body must be sent once as Content-Type: " + want}
 }
 
 // utf8Charset reports whether params leave the charset open or say UTF-8. A

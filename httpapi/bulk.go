@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 const (
@@ -26,12 +27,12 @@ const (
 
 // bulkResult is the answer to one line.
 type bulkResult struct {
-	Line      int      `json:"line"` // from 1
-	Status    int      `json:"status"`
-	Digest    string   `json:"digest,omitempty"`
-	Version   string   `json:"version,omitempty"`
-	Confirmed bool     `json:"confirmed,omitzero"`
-	Problem   *problem `json:"problem,omitempty"`
+	Line      int           `json:"line"` // from 1
+	Status    int           `json:"status"`
+	Digest    string        `json:"digest,omitempty"`
+	Version   string        `json:"version,omitempty"`
+	Confirmed bool          `json:"confirmed,omitzero"`
+	Problem   *problem.Body `json:"problem,omitempty"`
 }
 
 // bulkSummary is the last line: without it the answer is not complete.
@@ -118,11 +119,9 @@ func (b *bulk) revoke(n int, line []byte) bulkResult {
 		receipt, confirmed, err = b.api.revoke(http.Header{}, b.r, want.Revocation, b.concern, want.reason, want.before...)
 	}
 	if err != nil {
-		field, detail := describe(err)
-		k := kindOf(err)
-		p := k.problem(detail)
-		p.Field = field
-		return bulkResult{Line: n, Status: k.status, Problem: &p}
+		b.api.logUnexpected(b.r, err)
+		p := problem.BodyOf(err)
+		return bulkResult{Line: n, Status: p.Status, Problem: &p}
 	}
 	out := bulkResult{Line: n, Status: http.StatusCreated, Digest: receipt.Digest.String(), Version: receipt.Version, Confirmed: confirmed}
 	if !confirmed {
@@ -148,7 +147,7 @@ func (b *bulk) answer(w io.Writer) {
 		}
 	}
 	if b.failure != nil { // the body broke off, or a line was too long
-		p := kindMalformed.problem("the body could not be read to its end, or a line has more than 64 KiB; what was answered stands")
+		p := problem.BodyOf(&problem.Error{Kind: problem.Malformed, Detail: "the body could not be read to its end, or a line has more than 64 KiB; what was answered stands"})
 		b.write(out, bulkResult{Line: sum.Lines + 1, Status: http.StatusBadRequest, Problem: &p})
 	}
 	sum.Done = b.failure == nil

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 // bulkLines sends lines and returns the answers.
@@ -70,9 +71,9 @@ not json
 	if _, sum := bulkLines(t, r, ""); sum != (bulkSummary{Done: true}) {
 		t.Errorf("nothing: %+v", sum)
 	}
-	wantProblem(t, r.do("POST", "/v1/revocations/bulk", testAdmin, "application/json", "{}"), kindMediaType, "")
-	wantProblem(t, r.do("POST", "/v1/revocations/bulk?ack=x", testAdmin, "application/x-ndjson", "{}"), kindInvalid, "ack")
-	wantProblem(t, r.do("POST", "/v1/revocations/bulk", "", "application/x-ndjson", "{}"), kindAdmin, "")
+	wantProblem(t, r.do("POST", "/v1/revocations/bulk", testAdmin, "application/json", "{}"), problem.MediaType, "")
+	wantProblem(t, r.do("POST", "/v1/revocations/bulk?ack=x", testAdmin, "application/x-ndjson", "{}"), problem.InvalidField, "ack")
+	wantProblem(t, r.do("POST", "/v1/revocations/bulk", "", "application/x-ndjson", "{}"), problem.Admin, "")
 }
 
 // TestBulkStreams: an answer comes while the body is still being sent, by HTTP/1.1

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -46,10 +47,10 @@ func (a *API) refuseCheck(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if token.Status(err) == http.StatusBadRequest {
 		w.Header().Set("WWW-Authenticate", token.Challenge(err, realm))
-		kindToken.write(w, reasonOf(err))
+		problem.Token.Write(w, reasonOf(err))
 		return
 	}
-	token.WriteError(w, err, realm)
+	a.refuse(w, r, err)
 }
 
 // identify sets all three headers, empty where the token lacks the claim. A

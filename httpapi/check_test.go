@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 func TestCheckAcceptsAnyMethodAndPath(t *testing.T) {
@@ -31,7 +32,7 @@ func TestCheckAcceptsAnyMethodAndPath(t *testing.T) {
 }
 
 func TestCheckIsNotAPrefixOfOtherNames(t *testing.T) {
-	wantProblem(t, newRig(t).do("GET", "/v1/checks", access(t), "", ""), kindNotFound, "")
+	wantProblem(t, newRig(t).do("GET", "/v1/checks", access(t), "", ""), problem.NotFound, "")
 }
 
 type untouchable struct{ t *testing.T }
@@ -94,10 +95,10 @@ func TestCheckSchemeIgnoresCase(t *testing.T) {
 }
 
 func TestCheckVerdicts(t *testing.T) {
-	for verdict, want := range map[rescind.Verdict]kind{
-		rescind.Stale:   kindStale,
-		rescind.Unknown: kindCannotKnow,
-		rescind.Revoked: kindToken,
+	for verdict, want := range map[rescind.Verdict]problem.Kind{
+		rescind.Stale:   problem.Stale,
+		rescind.Unknown: problem.CannotKnow,
+		rescind.Revoked: problem.Token,
 	} {
 		r := newRig(t)
 		r.node.verdict = verdict

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 // Client is an application that may call the OAuth endpoints under its own name.
@@ -126,13 +126,6 @@ func newClients(list []Client, old *clients, stats *limitsStats) (*clients, erro
 	return c, err
 }
 
-var (
-	// errInvalidClient is RFC 6749's invalid_client.
-	errInvalidClient = errors.New("httpapi: the client did not authenticate")
-
-	errTooManyTries = errors.New("httpapi: too many secrets were tried from this network")
-)
-
 // credentials are what a request says of its client.
 type credentials struct {
 	id, secret string
@@ -145,7 +138,7 @@ func credentialsOf(r *http.Request, form url.Values) (credentials, error) {
 	c := credentials{id: form.Get("client_id"), secret: form.Get("client_secret"), proof: form.Has("client_secret")}
 	user, password, basic := r.BasicAuth()
 	if len(r.Header["Authorization"]) > 1 {
-		return c, &badRequest{kind: kindMalformed, detail: "there is more than one Authorization header"}
+		return c, &problem.Error{Kind: problem.Malformed, Detail: "there is more than one Authorization header"}
 	}
 	if !basic {
 		return c, nil
@@ -153,18 +146,18 @@ func credentialsOf(r *http.Request, form url.Values) (credentials, error) {
 	id, err1 := url.QueryUnescape(user) // both are form-encoded first
 	secret, err2 := url.QueryUnescape(password)
 	if err1 != nil || err2 != nil {
-		return c, errInvalidClient
+		return c, problem.ErrInvalidClient
 	}
 	if c.proof || c.id != "" && c.id != id {
-		return c, &badRequest{kind: kindMalformed, detail: "the client authenticates in two ways; use one"}
+		return c, &problem.Error{Kind: problem.Malformed, Detail: "the client authenticates in two ways; use one"}
 	}
 	return credentials{id, secret, true}, nil
 }
 
 // authenticate returns the client of a request: nil where it presents no
 // credentials, and a public one on its word. from is the network that it comes
-// from. Errors are errInvalidClient, errTooManyTries, rescind.ErrBusy, and of type
-// *badRequest.
+// from. Errors are problem.ErrInvalidClient, problem.ErrTooManyTries, rescind.ErrBusy,
+// and of type *problem.Error.
 func (c *clients) authenticate(r *http.Request, from string, form url.Values) (*Client, error) {
 	given, err := credentialsOf(r, form)
 	if c == nil || err != nil || given == (credentials{}) {
@@ -175,7 +168,7 @@ func (c *clients) authenticate(r *http.Request, from string, form url.Values) (*
 	case known != nil && known.public() && (!given.proof || given.secret == ""):
 		return &known.Client, nil
 	case !given.proof || known != nil && known.public():
-		return nil, errInvalidClient
+		return nil, problem.ErrInvalidClient
 	}
 	if err := c.prove(r.Context(), from, known, given.secret); err != nil {
 		return nil, err
@@ -202,14 +195,14 @@ func (c *clients) prove(ctx context.Context, from string, known *knownClient, se
 		return nil
 	}
 	if !c.tries.allow(from) {
-		return errTooManyTries
+		return problem.ErrTooManyTries
 	}
 	hash := c.decoy
 	if known != nil {
 		hash = []byte(known.SecretHash)
 	}
 	if bcrypt.CompareHashAndPassword(hash, []byte(secret)) != nil || known == nil {
-		return errInvalidClient
+		return problem.ErrInvalidClient
 	}
 	known.good.Store(&digest)
 	return nil

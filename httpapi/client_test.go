@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/bcrypt"
 
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -331,5 +332,5 @@ func TestSignedIntrospection(t *testing.T) {
 	unsigned := newRig(t)
 	r = unsigned
 	wantStatus(t, ask("x", "application/token-introspection+jwt, application/json;q=0.5"), http.StatusOK)
-	wantProblem(t, ask("x", "application/token-introspection+jwt"), kindAccept, "")
+	wantProblem(t, ask("x", "application/token-introspection+jwt"), problem.Accept, "")
 }

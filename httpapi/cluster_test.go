@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rescind/cluster"
+	"rescind/internal/problem"
 )
 
 // relay stands between a node and the NATS server, and can be cut.
@@ -184,11 +185,11 @@ func TestReadYourLogout(t *testing.T) {
 	}
 	wantStatus(t, rigs[2].ask("/v1/check", raw), http.StatusOK) // it can't know, and serves
 	start := time.Now()
-	wantProblem(t, rigs[2].ask("/v1/check", raw, "Rescind-Version", version), kindBehind, "")
+	wantProblem(t, rigs[2].ask("/v1/check", raw, "Rescind-Version", version), problem.Behind, "")
 	if d := time.Since(start); d < 100*time.Millisecond {
 		t.Errorf("did not wait: %v", d)
 	}
-	wantProblem(t, rigs[2].ask("/v1/check", all, "Rescind-Version", version), kindToken, "")
+	wantProblem(t, rigs[2].ask("/v1/check", all, "Rescind-Version", version), problem.Token, "")
 	eventually(t, "stale", func() bool {
 		return rigs[2].ask("/v1/check", raw, "Rescind-Max-Staleness", "1s").Code == http.StatusServiceUnavailable
 	})
@@ -227,7 +228,7 @@ func TestWaitingRequestsAreBounded(t *testing.T) {
 		})
 	}
 	eventually(t, "all wait", func() bool { return node.Status().Counters.Waits == 1000 })
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", invented), kindBusy, "")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", invented), problem.Busy, "")
 	wantStatus(t, r.ask("/v1/check", raw), http.StatusOK)
 	hangUp()
 	wg.Wait()

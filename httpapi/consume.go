@@ -64,7 +64,7 @@ func (a *API) consume(w http.ResponseWriter, r *http.Request, raw string, mode r
 			slog.String("remote", a.remote(r)), slog.String("mode", mode.String()), slog.Int("status", status))
 	}
 	if err != nil {
-		token.WriteError(w, err, realm)
+		a.refuse(w, r, err)
 		return
 	}
 	out := consumed{

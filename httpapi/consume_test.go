@@ -8,11 +8,7 @@ import (
 	"time"
 
 	"rescind"
-)
-
-var (
-	kindConsumed  = kind{name: "consumed", status: http.StatusConflict}
-	kindUndecided = kind{name: "undecided", status: http.StatusServiceUnavailable}
+	"rescind/internal/problem"
 )
 
 // Consume remembers uses as revocations, as a node does, and fails as told.
@@ -48,7 +44,7 @@ func TestConsume(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, mode := range []string{"strict", "available"} {
-		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"`+mode+`"}`), kindConsumed, "")
+		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"`+mode+`"}`), problem.Consumed, "")
 	}
 	wantStatus(t, r.do("GET", "/v1/check", raw, "", ""), http.StatusUnauthorized)
 	if log := r.log.String(); strings.Count(log, `"one-time token"`) != 1 || strings.Contains(log, raw) {
@@ -64,13 +60,13 @@ func TestConsumeByTheBearer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			wantStatus(t, r.do("POST", consumePath, access(t), "application/json", body), http.StatusOK)
-			wantProblem(t, r.do("POST", consumePath, access(t), "application/json", body), kindConsumed, "")
+			wantProblem(t, r.do("POST", consumePath, access(t), "application/json", body), problem.Consumed, "")
 		})
 	}
 	r := newRig(t)
 	other := `{"mode":"available","token":"` + access(t, "jti", "of-somebody-else") + `"}`
-	wantProblem(t, r.do("POST", consumePath, access(t), "application/json", other), kindAdmin, "")
-	wantProblem(t, r.do("POST", consumePath, "", "application/json", other), kindAdmin, "")
+	wantProblem(t, r.do("POST", consumePath, access(t), "application/json", other), problem.Admin, "")
+	wantProblem(t, r.do("POST", consumePath, "", "application/json", other), problem.Admin, "")
 	if used := len(r.node.records); used != 0 {
 		t.Errorf("%d tokens were used up by who does not have them", used)
 	}
@@ -80,19 +76,23 @@ func TestConsumeRefuses(t *testing.T) {
 	r := newRig(t)
 	good := access(t)
 	for _, body := range []string{`{"token":"` + good + `"}`, `{"token":"` + good + `","mode":"both"}`} {
-		wantProblem(t, r.post(consumePath, body), kindInvalid, "mode")
+		wantProblem(t, r.post(consumePath, body), problem.InvalidField, "mode")
 	}
-	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict","jti":"x"}`), kindInvalid, "jti")
+	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict","jti":"x"}`), problem.InvalidField, "jti")
 	for _, raw := range []string{"", "a.b.c", access(t, "exp", time.Now().Add(-time.Hour).Unix()), access(t, "iss", "https://other.example")} {
-		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"strict"}`), kindToken, "")
+		wantProblem(t, r.post(consumePath, `{"token":"`+raw+`","mode":"strict"}`), problem.Token, "")
 	}
 	r.node.records[rescind.Key{Scope: rescind.ScopeSID, Issuer: testIssuer, ID: "session-1"}] = rescind.Record{IssuedBefore: rescind.Ever}
-	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict"}`), kindToken, "")
-	for err, want := range map[error]kind{
-		rescind.ErrUndecided: kindUndecided,
-		rescind.ErrNotReady:  kindCannotKnow,
-		rescind.ErrStale:     kindStale,
-		rescind.ErrStrictOff: {name: "invalid-request", status: http.StatusBadRequest},
+	wantProblem(t, r.post(consumePath, `{"token":"`+good+`","mode":"strict"}`), problem.Token, "")
+	for err, want := range map[error]problem.Kind{
+		rescind.ErrUndecided:     problem.Undecided,
+		rescind.ErrNotReady:      problem.CannotKnow,
+		rescind.ErrStale:         problem.Stale,
+		rescind.ErrStrictOff:     problem.StrictOff,
+		rescind.ErrUnavailable:   problem.Unstored, // JetStream does not answer
+		rescind.ErrFull:          problem.Full,
+		rescind.ErrIsolated:      problem.Isolated,
+		context.DeadlineExceeded: problem.Timeout,
 	} {
 		r.node.err = err
 		wantProblem(t, r.post(consumePath, `{"token":"`+access(t)+`","mode":"strict"}`), want, "")

@@ -9,16 +9,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 // decodeStrict reads one JSON object into dst, a pointer to a struct. Unknown
 // and duplicate members, invalid UTF-8 and anything after the object are
 // refused, since a reader that skips them and one that does not would
-// understand two different requests. Errors are of type *badRequest or
+// understand two different requests. Errors are of type *problem.Error or
 // *rescind.InvalidError, and repeat no value of the body.
 func decodeStrict(body []byte, dst any) error {
 	if jsontext.Value(body).Kind() != jsontext.KindBeginObject {
-		return &badRequest{kind: kindMalformed, detail: "the body must be a JSON object"}
+		return &problem.Error{Kind: problem.Malformed, Detail: "the body must be a JSON object"}
 	}
 	err := json.Unmarshal(body, dst, json.RejectUnknownMembers(true))
 	if err == nil {
@@ -37,10 +38,10 @@ func decodeStrict(body []byte, dst any) error {
 		return &rescind.InvalidError{Field: memberName(syntax.JSONPointer), Problem: "is there twice"}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return &badRequest{kind: kindMalformed, detail: "the JSON breaks off before its end"}
+		return &problem.Error{Kind: problem.Malformed, Detail: "the JSON breaks off before its end"}
 	}
 	// The decoder's own words may quote the body, where a token may be.
-	return &badRequest{kind: kindMalformed, field: pointerField(err), detail: "the body is not valid JSON in UTF-8, or goes on after the object"}
+	return &problem.Error{Kind: problem.Malformed, Field: pointerField(err), Detail: "the body is not valid JSON in UTF-8, or goes on after the object"}
 }
 
 func unknownMember(at jsontext.Pointer) error {

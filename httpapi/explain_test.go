@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -77,8 +78,8 @@ func TestExplain(t *testing.T) {
 
 func TestExplainRefusesOddRequests(t *testing.T) {
 	r := newRig(t)
-	wantProblem(t, r.post("/v1/explain", `{}`), kindInvalid, "token")
-	wantProblem(t, r.post("/v1/explain", `{"token":"a","x":1}`), kindInvalid, "x")
-	wantProblem(t, r.do("POST", "/v1/explain", access(t), "application/json", `{"token":"a"}`), kindAdmin, "")
-	wantProblem(t, r.form("/v1/explain", testAdmin, "token=a"), kindMediaType, "")
+	wantProblem(t, r.post("/v1/explain", `{}`), problem.InvalidField, "token")
+	wantProblem(t, r.post("/v1/explain", `{"token":"a","x":1}`), problem.InvalidField, "x")
+	wantProblem(t, r.do("POST", "/v1/explain", access(t), "application/json", `{"token":"a"}`), problem.Admin, "")
+	wantProblem(t, r.form("/v1/explain", testAdmin, "token=a"), problem.MediaType, "")
 }

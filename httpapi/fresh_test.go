@@ -9,6 +9,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/internal/problem"
 )
 
 // ask sends a GET with the token and further headers, as name and value.
@@ -45,25 +46,25 @@ func TestCheckAskedToBeFresh(t *testing.T) {
 		case 200:
 			wantStatus(t, rec, 200)
 		case 503:
-			wantProblem(t, rec, kindStale, "")
+			wantProblem(t, rec, problem.Stale, "")
 		case 400:
-			wantProblem(t, rec, kindInvalid, "Rescind-Max-Staleness")
+			wantProblem(t, rec, problem.InvalidField, "Rescind-Max-Staleness")
 		}
 	}
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1h", "Rescind-Max-Staleness", "1h"), kindInvalid, "Rescind-Max-Staleness")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1h", "Rescind-Max-Staleness", "1h"), problem.InvalidField, "Rescind-Max-Staleness")
 	wantOAuthError(t, r.introspectWith(raw, "Rescind-Max-Staleness", "0.5"), http.StatusServiceUnavailable, "temporarily_unavailable")
 	wantOAuthError(t, r.introspectWith(raw, "Rescind-Max-Staleness", "-1"), http.StatusBadRequest, "invalid_request")
 	wantStatus(t, r.introspectWith(raw, "Rescind-Max-Staleness", "2"), http.StatusOK)
 
 	// It may not loosen, and an unknown staleness meets no bound.
 	r.node.verdict = rescind.Stale
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1000h"), kindStale, "")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1000h"), problem.Stale, "")
 	r.node.verdict, r.node.status.Staleness = rescind.Valid, cluster.Staleness{}
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1000h"), kindStale, "")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", "1000h"), problem.Stale, "")
 	wantStatus(t, r.ask("/v1/check", raw), http.StatusOK)
 	for _, value := range []string{"1ns", "x"} {
 		r.node.verdict = rescind.Revoked
-		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", value), kindToken, "")
+		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Max-Staleness", value), problem.Token, "")
 	}
 }
 
@@ -71,10 +72,10 @@ func TestCheckWithAVersion(t *testing.T) {
 	r := newRig(t)
 	raw := access(t)
 	wantStatus(t, r.ask("/v1/check", raw, "Rescind-Version", "1-1"), http.StatusOK)
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", "behind"), kindBehind, "")
-	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", "busy"), kindBusy, "")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", "behind"), problem.Behind, "")
+	wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", "busy"), problem.Busy, "")
 	for _, value := range []string{"", "x", "1-1,1-1"} {
-		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", value), kindInvalid, "Rescind-Version")
+		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", value), problem.InvalidField, "Rescind-Version")
 	}
 	wantStatus(t, r.introspectWith(raw, "Rescind-Version", "1-1"), http.StatusOK)
 	wantOAuthError(t, r.introspectWith(raw, "Rescind-Version", "behind"), http.StatusServiceUnavailable, "temporarily_unavailable")
@@ -82,7 +83,7 @@ func TestCheckWithAVersion(t *testing.T) {
 
 	r.node.verdict = rescind.Revoked
 	for _, value := range []string{"1-1", "behind", "busy", "x", ""} {
-		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", value), kindToken, "")
+		wantProblem(t, r.ask("/v1/check", raw, "Rescind-Version", value), problem.Token, "")
 		if rec := r.introspectWith(raw, "Rescind-Version", value); rec.Body.String() != `{"active":false}` {
 			t.Errorf("%q: %s", value, rec.Body)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi/dashboard"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -71,7 +72,7 @@ func (a *API) revokeForm(r *http.Request, operator string, f dashboard.Form) (da
 	}
 	receipt, confirmed, err := a.revoke(http.Header{}, withCaller(r, operator), rev, concern{f.Ack, a.wait(f.Ack)}, f.Reason, before...)
 	if err != nil {
-		_, detail := describe(err)
+		_, detail := problem.Describe(err)
 		return dashboard.Revoked{}, errors.New(detail)
 	}
 	return dashboard.Revoked{Receipt: receipt, Confirmed: confirmed}, nil

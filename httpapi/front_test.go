@@ -10,6 +10,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/internal/problem"
 )
 
 // page asks for a page of the dashboard as a browser at this machine does.
@@ -76,7 +77,7 @@ func TestTheCookieOpensNothingElse(t *testing.T) {
 		}
 		req := newReq(t, methodOf(rt), rt.path, `{"scope":"sub","id":"bob"}`, "application/json")
 		req.Header.Set("Cookie", cookie)
-		wantProblem(t, r.send(req), kindAdmin, "")
+		wantProblem(t, r.send(req), problem.Admin, "")
 	}
 }
 
@@ -194,7 +195,7 @@ func TestTheFrontPage(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	wantProblem(t, ask(r.api.PublicHandler(), "/dashboard/style.css", "*/*"), kindNotFound, "")
+	wantProblem(t, ask(r.api.PublicHandler(), "/dashboard/style.css", "*/*"), problem.NotFound, "")
 	wantStatus(t, ask(r.api.AdminHandler(), "/dashboard/style.css", "*/*"), http.StatusOK)
 }
 

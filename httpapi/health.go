@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"rescind/cluster"
+	"rescind/internal/problem"
 )
 
 // Drain makes /readyz answer 503 from now on, so that load balancers send
@@ -33,7 +34,7 @@ func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
 	status := http.StatusOK
 	if !ready.Ready {
 		status = http.StatusServiceUnavailable
-		kindNotReady.setRetry(w.Header())
+		problem.NotReady.SetRetry(w.Header())
 	}
 	writeJSON(w, status, ready)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -43,11 +44,11 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
 	terms := a.termsOf(r)
 	if terms.clients == nil && !terms.operators {
-		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off here: this node has no clients, and operators may ask at the listener of the admin endpoints only")
+		problem.WriteOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off here: this node has no clients, and operators may ask at the listener of the admin endpoints only")
 		return
 	}
 	if terms.clients == nil && !terms.admins.on {
-		writeOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off: this node was started without an admin token and without clients")
+		problem.WriteOAuthError(w, http.StatusForbidden, "access_denied", "introspection is off: this node was started without an admin token and without clients")
 		return
 	}
 	form, caller, ok := a.introspector(w, r)
@@ -56,7 +57,7 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := a.answerFormat(r)
 	if err != nil {
-		kindAccept.write(w, err.Error())
+		problem.Accept.Write(w, err.Error())
 		return
 	}
 	verified, err := a.verifyFresh(r, form.Get("token"))
@@ -64,7 +65,7 @@ func (a *API) introspect(w http.ResponseWriter, r *http.Request) {
 	case err == nil && caller.forIt(verified):
 		answer(w, r, caller.name, introspectionOf(verified))
 	case err != nil && saysNothing(err):
-		a.refuseIntrospection(w, err)
+		a.refuseOAuth(w, r, err)
 	default:
 		answer(w, r, caller.name, inactive{})
 	}
@@ -98,7 +99,7 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 			if !terms.operators {
 				needed = "the client must authenticate, by HTTP Basic or in the form"
 			}
-			writeOAuthError(w, http.StatusUnauthorized, "invalid_client", needed)
+			problem.WriteOAuthError(w, http.StatusUnauthorized, "invalid_client", needed)
 			return nil, caller, false
 		}
 	}
@@ -106,16 +107,11 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 	if err == nil && asClient {
 		caller, err = a.introspectingClient(r, form)
 	}
-	switch {
-	case errors.Is(err, errMayNot):
-		writeOAuthError(w, http.StatusForbidden, "access_denied", "this client may not introspect")
-	case err != nil:
-		a.refuseOAuth(w, err)
+	if err != nil {
+		a.refuseOAuth(w, r, err)
 	}
 	return form, caller, err == nil
 }
-
-var errMayNot = errors.New("httpapi: the client may not introspect")
 
 func (a *API) introspectingClient(r *http.Request, form url.Values) (introspecting, error) {
 	client, err := a.termsOf(r).clients.authenticate(r, network(a.remote(r)), form)
@@ -123,9 +119,9 @@ func (a *API) introspectingClient(r *http.Request, form url.Values) (introspecti
 	case err != nil:
 		return introspecting{}, err
 	case client == nil:
-		return introspecting{}, errInvalidClient
+		return introspecting{}, problem.ErrInvalidClient
 	case !client.Introspect:
-		return introspecting{}, errMayNot
+		return introspecting{}, problem.ErrMayNot
 	}
 	return introspecting{client.ID, client.Audience}, nil
 }
@@ -135,14 +131,6 @@ func (a *API) introspectingClient(r *http.Request, form url.Values) (introspecti
 func saysNothing(err error) bool {
 	_, invalid := errors.AsType[*rescind.InvalidError](err)
 	return invalid || cannotKnow(err)
-}
-
-func (a *API) refuseIntrospection(w http.ResponseWriter, err error) {
-	if invalid, ok := errors.AsType[*rescind.InvalidError](err); ok {
-		a.refuseOAuth(w, &badRequest{kind: kindInvalid, field: invalid.Field, detail: invalid.Error()})
-		return
-	}
-	a.refuseOAuth(w, rescind.ErrNotReady)
 }
 
 // extraClaims are those that a check does not need. They are decoded without a

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 	"strconv"
+
+	"rescind/internal/problem"
 )
 
 // jwks publishes the keys of a local issuer (RFC 7517). They are public, and
@@ -11,7 +13,7 @@ import (
 func (a *API) jwks(w http.ResponseWriter, r *http.Request) {
 	jwks := a.termsOf(r).jwks
 	if jwks == nil {
-		kindNotFound.write(w, "this node publishes no keys")
+		problem.NotFound.Write(w, "this node publishes no keys")
 		return
 	}
 	set, err := jwks()

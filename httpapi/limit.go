@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"rescind/internal/problem"
 )
 
 // maxCallers bounds the memory of a limit. Beyond it an arbitrary caller is
@@ -86,7 +88,7 @@ func (l *limit) allow(name string) bool {
 }
 
 func (a *API) tooMany(w http.ResponseWriter) {
-	kindTooMany.write(w, "this caller makes more requests a second than this node is configured to take from one")
+	problem.TooMany.Write(w, problem.TooMany.Detail)
 }
 
 // limited bounds how often one client address may use next: each request costs

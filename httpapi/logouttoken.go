@@ -4,6 +4,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -21,10 +22,10 @@ type logoutClaims struct {
 }
 
 // verifyLogoutToken validates a logout token (Back-Channel Logout 1.0, section
-// 2.6), save whether it was used before. Errors are of type *badRequest, or what
+// 2.6), save whether it was used before. Errors are of type *problem.Error, or what
 // cannotKnow tells.
 func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, error) {
-	bad := func(detail string) error { return &badRequest{kind: kindMalformed, detail: detail} }
+	bad := func(detail string) error { return &problem.Error{Kind: problem.Malformed, Detail: detail} }
 	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{Types: []string{token.TypeLogout}, Audience: rules.logoutAudiences})
 	if err != nil {
 		if cannotKnow(err) {

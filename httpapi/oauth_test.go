@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
 func wantOAuthError(t testing.TB, rec *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	wantStatus(t, rec, status)
-	got := decode[oauthError](t, rec.Body)
+	got := decode[problem.OAuthBody](t, rec.Body)
 	if got.Error != code || strings.ContainsAny(got.Description, `"\`) {
 		t.Errorf("error %+v, want %s", got, code)
 	}
@@ -94,7 +95,7 @@ func TestOAuthBadForms(t *testing.T) {
 		for _, body := range []string{"", "token=", "token_type_hint=x", "token=a&token=b", "token=a&client_id=x&client_id=y", "token=%zz", "token=%ff", ";", "token=a;b"} {
 			wantOAuthError(t, r.form(target, testAdmin, body), http.StatusBadRequest, "invalid_request")
 		}
-		wantProblem(t, r.do("GET", target, testAdmin, "", ""), kindMethod, "")
+		wantProblem(t, r.do("GET", target, testAdmin, "", ""), problem.Method, "")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -20,13 +21,13 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
 	form, err := oauthForm(w, r, "token")
 	if err != nil {
-		a.refuseOAuth(w, err)
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	clients := a.termsOf(r).clients
 	client, err := clients.authenticate(r, network(a.remote(r)), form)
 	if err != nil {
-		a.refuseOAuth(w, err)
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	if client != nil {
@@ -36,30 +37,24 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	// must change nothing.
 	verified, err := a.verifyToRevoke(form.Get("token"))
 	if err != nil {
-		a.answerUnverified(w, err)
+		a.answerUnverified(w, r, err)
 		return
 	}
 	if expired(&verified.Token, time.Now()) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	switch err := clients.owns(client, form.Get("client_id"), verified.Token.ClientID); {
-	case errors.Is(err, errInvalidClient):
-		a.refuseOAuth(w, err)
-		return
-	case err != nil:
-		writeOAuthError(w, http.StatusBadRequest, "invalid_grant", "the token was issued to another client")
+	if err := clients.owns(client, form.Get("client_id"), verified.Token.ClientID); err != nil {
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	rev := ofKind(verified)
 	if _, _, err := a.revoke(w.Header(), r, rev, concern{rescind.AckDefault, a.cfg.AckTimeout}, "", inList(verified, rev)...); err != nil {
-		a.refuseOAuth(w, err)
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
 }
-
-var errOtherClient = errors.New("httpapi: the token was issued to another client")
 
 // owns returns nil if client, or whoever calls itself claimed, may revoke a token
 // that was issued to owner, which is "" where the token does not say.
@@ -68,10 +63,10 @@ func (c *clients) owns(client *Client, claimed, owner string) error {
 	case client != nil:
 		claimed = client.ID
 	case c.mustProve(owner):
-		return errInvalidClient
+		return problem.ErrInvalidClient
 	}
 	if claimed != "" && owner != "" && claimed != owner {
-		return errOtherClient
+		return problem.ErrOtherClient
 	}
 	return nil
 }
@@ -90,13 +85,13 @@ func ofKind(v *token.Verified) rescind.Revocation {
 // one of another type (section 2.2.1), and 503 where
 // the node can't tell yet or the token has yet to become valid: a 200 would
 // promise that it never does.
-func (a *API) answerUnverified(w http.ResponseWriter, err error) {
+func (a *API) answerUnverified(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case cannotKnow(err) || tooEarly(err):
-		a.refuseOAuth(w, rescind.ErrNotReady)
+		a.refuseOAuth(w, r, rescind.ErrNotReady)
 		return
 	case errors.Is(err, token.ErrType): // genuine, but an ID token, say
-		writeOAuthError(w, http.StatusBadRequest, "unsupported_token_type", "tokens of this type can not be revoked; send an access or refresh token")
+		a.refuseOAuth(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -17,9 +18,9 @@ import (
 func TestKeysThatHaveNotArrived(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Verifier = newKeylessVerifier(t, c.Node) })
 	raw := access(t)
-	wantProblem(t, r.do("GET", "/v1/check", es256Header(raw), "", ""), kindCannotKnow, "")
-	wantProblem(t, r.do("DELETE", "/v1/session", es256Header(raw), "", ""), kindCannotKnow, "")
-	wantProblem(t, r.post("/v1/revocations", `{"token":"`+es256Header(raw)+`"}`), kindNotReady, "")
+	wantProblem(t, r.do("GET", "/v1/check", es256Header(raw), "", ""), problem.CannotKnow, "")
+	wantProblem(t, r.do("DELETE", "/v1/session", es256Header(raw), "", ""), problem.CannotKnow, "")
+	wantProblem(t, r.post("/v1/revocations", `{"token":"`+es256Header(raw)+`"}`), problem.NotReady, "")
 	wantOAuthError(t, r.form("/oauth2/revoke", "", "token="+es256Header(raw)), http.StatusServiceUnavailable, "temporarily_unavailable")
 	wantOAuthError(t, r.form("/oauth2/introspect", testAdmin, "token="+es256Header(raw)), http.StatusServiceUnavailable, "temporarily_unavailable")
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"jti","id":"x"}`), http.StatusCreated)

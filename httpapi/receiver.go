@@ -8,6 +8,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 )
 
 // receiveEvent takes a security event that a transmitter pushes (RFC 8935; Shared
@@ -24,7 +25,7 @@ func (a *API) receiveEvent(w http.ResponseWriter, r *http.Request) {
 		err = a.actOnEvent(w.Header(), r, ssf.Event{Raw: strings.TrimSpace(string(body))})
 	}
 	if err != nil {
-		a.refuseEvent(w, err)
+		a.refuseEvent(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -65,20 +66,16 @@ func eventFault(err error) error {
 
 // refuseEvent answers 400 for what is the event's fault, and 503 for what is the
 // node's: a transmitter sends that again.
-func (a *API) refuseEvent(w http.ResponseWriter, err error) {
+func (a *API) refuseEvent(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Language", "en") // RFC 8935, section 2.3
 	err = eventFault(err)
 	if refusal, ok := errors.AsType[*ssf.Refusal](err); ok {
 		writeJSON(w, http.StatusBadRequest, refusal)
 		return
 	}
-	if bad, ok := errors.AsType[*badRequest](err); ok {
-		writeJSON(w, bad.kind.status, ssf.Refusal{Code: "invalid_request", Description: bad.detail})
+	if bad, ok := errors.AsType[*problem.Error](err); ok {
+		writeJSON(w, bad.Kind.Status, ssf.Refusal{Code: "invalid_request", Description: bad.Detail})
 		return
 	}
-	if kindOf(err) == kindInternal && cannotKnow(err) { // the issuer's keys are not there yet
-		err = rescind.ErrNotReady
-	}
-	field, detail := describe(err)
-	kindOf(err).writeField(w, field, detail)
+	a.refuse(w, r, err)
 }

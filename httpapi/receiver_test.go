@@ -11,6 +11,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 )
 
 const (
@@ -225,7 +226,7 @@ func TestSecurityEventsOfAFastClock(t *testing.T) {
 func TestSecurityEventsThatCannotBeKept(t *testing.T) {
 	r := eventRig(t)
 	r.node.err = rescind.ErrFull
-	wantProblem(t, r.pushed(event(disabled, bySub)), kindFull, "")
+	wantProblem(t, r.pushed(event(disabled, bySub)), problem.Full, "")
 	wantStatus(t, r.do("POST", "/v1/security-events", "", "application/json", "{}"), http.StatusUnsupportedMediaType)
 	wantStatus(t, newRig(t).pushed(event(disabled, bySub)), http.StatusForbidden)
 	if strings.Contains(r.log.String(), "alice") {

@@ -1,13 +1,29 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/internal/problem"
 )
+
+// refuse answers a request that failed with err.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	a.logUnexpected(r, err)
+	problem.Write(w, err, realm)
+}
+
+// logUnexpected logs an error that clients get no words about.
+func (a *API) logUnexpected(r *http.Request, err error) {
+	if problem.Of(err) == problem.Unexpected {
+		a.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("endpoint", r.Pattern), slog.Any("error", err))
+	}
+}
 
 // writeJSON answers with v as JSON.
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 func TestRevocationByName(t *testing.T) {
@@ -92,7 +93,7 @@ func TestRevocationByTokenRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			wantProblem(t, r.post("/v1/revocations", body), kindInvalid, "token")
+			wantProblem(t, r.post("/v1/revocations", body), problem.InvalidField, "token")
 		})
 	}
 }
@@ -131,7 +132,7 @@ func TestRevocationRefusesBadFields(t *testing.T) {
 			t.Errorf("%.60s: %d", body, rec.Code)
 			continue
 		}
-		if p := decode[problem](t, rec.Body); p.Field != field || p.Type != "urn:rescind:problem:invalid-field" {
+		if p := decode[problem.Body](t, rec.Body); p.Field != field || p.Type != "urn:rescind:problem:invalid-field" {
 			t.Errorf("%.60s: field %q (%s), want %q", body, p.Field, p.Detail, field)
 		}
 		if len(r.node.all()) != 0 {
@@ -143,8 +144,8 @@ func TestRevocationRefusesBadFields(t *testing.T) {
 // Between two issuers a guess would revoke nothing and look like success.
 func TestRevocationNeedsAnIssuerWhereThereIsNoOnlyOne(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Issuer = "" })
-	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x"}`), kindInvalid, "iss")
-	wantProblem(t, r.post("/v1/revocations", `{"scope":"iss"}`), kindInvalid, "iss")
+	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x"}`), problem.InvalidField, "iss")
+	wantProblem(t, r.post("/v1/revocations", `{"scope":"iss"}`), problem.InvalidField, "iss")
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"jti","id":"x","iss":"`+testIssuer+`"}`), http.StatusCreated)
 	wantStatus(t, r.post("/v1/revocations", `{"scope":"iss","id":"`+testIssuer+`"}`), http.StatusCreated)
 }
@@ -158,14 +159,14 @@ func TestRevocationRefusesAbsurdTimes(t *testing.T) {
 			`"` + time.Now().Add(40*24*time.Hour).UTC().Format(time.RFC3339) + `"`, strconv.FormatInt(time.Now().Add(40*24*time.Hour).Unix(), 10),
 		} {
 			r := newRig(t)
-			wantProblem(t, r.post("/v1/revocations", `{"scope":"sub","id":"x","`+field+`":`+value+`}`), kindInvalid, field)
+			wantProblem(t, r.post("/v1/revocations", `{"scope":"sub","id":"x","`+field+`":`+value+`}`), problem.InvalidField, field)
 		}
 	}
 	r := newRig(t)
-	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x","expires_at":1700000000}`), kindInvalid, "expires_at")
+	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x","expires_at":1700000000}`), problem.InvalidField, "expires_at")
 	r = newRig(t, func(c *Config) { c.MaxLifetime = time.Hour })
 	inTwoHours := strconv.FormatInt(time.Now().Add(2*time.Hour).Unix(), 10)
-	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x","expires_at":`+inTwoHours+`}`), kindInvalid, "expires_at")
+	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x","expires_at":`+inTwoHours+`}`), problem.InvalidField, "expires_at")
 }
 
 func TestRevocationRefusesMalformedBodies(t *testing.T) {
@@ -178,7 +179,7 @@ func TestRevocationRefusesMalformedBodies(t *testing.T) {
 		if rec.Code != http.StatusBadRequest || len(r.node.all()) != 0 {
 			t.Errorf("%q: %d %s", body, rec.Code, rec.Body)
 		}
-		if p := decode[problem](t, rec.Body); p.Type != "urn:rescind:problem:malformed-body" && p.Field != "id" {
+		if p := decode[problem.Body](t, rec.Body); p.Type != "urn:rescind:problem:malformed-body" && p.Field != "id" {
 			t.Errorf("%q: %+v", body, p)
 		}
 	}
@@ -187,12 +188,12 @@ func TestRevocationRefusesMalformedBodies(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	big := `{"scope":"jti","id":"` + strings.Repeat("x", maxBody) + `"}`
 	r := newRig(t)
-	wantProblem(t, r.post("/v1/revocations", big), kindTooLarge, "")
+	wantProblem(t, r.post("/v1/revocations", big), problem.TooLarge, "")
 	req := httptest.NewRequest("POST", "/v1/revocations", strings.NewReader(big))
 	req.ContentLength = -1 // chunked
 	req.Header.Set("Authorization", "Bearer "+testAdmin)
 	req.Header.Set("Content-Type", "application/json")
-	wantProblem(t, r.send(req), kindTooLarge, "")
+	wantProblem(t, r.send(req), problem.TooLarge, "")
 	for _, target := range []string{"/oauth2/revoke", "/oauth2/introspect"} {
 		wantStatus(t, r.form(target, testAdmin, "token="+strings.Repeat("x", maxBody)), http.StatusRequestEntityTooLarge)
 	}
@@ -216,7 +217,7 @@ func TestMediaTypes(t *testing.T) {
 			t.Errorf("%q: %d", mediaType, rec.Code)
 		}
 		if !ok {
-			wantProblem(t, rec, kindMediaType, "")
+			wantProblem(t, rec, problem.MediaType, "")
 		}
 	}
 	for _, target := range []string{"/v1/revocations", "/oauth2/revoke", "/oauth2/introspect"} {

@@ -8,6 +8,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -72,7 +73,7 @@ func (a *API) audit(r *http.Request, rev rescind.Revocation, reason string, rece
 		slog.String("reason", reason),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("problem", kindOf(err).name))
+		attrs = append(attrs, slog.String("problem", problem.Of(err).Name))
 		a.log.LogAttrs(r.Context(), slog.LevelWarn, "revocation not accepted", attrs...)
 		return
 	}

@@ -13,19 +13,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
+
+	"rescind/internal/problem"
 )
 
 const (
 	testIssuer = "https://issuer.example"
 	testAdmin  = "admin-token-0123456789abcdef"
-)
-
-// What package token writes for a node that can't judge.
-var (
-	kindCannotKnow = kind{name: "cannot-know", status: http.StatusServiceUnavailable}
-	kindStale      = kind{name: "stale", status: http.StatusServiceUnavailable}
-	kindBehind     = kind{name: "behind", status: http.StatusServiceUnavailable}
-	kindBusy       = kind{name: "busy", status: http.StatusServiceUnavailable}
 )
 
 // rig is an API with a fake node behind it and a log that can be searched.
@@ -149,7 +143,7 @@ func checkAnswer(t testing.TB, rec *httptest.ResponseRecorder) {
 	if rec.Header().Get("Content-Type") != "application/problem+json" {
 		return
 	}
-	var p problem
+	var p problem.Body
 	if err := json.Unmarshal(rec.Body.Bytes(), &p, json.RejectUnknownMembers(true)); err != nil {
 		t.Fatalf("problem: %v in %s", err, rec.Body)
 	}
@@ -168,14 +162,14 @@ func decode[T any](t testing.TB, body io.Reader) T {
 }
 
 // wantProblem asserts status, type and field.
-func wantProblem(t testing.TB, rec *httptest.ResponseRecorder, k kind, field string) {
+func wantProblem(t testing.TB, rec *httptest.ResponseRecorder, k problem.Kind, field string) {
 	t.Helper()
-	if rec.Code != k.status {
-		t.Fatalf("status %d, want %d: %s", rec.Code, k.status, rec.Body)
+	if rec.Code != k.Status {
+		t.Fatalf("status %d, want %d: %s", rec.Code, k.Status, rec.Body)
 	}
-	p := decode[problem](t, rec.Body)
-	if p.Type != "urn:rescind:problem:"+k.name || p.Field != field {
-		t.Errorf("problem %s of field %q, want %s of %q (%s)", p.Type, p.Field, k.name, field, p.Detail)
+	p := decode[problem.Body](t, rec.Body)
+	if p.Type != "urn:rescind:problem:"+k.Name || p.Field != field {
+		t.Errorf("problem %s of field %q, want %s of %q (%s)", p.Type, p.Field, k.Name, field, p.Detail)
 	}
 }
 

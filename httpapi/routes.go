@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"rescind/internal/problem"
 )
 
 // route is one line of the table from which both the dispatch and the index
@@ -120,10 +122,10 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, ok := f.routes[path]
 	switch {
 	case !ok:
-		kindNotFound.write(w, "there is nothing at this path; GET / lists what there is")
+		problem.NotFound.Write(w, "there is nothing at this path; GET / lists what there is")
 	case !rt.allows(r.Method):
 		header.Set("Allow", rt.allowed())
-		kindMethod.write(w, "this path takes "+rt.allowed())
+		problem.Method.Write(w, "this path takes "+rt.allowed())
 	default:
 		r.Pattern = rt.path
 		if rt.path != checkPath {
@@ -171,5 +173,5 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 		words = err.Error()
 	}
 	a.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("endpoint", r.Pattern), slog.String("value", words), slog.String("stack", string(debug.Stack())))
-	kindInternal.write(w, "the node's log says why")
+	problem.Unexpected.Write(w, "the node's log says why")
 }

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"rescind/cluster"
+	"rescind/internal/problem"
 )
 
 func TestUnknownPaths(t *testing.T) {
 	r := newRig(t)
 	for _, path := range []string{"/nothing", "/v1", "/v1/", "/v1/session/", "/v1//session", "/V1/check", "/healthz/", "/metrics/x", "/oauth2/token"} {
-		wantProblem(t, r.do("GET", path, testAdmin, "", ""), kindNotFound, "")
+		wantProblem(t, r.do("GET", path, testAdmin, "", ""), problem.NotFound, "")
 	}
 }
 
@@ -28,7 +29,7 @@ func TestWrongMethods(t *testing.T) {
 				continue
 			}
 			rec := r.do(method, rt.path, testAdmin, "application/json", "{}")
-			wantProblem(t, rec, kindMethod, "")
+			wantProblem(t, rec, problem.Method, "")
 			if got := rec.Header().Get("Allow"); got != rt.allowed() {
 				t.Errorf("%s %s: Allow is %q", method, rt.path, got)
 			}
@@ -85,7 +86,7 @@ func TestIndexTellsWhatIsOff(t *testing.T) {
 }
 
 func TestJWKS(t *testing.T) {
-	wantProblem(t, newRig(t).do("GET", "/.well-known/jwks.json", "", "", ""), kindNotFound, "")
+	wantProblem(t, newRig(t).do("GET", "/.well-known/jwks.json", "", "", ""), problem.NotFound, "")
 	r := newRig(t, func(c *Config) {
 		c.JWKS = func() ([]byte, error) { return []byte(`{"keys":[]}`), nil }
 	})
@@ -98,7 +99,7 @@ func TestJWKS(t *testing.T) {
 
 func TestJWKSThatFails(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.JWKS = func() ([]byte, error) { return nil, errors.New("no keys yet") } })
-	wantProblem(t, r.do("GET", "/.well-known/jwks.json", "", "", ""), kindInternal, "")
+	wantProblem(t, r.do("GET", "/.well-known/jwks.json", "", "", ""), problem.Unexpected, "")
 	if !strings.Contains(r.log.String(), "no keys yet") {
 		t.Error("the log does not say why")
 	}
@@ -109,7 +110,7 @@ func TestPanicsTellNothing(t *testing.T) {
 		r := newRig(t, func(c *Config) {
 			c.JWKS = func() ([]byte, error) { panic(value) }
 		})
-		wantProblem(t, r.do("GET", "/.well-known/jwks.json", "", "", ""), kindInternal, "")
+		wantProblem(t, r.do("GET", "/.well-known/jwks.json", "", "", ""), problem.Unexpected, "")
 		if log := r.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, inLog) || !strings.Contains(log, "TestPanicsTellNothing") {
 			t.Error(log)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json"
+
+	"rescind/internal/problem"
 )
 
 // Each of what Reconfigure names changes what the next request meets.
@@ -31,7 +33,7 @@ func TestReconfigure(t *testing.T) {
 		t.Fatal(got)
 	}
 	change(func(c *Config) { c.Issuer = "" })
-	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x"}`), kindInvalid, "iss")
+	wantProblem(t, r.post("/v1/revocations", `{"scope":"jti","id":"x"}`), problem.InvalidField, "iss")
 	change(func(c *Config) { c.Issuer = "https://new.example" })
 	if got := revoke(testAdmin); got != http.StatusCreated || r.node.all()[1].rev.Issuer != "https://new.example" {
 		t.Errorf("%d %v", got, r.node.all())

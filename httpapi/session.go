@@ -30,7 +30,7 @@ func (a *API) endSessions(w http.ResponseWriter, r *http.Request) {
 func (a *API) logout(w http.ResponseWriter, r *http.Request, pick func(*token.Verified) (rescind.Revocation, error)) {
 	verified, err := a.verifyForLogout(r)
 	if err != nil {
-		token.WriteError(w, err, realm)
+		a.refuse(w, r, err)
 		return
 	}
 	c, err := a.concernOf(r)

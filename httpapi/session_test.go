@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 func TestLogoutOfOneDevice(t *testing.T) {
@@ -63,7 +64,7 @@ func TestLogoutEverywhereCoversATokenFromTheFuture(t *testing.T) {
 }
 
 func TestLogoutEverywhereNeedsASubject(t *testing.T) {
-	wantProblem(t, newRig(t).do("DELETE", "/v1/sessions", access(t, "sub", nil), "", ""), kindInvalid, "sub")
+	wantProblem(t, newRig(t).do("DELETE", "/v1/sessions", access(t, "sub", nil), "", ""), problem.InvalidField, "sub")
 }
 
 func TestLogoutRefusesBadTokens(t *testing.T) {
@@ -85,7 +86,7 @@ func TestLogoutWorksOnAStaleNodeButNotOnAnUnreadyOne(t *testing.T) {
 	// Its own session is known to be over now, stale or not.
 	wantStatus(t, r.do("DELETE", "/v1/session", access(t), "", ""), http.StatusUnauthorized)
 	r.node.verdict = rescind.Unknown
-	wantProblem(t, r.do("DELETE", "/v1/session", access(t, "sid", "session-3"), "", ""), kindCannotKnow, "")
+	wantProblem(t, r.do("DELETE", "/v1/session", access(t, "sid", "session-3"), "", ""), problem.CannotKnow, "")
 }
 
 func TestAckAndTimeout(t *testing.T) {
@@ -133,8 +134,8 @@ func TestBadAckAndTimeout(t *testing.T) {
 		"a;b=1":                    "query",
 	} {
 		r := newRig(t)
-		wantProblem(t, r.do("DELETE", "/v1/session?"+query, access(t), "", ""), kindInvalid, field)
-		wantProblem(t, r.post("/v1/revocations?"+query, `{"scope":"jti","id":"x"}`), kindInvalid, field)
+		wantProblem(t, r.do("DELETE", "/v1/session?"+query, access(t), "", ""), problem.InvalidField, field)
+		wantProblem(t, r.post("/v1/revocations?"+query, `{"scope":"jti","id":"x"}`), problem.InvalidField, field)
 		if len(r.node.all()) != 0 {
 			t.Errorf("%q revoked something", query)
 		}
@@ -162,14 +163,14 @@ func TestLogoutSurvivesTheClientsHangingUp(t *testing.T) {
 }
 
 func TestNodeFailuresBecomeProblems(t *testing.T) {
-	for err, want := range map[error]kind{
-		rescind.ErrFull:                     kindFull,
-		rescind.ErrNotReady:                 kindNotReady,
-		rescind.ErrClosed:                   kindClosing,
-		rescind.ErrIsolated:                 kindIsolated,
-		rescind.ErrUnavailable:              kindUnavailable,
-		context.DeadlineExceeded:            kindTimeout,
-		errors.New("disk: no space, token"): kindInternal,
+	for err, want := range map[error]problem.Kind{
+		rescind.ErrFull:                     problem.Full,
+		rescind.ErrNotReady:                 problem.NotReady,
+		rescind.ErrClosed:                   problem.Closing,
+		rescind.ErrIsolated:                 problem.Isolated,
+		rescind.ErrUnavailable:              problem.Unstored,
+		context.DeadlineExceeded:            problem.Timeout,
+		errors.New("disk: no space, token"): problem.Unexpected,
 	} {
 		r := newRig(t)
 		r.node.err = err

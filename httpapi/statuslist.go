@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 	"rescind/token/statuslist"
 )
@@ -123,19 +124,19 @@ func (a *API) statusList(w http.ResponseWriter, r *http.Request) {
 	list := terms.lists[strings.TrimPrefix(r.URL.Path, statusPrefix)]
 	switch {
 	case list == nil:
-		kindNotFound.write(w, "this node publishes no such status list")
+		problem.NotFound.Write(w, "this node publishes no such status list")
 		return
 	case r.URL.Query().Has("time"):
-		kindHistory.write(w, "the status at an earlier time is not known here; leave time out")
+		problem.NotHere.Write(w, "the status at an earlier time is not known here; leave time out")
 		return
 	case !acceptsStatusList(r.Header.Values("Accept")):
-		kindAccept.write(w, "status lists are written as "+mediaTypeStatusList+" only")
+		problem.Accept.Write(w, "status lists are written as "+mediaTypeStatusList+" only")
 		return
 	}
 	now := time.Now()
 	doc, err := list.document(a.cfg.Node, terms.signer, now)
 	if errors.Is(err, errListStale) {
-		kindNotReady.write(w, "this node may be too far behind to say what is revoked; ask another one, or later")
+		problem.NotReady.Write(w, "this node may be too far behind to say what is revoked; ask another one, or later")
 		return
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/internal/problem"
 	"rescind/token"
 	"rescind/token/statuslist"
 )
@@ -199,11 +200,11 @@ func TestStatusListRequests(t *testing.T) {
 		wantStatus(t, get("/statuslists/idp", "Accept", accept), http.StatusOK)
 	}
 	for _, accept := range []string{"application/statuslist+cwt", "application/json", "application/statuslist+jwt;q=0", "text/*"} {
-		wantProblem(t, get("/statuslists/idp", "Accept", accept), kindAccept, "")
+		wantProblem(t, get("/statuslists/idp", "Accept", accept), problem.Accept, "")
 	}
-	wantProblem(t, get("/statuslists/idp?time=1686925000"), kindHistory, "")
+	wantProblem(t, get("/statuslists/idp?time=1686925000"), problem.NotHere, "")
 	for _, path := range []string{"/statuslists/", "/statuslists", "/statuslists/other", "/statuslists/idp/", "/statuslists/idp/1", "/statuslists/../statuslists/idp"} {
-		wantProblem(t, get(path), kindNotFound, "")
+		wantProblem(t, get(path), problem.NotFound, "")
 	}
 	zipped := get("/statuslists/idp", "Accept-Encoding", "br, gzip")
 	z, err := gzip.NewReader(zipped.Body)
@@ -239,7 +240,7 @@ func TestStatusListOfANodeThatCannotKnow(t *testing.T) {
 			n := newFakeNode()
 			change(n)
 			r, _ := statusRig(t, n, testBase)
-			wantProblem(t, r.do("GET", "/statuslists/idp", "", "", ""), kindNotReady, "")
+			wantProblem(t, r.do("GET", "/statuslists/idp", "", "", ""), problem.NotReady, "")
 		})
 	}
 }
@@ -415,7 +416,7 @@ func TestLogoutWithoutTheList(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Node, c.Verifier = n, v })
 	r.node = n
 	raw := referring(t, testList, 1)
-	wantProblem(t, r.do("GET", "/v1/check", raw, "", ""), kindCannotKnow, "")
+	wantProblem(t, r.do("GET", "/v1/check", raw, "", ""), problem.CannotKnow, "")
 	end := time.Now().Add(10 * time.Second)
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()

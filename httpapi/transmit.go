@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -25,7 +26,7 @@ const (
 func (a *API) receiverOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if a.cfg.Transmitter == nil {
-			kindNotFound.write(w, "this node tells nobody of revocations")
+			problem.NotFound.Write(w, "this node tells nobody of revocations")
 			return
 		}
 		raw, err := token.Bearer(r)
@@ -39,7 +40,7 @@ func (a *API) receiverOnly(next http.HandlerFunc) http.HandlerFunc {
 				challenge += `, error="invalid_token"`
 			}
 			w.Header().Set("WWW-Authenticate", challenge)
-			kindReceiver.write(w, "the token of a receiver is needed, once, as Authorization: Bearer")
+			problem.Receiver.Write(w, "the token of a receiver is needed, once, as Authorization: Bearer")
 			return
 		}
 		next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, name)))
@@ -67,13 +68,13 @@ func (a *API) offerEvents(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		writeRaw(w, answer)
 	case errors.Is(err, ssf.ErrPollForm):
-		kindMalformed.write(w, "the body is no poll as RFC 8936 has it")
+		problem.Malformed.Write(w, "the body is no poll as RFC 8936 has it")
 	case errors.Is(err, ssf.ErrTooMany):
-		kindTooMany.write(w, "this receiver keeps too many polls open")
+		problem.TooMany.Write(w, "this receiver keeps too many polls open")
 	case errors.Is(err, ssf.ErrNoOutlet):
-		kindNotFound.write(w, "the events of this receiver are pushed")
+		problem.NotFound.Write(w, "the events of this receiver are pushed")
 	default: // which the transmitter has logged
-		kindInternal.write(w, "what waits for this receiver can't be read; the node's log says why")
+		problem.Unexpected.Write(w, "what waits for this receiver can't be read; the node's log says why")
 	}
 }
 
@@ -101,9 +102,9 @@ func (a *API) sendVerification(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.refuse(w, r, err)
 	case req.Stream.set && req.Stream.value != callerOf(r):
-		kindNotFound.write(w, "this receiver has no such stream")
+		problem.NotFound.Write(w, "this receiver has no such stream")
 	case a.cfg.Transmitter.Verify(callerOf(r), req.State.value) != nil:
-		kindInvalid.writeField(w, "state", "is too long; at most 1024 bytes are allowed")
+		problem.InvalidField.WriteField(w, "state", "is too long; at most 1024 bytes are allowed")
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -129,7 +130,7 @@ type urnScheme struct {
 // ssfConfiguration says what is transmitted, for receivers to set themselves up.
 func (a *API) ssfConfiguration(w http.ResponseWriter, _ *http.Request) {
 	if a.cfg.Transmitter == nil {
-		kindNotFound.write(w, "this node tells nobody of revocations")
+		problem.NotFound.Write(w, "this node tells nobody of revocations")
 		return
 	}
 	issuer := a.cfg.Transmitter.Issuer()

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind/httpapi/ssf"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -147,16 +148,16 @@ func TestPollsAreForReceivers(t *testing.T) {
 	for _, path := range []string{eventPollPath, eventVerifyPath} {
 		for _, raw := range []string{"", "x", testAdmin, access(t)} {
 			rec := r.do("POST", path, raw, "application/json", `{}`)
-			wantProblem(t, rec, kindReceiver, "")
+			wantProblem(t, rec, problem.Receiver, "")
 			if got := rec.Header().Get("WWW-Authenticate"); !strings.HasPrefix(got, "Bearer") || strings.Contains(got, "invalid_token") != (raw != "") {
 				t.Error(got)
 			}
 		}
-		wantProblem(t, newRig(t).do("POST", path, receiverToken, "application/json", `{}`), kindNotFound, "")
+		wantProblem(t, newRig(t).do("POST", path, receiverToken, "application/json", `{}`), problem.NotFound, "")
 	}
-	wantProblem(t, r.pollAs(receiverToken, `{"ack":7}`), kindMalformed, "")
-	wantProblem(t, r.pollAs(receiverToken, `{"ack":["`+strings.Repeat("x", maxBody)+`"]}`), kindTooLarge, "")
-	wantProblem(t, r.do("POST", eventPollPath, receiverToken, "text/plain", `{}`), kindMediaType, "")
+	wantProblem(t, r.pollAs(receiverToken, `{"ack":7}`), problem.Malformed, "")
+	wantProblem(t, r.pollAs(receiverToken, `{"ack":["`+strings.Repeat("x", maxBody)+`"]}`), problem.TooLarge, "")
+	wantProblem(t, r.do("POST", eventPollPath, receiverToken, "text/plain", `{}`), problem.MediaType, "")
 	wantStatus(t, r.pollAs(receiverToken, `{"returnImmediately":true}`), http.StatusOK)
 }
 
@@ -166,9 +167,9 @@ func TestVerificationIsSent(t *testing.T) {
 		return r.do("POST", eventVerifyPath, receiverToken, "application/json", body)
 	}
 	wantStatus(t, verify(`{"stream_id":"poller","state":"of-mine"}`), http.StatusNoContent)
-	wantProblem(t, verify(`{"stream_id":"origin"}`), kindNotFound, "")
-	wantProblem(t, verify(`{"state":"`+strings.Repeat("x", 1025)+`"}`), kindInvalid, "state")
-	wantProblem(t, verify(`{"else":1}`), kindInvalid, "else")
+	wantProblem(t, verify(`{"stream_id":"origin"}`), problem.NotFound, "")
+	wantProblem(t, verify(`{"state":"`+strings.Repeat("x", 1025)+`"}`), problem.InvalidField, "state")
+	wantProblem(t, verify(`{"else":1}`), problem.InvalidField, "else")
 	for _, raw := range r.offered(1) {
 		// Our own receiver takes it, and ends nothing.
 		own := newRig(t, func(c *Config) { c.EventAudience = map[string][]string{ourName: {receiver}} })
@@ -184,7 +185,7 @@ func TestVerificationIsSent(t *testing.T) {
 }
 
 func TestSSFConfiguration(t *testing.T) {
-	wantProblem(t, newRig(t).do("GET", "/.well-known/ssf-configuration", "", "", ""), kindNotFound, "")
+	wantProblem(t, newRig(t).do("GET", "/.well-known/ssf-configuration", "", "", ""), problem.NotFound, "")
 	rec := offering(t).do("GET", "/.well-known/ssf-configuration", "", "", "")
 	wantStatus(t, rec, http.StatusOK)
 	const want = `{"spec_version":"1_0","issuer":"https://rescind.example","jwks_uri":"https://rescind.example/.well-known/jwks.json",` +

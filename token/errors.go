@@ -1,41 +1,42 @@
 package token
 
 import (
-	"errors"
 	"fmt"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
-// Why a token was refused, for errors.Is. [Status] maps them to HTTP.
+// Why a token was refused, for errors.Is. [Status] maps them to HTTP. They are
+// declared beside the table that says so, which all interfaces share.
 var (
-	ErrNoToken   = errors.New("no bearer token")
-	ErrRequest   = errors.New("malformed authorization header")
-	ErrMalformed = errors.New("malformed token")
-	ErrTooLarge  = errors.New("token too large")
+	ErrNoToken   = problem.ErrNoToken
+	ErrRequest   = problem.ErrRequest
+	ErrMalformed = problem.ErrMalformed
+	ErrTooLarge  = problem.ErrTooLarge
 
-	ErrAlgorithm  = errors.New("algorithm not allowed")
-	ErrUnknownKey = errors.New("unknown key")
-	ErrSignature  = errors.New("bad signature")
-	ErrDecryption = errors.New("token can't be decrypted")
+	ErrAlgorithm  = problem.ErrAlgorithm
+	ErrUnknownKey = problem.ErrUnknownKey
+	ErrSignature  = problem.ErrSignature
+	ErrDecryption = problem.ErrDecryption
 
-	ErrClaims         = errors.New("bad claims")
-	ErrUnknownIssuer  = errors.New("unknown issuer")
-	ErrAudience       = errors.New("wrong audience")
-	ErrType           = errors.New("wrong token type")
-	ErrExpired        = errors.New("token expired")
-	ErrNotYetValid    = errors.New("token not yet valid")
-	ErrIssuedInFuture = errors.New("token issued in the future")
-	ErrLifetime       = errors.New("token lives too long")
-	ErrScope          = errors.New("insufficient scope")
+	ErrClaims         = problem.ErrClaims
+	ErrUnknownIssuer  = problem.ErrUnknownIssuer
+	ErrAudience       = problem.ErrAudience
+	ErrType           = problem.ErrType
+	ErrExpired        = problem.ErrExpired
+	ErrNotYetValid    = problem.ErrNotYetValid
+	ErrIssuedInFuture = problem.ErrIssuedInFuture
+	ErrLifetime       = problem.ErrLifetime
+	ErrScope          = problem.ErrScope
 
 	ErrRevoked = rescind.ErrRevoked
 	// ErrSuspended and ErrStatus are what a status list of the issuer says, or
 	// that it says nothing about the token.
-	ErrSuspended = errors.New("token suspended")
-	ErrStatus    = errors.New("the status of the token does not allow its use")
+	ErrSuspended = problem.ErrSuspended
+	ErrStatus    = problem.ErrStatus
 
-	ErrReused = errors.New("refresh token used twice")
+	ErrReused = problem.ErrReused
 
 	// ErrStale: this node may be further behind than the policy allows.
 	ErrStale = rescind.ErrStale
@@ -43,11 +44,11 @@ var (
 	// ErrNotReady: this node has not loaded its revocations, or not yet the
 	// issuer's keys or status list. An error about keys is then ErrUnknownKey as
 	// well, one about a list ErrStatus.
-	ErrNotReady = errors.New("not ready to judge tokens")
+	ErrNotReady = problem.ErrNotReady
 
 	// ErrTooSoon: a revocation of the subject reaches further ahead than an
 	// issuer may date a token. Some clock is wrong, or about to be overtaken.
-	ErrTooSoon = errors.New("tokens of this subject are revoked up to a later time")
+	ErrTooSoon = problem.ErrTooSoon
 )
 
 // errKeysPending is what an unknown key means while the issuer's keys are being
@@ -67,6 +68,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return "token refused: " + e.Check + ": " + e.Reason }
+
+// ProblemDetail returns the words for the token's holder: Reason and Scope.
+func (e *Error) ProblemDetail() (reason, scope string) { return e.Reason, e.Scope }
 
 // Unwrap returns the sentinel.
 func (e *Error) Unwrap() error { return e.Err }

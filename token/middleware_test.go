@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind"
+	"rescind/internal/problem"
 )
 
 // get sends a request with these Authorization headers through the middleware
@@ -61,7 +62,7 @@ func TestMiddleware(t *testing.T) {
 				}
 				return
 			}
-			var p problem
+			var p problem.Body
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != c.status || p.Title == "" {
 				t.Errorf("body %s: %v", w.Body, err)
 			}

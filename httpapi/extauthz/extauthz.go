@@ -19,6 +19,7 @@ import (
 
 	"rescind"
 	"rescind/httpapi"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -61,7 +62,7 @@ func (s *Server) Check(ctx context.Context, req *auth.CheckRequest) (*auth.Check
 		},
 	})
 	if err != nil {
-		return denied(s.judge.RefusalOf(ctx, err)), nil
+		return denied(s.judge.RefusalOf(ctx, err), problem.Of(err).GRPC), nil
 	}
 	return accepted(verified), nil
 }
@@ -125,7 +126,7 @@ func metadataOf(verified *token.Verified) *structpb.Struct {
 }
 
 // denied passes on the answer that /v1/check gives.
-func denied(refusal httpapi.Refusal) *auth.CheckResponse {
+func denied(refusal httpapi.Refusal, code problem.Code) *auth.CheckResponse {
 	out := &auth.DeniedHttpResponse{
 		Status: &envoytype.HttpStatus{Code: envoytype.StatusCode(refusal.Status)},
 		Body:   string(refusal.Body),
@@ -136,23 +137,8 @@ func denied(refusal httpapi.Refusal) *auth.CheckResponse {
 		}
 	}
 	return &auth.CheckResponse{
-		Status:       &rpc.Status{Code: int32(codeOf(refusal.Status))},
+		Status:       &rpc.Status{Code: int32(code)},
 		HttpResponse: &auth.CheckResponse_DeniedResponse{DeniedResponse: out},
-	}
-}
-
-func codeOf(status int) codes.Code {
-	switch status {
-	case http.StatusUnauthorized:
-		return codes.Unauthenticated
-	case http.StatusForbidden:
-		return codes.PermissionDenied
-	case http.StatusServiceUnavailable:
-		return codes.Unavailable
-	case http.StatusBadRequest:
-		return codes.InvalidArgument
-	default:
-		return codes.Internal
 	}
 }
 

@@ -28,7 +28,6 @@ package tokengrpc
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"rescind"
+	"rescind/internal/problem"
 	"rescind/token"
 )
 
@@ -220,40 +219,21 @@ func (s *stream) judge() error {
 	return statusError(err)
 }
 
-// Code returns the code for an error of package token: OK for nil,
+// Code returns the code for an error of package token, or of a node: OK for nil,
 // Unauthenticated where token.Status is 401, or 400 because of the token,
 // InvalidArgument where it is 400 because of other metadata, Unavailable where
-// it is 503, PermissionDenied where it is 403, and Internal for anything else.
-func Code(err error) codes.Code {
-	if _, invalid := errors.AsType[*rescind.InvalidError](err); invalid && token.Status(err) == http.StatusBadRequest {
-		return codes.InvalidArgument
-	}
-	switch token.Status(err) {
-	case http.StatusOK:
-		return codes.OK
-	case http.StatusUnauthorized, http.StatusBadRequest:
-		return codes.Unauthenticated
-	case http.StatusForbidden:
-		return codes.PermissionDenied
-	case http.StatusServiceUnavailable:
-		return codes.Unavailable
-	default:
-		return codes.Internal
-	}
-}
+// it is 503, PermissionDenied where it is 403, AlreadyExists for a one-time token
+// that was used before, FailedPrecondition for what is not configured here,
+// DeadlineExceeded for rescind.ErrUnconfirmed, and Internal for anything else.
+func Code(err error) codes.Code { return codes.Code(problem.Of(err).GRPC) }
 
 // statusError returns err as clients see it: only a *token.Error or a
-// *rescind.InvalidError is described.
+// *rescind.InvalidError is described by its own words.
 func statusError(err error) error {
 	if err == nil {
 		return nil
 	}
-	reason := "the token could not be judged"
-	if e, ok := errors.AsType[*token.Error](err); ok {
-		reason = e.Reason
-	} else if e, ok := errors.AsType[*rescind.InvalidError](err); ok {
-		reason = e.Error()
-	}
+	_, reason := problem.Describe(err)
 	return &refusal{status.New(Code(err), reason), err}
 }
 

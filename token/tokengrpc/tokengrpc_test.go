@@ -275,7 +275,7 @@ func TestCode(t *testing.T) {
 	if Code(nil) != codes.OK || Code(errors.New("disk")) != codes.Internal || Code(rescind.ErrFull) != codes.Unavailable {
 		t.Error("wrong codes")
 	}
-	if got := statusError(errors.New("secret detail")).Error(); got != "rpc error: code = Internal desc = the token could not be judged" {
+	if got := statusError(errors.New("secret detail")).Error(); got != "rpc error: code = Internal desc = the request could not be handled" {
 		t.Errorf("got %q", got)
 	}
 }
