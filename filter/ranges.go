@@ -208,9 +208,9 @@ func (s sums) within(g rescind.Range) iter.Seq2[rescind.Bucket, rescind.Sum] {
 			}
 			return
 		}
-		for b := g.From.Bucket; b <= g.To.Bucket; b++ {
-			if sum, ok := s[b]; ok && !yield(b, sum) {
-				return
+		for b := g.From.Bucket; ; b++ {
+			if sum, ok := s[b]; ok && !yield(b, sum) || b == g.To.Bucket {
+				return // before the increment, which could wrap round at the last bucket of all
 			}
 		}
 	}

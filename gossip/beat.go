@@ -88,6 +88,9 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 			c.stepEcho(now, p, v, b)
 			continue
 		}
+		if v.Origin == p.origin && v.At.Epoch != p.epoch {
+			continue // it contradicts itself; taken at its word, this beat would be of an epoch that is over
+		}
 		if (c.peers[v.Origin] != nil || !c.ignores(now, v)) && len(p.views) < maxViews {
 			p.views[v.Origin] = v
 		}

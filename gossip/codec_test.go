@@ -24,6 +24,7 @@ func examples() []Message {
 	d := records[0].Digest
 	from, middle, to := rescind.Bound{Bucket: 2_980_000}, rescind.Bound{Bucket: 2_980_000, Digest: rescind.Digest{Hi: 0x1200 << 48}}, rescind.PlaceOf(records[0])
 	to.Bucket = 2_980_001
+	beyond := rescind.Bound{Bucket: 2_980_005}
 	return []Message{
 		{1, 2, &Batch{First: 3, Head: 4, Records: records}},
 		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
@@ -38,7 +39,7 @@ func examples() []Message {
 		{1, 2, &Compare{Round: 3, Parts: []Part{
 			{Part: rescind.Part{Range: rescind.Range{From: from, To: middle}, Sum: rescind.Sum{Hi: 1, Lo: 2, Count: 300}}},
 			{Part: rescind.Part{Range: rescind.Range{From: middle, To: to}}, Listed: true, Records: records},
-			{Part: rescind.Part{Range: rescind.Range{From: from, To: rescind.End}}, Listed: true, Records: records[:0]},
+			{Part: rescind.Part{Range: rescind.Range{From: beyond, To: rescind.End}}, Listed: true, Records: records[:0]},
 		}}},
 		{1, 2, &Supply{Records: records}},
 	}

@@ -81,7 +81,8 @@ func (r *reader) part(at rescind.Bound) (p Part) {
 		p.Range.To = r.bound()
 		r.failed = r.failed || p.Range.To == rescind.End
 	}
-	r.failed = r.failed || flags > partFlags || !p.Range.From.Less(p.Range.To)
+	// Parts that follow each other are read once in all, however many there are.
+	r.failed = r.failed || flags > partFlags || p.Range.From.Less(at) || !p.Range.From.Less(p.Range.To)
 	if flags&partListed != 0 {
 		p.Listed, p.Records = true, r.records()
 		return p
@@ -101,10 +102,13 @@ func appendBound(b []byte, at rescind.Bound) []byte {
 	return append(append(b, byte(len(digest))), digest...)
 }
 
+// maxBucket is the last bucket that any time lies in. Only rescind.End is beyond.
+var maxBucket = uint64(rescind.BucketOf(math.MaxInt64))
+
 func (r *reader) bound() rescind.Bound {
 	bucket := r.uvarint()
 	length := int(r.byte())
-	r.failed = r.failed || bucket > math.MaxInt64 || length > 16
+	r.failed = r.failed || bucket > maxBucket && bucket != uint64(rescind.End.Bucket) || length > 16
 	significant := r.take(length)
 	if r.failed || length > 0 && significant[length-1] == 0 {
 		r.failed = true

@@ -31,3 +31,15 @@ func TestReplayOfAnEarlierEpoch(t *testing.T) {
 		t.Errorf("after 40 replays %d records wait for the disk", n)
 	}
 }
+
+// TestBeatThatContradictsItself: a beat that tells of its own sender in a later
+// epoch is of no use, and harms nobody. It ended the process once.
+func TestBeatThatContradictsItself(t *testing.T) {
+	c := New(Config{Origin: 1, Epoch: 1, ForgetAfter: time.Hour}, 0, 0)
+	c.Step(1, Message{From: 2, Epoch: 5, Body: &Beat{N: 1, Views: []View{
+		{Origin: 2, At: Position{9, 3}, Based: true}, {Origin: 3, At: Position{1, 1}, Based: true},
+	}}})
+	if p := c.peers[2]; p.epoch != 5 || len(p.views) != 1 {
+		t.Errorf("the sender is in epoch %d, and tells of %d members", p.epoch, len(p.views))
+	}
+}
