@@ -12,6 +12,7 @@ import (
 
 // Canonical names of the headers that tell a proxy whose token it was.
 const (
+	headerIssuer  = "X-Auth-Issuer"
 	headerSubject = "X-Auth-Subject"
 	headerSession = "X-Auth-Session"
 	headerTokenID = "X-Auth-Token-Id"
@@ -53,7 +54,7 @@ func (a *API) refuseCheck(w http.ResponseWriter, r *http.Request, err error) {
 	a.refuse(w, r, err)
 }
 
-// identify sets all three headers, empty where the token lacks the claim. A
+// identify sets all four headers, empty where the token lacks the claim. A
 // header left out would let the client's own X-Auth-Session pass through those
 // proxies that only overwrite what the answer has.
 func identify(h http.Header, t *rescind.Token) {
@@ -61,10 +62,11 @@ func identify(h http.Header, t *rescind.Token) {
 	if strings.HasPrefix(id, rescind.DerivedIDPrefix) {
 		id = "" // ours, not the issuer's; nobody outside can use it
 	}
-	values := [...]string{headerValue(t.Subject), headerValue(t.Session), headerValue(id)}
-	h[headerSubject] = values[0:1:1]
-	h[headerSession] = values[1:2:2]
-	h[headerTokenID] = values[2:3:3]
+	values := [...]string{headerValue(t.Issuer), headerValue(t.Subject), headerValue(t.Session), headerValue(id)}
+	h[headerIssuer] = values[0:1:1]
+	h[headerSubject] = values[1:2:2]
+	h[headerSession] = values[2:3:3]
+	h[headerTokenID] = values[3:4:4]
 }
 
 // headerValue percent-encodes what a header can't carry. The encoding is

@@ -22,7 +22,7 @@ func TestCheckAcceptsAnyMethodAndPath(t *testing.T) {
 			if rec.Body.Len() > 0 {
 				t.Errorf("%s %s has a body", method, path)
 			}
-			for name, want := range map[string]string{"X-Auth-Subject": "alice", "X-Auth-Session": "session-1", "X-Auth-Token-Id": "token-1", "Cache-Control": "no-store"} {
+			for name, want := range map[string]string{"X-Auth-Issuer": testIssuer, "X-Auth-Subject": "alice", "X-Auth-Session": "session-1", "X-Auth-Token-Id": "token-1", "Cache-Control": "no-store"} {
 				if got := rec.Header().Get(name); got != want {
 					t.Errorf("%s %s: %s is %q, want %q", method, path, name, got, want)
 				}

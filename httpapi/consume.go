@@ -24,6 +24,7 @@ type consumeRequest struct {
 // consumed says whose token was used, for the caller to act on.
 type consumed struct {
 	Mode      string    `json:"mode"`
+	Issuer    string    `json:"iss"` // a sub is somebody else's at each issuer
 	TokenID   string    `json:"jti,omitempty"`
 	Subject   string    `json:"sub,omitempty"`
 	Session   string    `json:"sid,omitempty"`
@@ -68,7 +69,7 @@ func (a *API) consume(w http.ResponseWriter, r *http.Request, raw string, mode r
 		return
 	}
 	out := consumed{
-		Mode: mode.String(), Subject: v.Token.Subject, Session: v.Token.Session, ClientID: v.Token.ClientID,
+		Mode: mode.String(), Issuer: v.Token.Issuer, Subject: v.Token.Subject, Session: v.Token.Session, ClientID: v.Token.ClientID,
 		ExpiresAt: v.Token.ExpiresAt.Time(),
 	}
 	if !strings.HasPrefix(v.Token.ID, rescind.DerivedIDPrefix) {

@@ -57,7 +57,7 @@ func (a *API) judge(ctx context.Context, q Question) (*token.Verified, error) {
 }
 
 // WriteIdentity sets the headers with which /v1/check tells whose token it was:
-// all three, empty where the token lacks the claim.
+// all four, empty where the token lacks the claim.
 func WriteIdentity(h http.Header, verified *token.Verified) { identify(h, &verified.Token) }
 
 // Refusal is the answer of /v1/check to a token that was refused.

@@ -26,7 +26,7 @@ type logoutClaims struct {
 // cannotKnow tells.
 func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, error) {
 	bad := func(detail string) error { return &problem.Error{Kind: problem.Malformed, Detail: detail} }
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{Types: []string{token.TypeLogout}, Audience: rules.logoutAudiences})
+	verified, err := a.cfg.Verifier.VerifyToRevoke(raw, token.Inspection{Types: []string{token.TypeLogout}, Audience: rules.logoutAudiences})
 	if err != nil {
 		if cannotKnow(err) {
 			return nil, err
@@ -39,9 +39,6 @@ func (a *API) verifyLogoutToken(rules *rules, raw string) (*token.Verified, erro
 	// All audiences were acceptable above; now only those of its own issuer.
 	if !overlap(verified.Audience, rules.logoutAudience[verified.Token.Issuer]) {
 		return nil, bad("the logout token is meant for another client")
-	}
-	if a.signerRevoked(verified) {
-		return nil, bad("the key of the logout token has been revoked")
 	}
 	var c logoutClaims
 	if verified.Decode(&c) != nil {
@@ -72,15 +69,6 @@ func logoutOf(verified *token.Verified) rescind.Revocation {
 	rev := verified.Subject()
 	rev.IssuedBefore = endOfSecond(verified.Token.IssuedAt)
 	return rev
-}
-
-// signerRevoked reports whether the key of a token has been revoked, or its issuer
-// for ever, so that whoever stole a key logs nobody out with it. That the token's sid or
-// sub has been revoked, or all that its issuer made up to a moment, takes nothing
-// from a message about sessions.
-func (a *API) signerRevoked(verified *token.Verified) bool {
-	t := verified.Token
-	return a.cfg.Node.Check(rescind.Token{Issuer: t.Issuer, KeyID: t.KeyID, IssuedAt: rescind.Ever, ExpiresAt: t.ExpiresAt}) == rescind.Revoked
 }
 
 func overlap(a, b []string) bool {

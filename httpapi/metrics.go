@@ -37,7 +37,7 @@ const (
 	resultRevoked          // 401
 	resultExpired          // 401
 	resultInvalid          // 401: forged, malformed, of another issuer or audience
-	resultScope            // 403: it lacks a scope that the route requires
+	resultScope            // 403: it lacks a scope, or is not of the issuer, that the route requires
 	resultMissing          // 401: no bearer token, or more than one
 	resultStale            // 503 by the operator's policy, or the request's own bound
 	resultBehind           // 503: the version that the request presents is not here

@@ -13,6 +13,7 @@ import (
 // may be several of each, and all must be met: should a client get one in, it
 // has only tightened.
 const (
+	requireIssuer   = "require_iss"
 	requireAudience = "require_aud"
 	requireScope    = "require_scope" // may hold several, parted by blanks
 )
@@ -38,14 +39,15 @@ func requirementOf(u *url.URL) (token.Requirement, error) {
 		return token.Requirement{}, &rescind.InvalidError{Field: "query", Problem: "can't be parsed"}
 	}
 	for name := range query {
-		if name != requireAudience && name != requireScope && u.Path == checkPath {
-			return token.Requirement{}, &rescind.InvalidError{Field: plainName(name), Problem: "is no parameter of this request; there are require_aud and require_scope"}
+		if name != requireIssuer && name != requireAudience && name != requireScope && u.Path == checkPath {
+			return token.Requirement{}, &rescind.InvalidError{Field: plainName(name), Problem: "is not a parameter of this request; there are require_iss, require_aud and require_scope"}
 		}
 	}
-	if slices.Contains(query[requireAudience], "") || slices.ContainsFunc(query[requireScope], func(s string) bool { return strings.TrimSpace(s) == "" }) {
-		return token.Requirement{}, &rescind.InvalidError{Field: "query", Problem: "requires an empty audience or scope; leave the parameter out to require none"}
+	if slices.Contains(query[requireIssuer], "") || slices.Contains(query[requireAudience], "") || slices.ContainsFunc(query[requireScope], func(s string) bool { return strings.TrimSpace(s) == "" }) {
+		return token.Requirement{}, &rescind.InvalidError{Field: "query", Problem: "requires an empty issuer, audience or scope; leave the parameter out to require none"}
 	}
 	return token.Requirement{
+		Issuer:   query[requireIssuer],
 		Audience: query[requireAudience],
 		Scope:    strings.Fields(strings.Join(query[requireScope], " ")),
 	}, nil

@@ -19,6 +19,11 @@ func TestCheckRequires(t *testing.T) {
 		"/v1/check?require_scope=read&require_scope=admin":            403,
 		"/v1/check?require_aud=other&require_scope=admin":             401,
 		"/v1/check?require_audience=api":                              400, // a misspelt requirement would require nothing
+		"/v1/check?require_iss=" + testIssuer:                         200,
+		"/v1/check?require_iss=https://partner.example":               403,
+		"/v1/check?require_iss=" + testIssuer + "&require_iss=x":      403,
+		"/v1/check?require_iss=":                                      400,
+		"/v1/check/orders?require_iss=https://partner.example":        403,
 		"/v1/check?require_aud=":                                      400,
 		"/v1/check?require_scope=+":                                   400,
 		"/v1/check?require_aud=%zz":                                   400,
@@ -42,7 +47,7 @@ func TestCheckRequires(t *testing.T) {
 			t.Errorf("%s: refused, yet identified", target)
 		}
 	}
-	wantLines(t, scrape(t, r), `rescind_checks_total{result="scope"} 3`)
+	wantLines(t, scrape(t, r), `rescind_checks_total{result="scope"} 6`)
 }
 
 // A misspelt requirement must not hide that the token is bad.

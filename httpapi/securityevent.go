@@ -49,7 +49,7 @@ func refusal(code, detail string) *ssf.Refusal { return &ssf.Refusal{Code: code,
 // revocations come about. Errors are of type *ssf.Refusal, or what cannotKnow tells.
 // A transmitter's clock may be ahead as far as a node's: what it is refused is lost.
 func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Revocation, origin ssf.Origin, err error) {
-	verified, err := a.cfg.Verifier.VerifyIgnoringRevocation(e.Raw, token.Inspection{AllowNoExp: true, Early: rescind.MaxClockSkew, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
+	verified, err := a.cfg.Verifier.VerifyToRevoke(e.Raw, token.Inspection{AllowNoExp: true, Early: rescind.MaxClockSkew, Types: []string{token.TypeEvent}, Audience: rules.eventAudiences})
 	switch {
 	case err != nil && cannotKnow(err):
 		return nil, origin, err
@@ -59,9 +59,6 @@ func (a *API) verifyEvents(rules *rules, e ssf.Event) (revocations []rescind.Rev
 		return nil, origin, refusal("invalid_request", "the token is no security event token")
 	case !overlap(verified.Audience, rules.eventAudience[verified.Token.Issuer]):
 		return nil, origin, refusal("invalid_audience", "the event token is meant for another receiver")
-	}
-	if a.signerRevoked(verified) {
-		return nil, origin, refusal("invalid_key", "the key of the event token has been revoked")
 	}
 	if e.Issuer != "" && e.Issuer != verified.Token.Issuer {
 		return nil, origin, refusal("invalid_issuer", "the event is of another issuer than its stream")
@@ -108,7 +105,7 @@ func eventCode(err error) string {
 	for code, sentinels := range map[string][]error{
 		"invalid_issuer":   {token.ErrUnknownIssuer},
 		"invalid_audience": {token.ErrAudience},
-		"invalid_key":      {token.ErrUnknownKey, token.ErrSignature, token.ErrAlgorithm, token.ErrDecryption},
+		"invalid_key":      {token.ErrUnknownKey, token.ErrSignature, token.ErrAlgorithm, token.ErrDecryption, token.ErrRevoked},
 	} {
 		for _, sentinel := range sentinels {
 			if errors.Is(err, sentinel) {

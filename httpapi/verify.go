@@ -28,17 +28,18 @@ func (a *API) verifyForLogout(r *http.Request) (*token.Verified, error) {
 	}
 	verified, err := a.cfg.Verifier.Verify(raw)
 	if errors.Is(err, token.ErrStale) || errors.Is(err, token.ErrNotReady) && errors.Is(err, token.ErrStatus) {
-		return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{})
+		return a.cfg.Verifier.VerifyToRevoke(raw, token.Inspection{})
 	}
 	return verified, err
 }
 
 // verifyToRevoke checks the signature and issuer of a token that is to be
-// revoked: an access or refresh token, revoked already or not. One that has
+// revoked: an access or refresh token, revoked already or not, save by its key or
+// issuer. One that has
 // expired here may still pass a verifier whose leeway is larger, and one that is
 // meant for another audience passes the verifiers of that.
 func (a *API) verifyToRevoke(raw string) (*token.Verified, error) {
-	return a.cfg.Verifier.VerifyIgnoringRevocation(raw, token.Inspection{AllowExpired: true, Types: []string{token.TypeRefresh}, AnyAudience: true})
+	return a.cfg.Verifier.VerifyToRevoke(raw, token.Inspection{AllowExpired: true, Types: []string{token.TypeRefresh}, AnyAudience: true})
 }
 
 // resultOf says as what the failure of a check counts.
@@ -59,7 +60,7 @@ func resultOf(err error) result {
 		return resultUnknown
 	case errors.Is(err, token.ErrExpired):
 		return resultExpired
-	case errors.Is(err, token.ErrScope):
+	case errors.Is(err, token.ErrScope), errors.Is(err, token.ErrIssuer):
 		return resultScope
 	default:
 		return resultInvalid

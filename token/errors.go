@@ -28,6 +28,7 @@ var (
 	ErrNotYetValid    = problem.ErrNotYetValid
 	ErrIssuedInFuture = problem.ErrIssuedInFuture
 	ErrLifetime       = problem.ErrLifetime
+	ErrIssuer         = problem.ErrIssuer // good, and not of the issuer that the route requires
 	ErrScope          = problem.ErrScope
 
 	ErrRevoked = rescind.ErrRevoked

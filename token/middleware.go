@@ -45,6 +45,12 @@ func TokenFrom(extractors ...Extractor) Option {
 	return func(m *middleware) { m.extract = firstOf(extractors) }
 }
 
+// RequireIssuer refuses tokens of any other issuer, with ErrIssuer, a 403: for
+// routes of a service that trusts several.
+func RequireIssuer(issuer string) Option {
+	return func(m *middleware) { m.require = m.require.And(Requirement{Issuer: []string{issuer}}) }
+}
+
 // RequireAudience refuses tokens whose aud lacks one of these, with ErrAudience,
 // a 401.
 func RequireAudience(audience ...string) Option {

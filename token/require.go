@@ -8,6 +8,10 @@ import (
 // Requirement is what a route asks of a token that is acceptable otherwise.
 // The zero value asks for nothing.
 type Requirement struct {
+	// Issuer must each be the token's iss. Where several issuers are trusted, the
+	// same sub is another person at each, and any of them may grant any audience
+	// and scope: a route that belongs to one of them says so.
+	Issuer   []string
 	Audience []string // aud must hold every one
 	Scope    []string // the scopes granted must hold every one
 }
@@ -16,15 +20,21 @@ type Requirement struct {
 // shares no memory with either.
 func (q Requirement) And(other Requirement) Requirement {
 	return Requirement{
+		Issuer:   owned(slices.Concat(q.Issuer, other.Issuer)),
 		Audience: owned(slices.Concat(q.Audience, other.Audience)),
 		Scope:    owned(slices.Concat(q.Scope, other.Scope)),
 	}
 }
 
-// Check returns nil if v meets q, and else an *Error: ErrAudience, a 401, since
-// the token is meant for somebody else; ErrScope, a 403, since another log-in
-// would not help.
+// Check returns nil if v meets q, and else an *Error: ErrIssuer, a 403, since no
+// other token of that issuer would do; ErrAudience, a 401, since the token is meant
+// for somebody else; ErrScope, a 403, since another log-in would not help.
 func (q Requirement) Check(v *Verified) error {
+	for _, iss := range q.Issuer {
+		if v.Token.Issuer != iss {
+			return refuse(ErrIssuer, "issuer", "the token is of another issuer than is required here")
+		}
+	}
 	for _, aud := range q.Audience {
 		if !slices.Contains(v.Audience, aud) {
 			return refuse(ErrAudience, "audience", "the token is meant for another audience than is required here")

@@ -3,6 +3,7 @@ package token
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,11 @@ func TestRequirement(t *testing.T) {
 		want    error
 	}{
 		"nothing":             {``, Requirement{}, nil},
+		"issuer":              {``, Requirement{Issuer: []string{testIssuer, testIssuer}}, nil},
+		"other issuer":        {`"scope":"read"`, Requirement{Issuer: []string{"https://partner.example"}, Scope: []string{"read"}}, ErrIssuer},
+		"two issuers":         {``, Requirement{Issuer: []string{testIssuer, "https://partner.example"}}, ErrIssuer},
+		"part of an issuer":   {``, Requirement{Issuer: []string{testIssuer + "/"}}, ErrIssuer},
+		"issuer, then scope":  {`"scope":"read"`, Requirement{Issuer: []string{testIssuer}, Scope: []string{"admin"}}, ErrScope},
 		"audience":            {``, Requirement{Audience: []string{testAudience}}, nil},
 		"other audience":      {``, Requirement{Audience: []string{testAudience, "b"}}, ErrAudience},
 		"scope":               {`"scope":"read write"`, Requirement{Scope: []string{"write", "read"}}, nil},
@@ -48,6 +54,26 @@ func TestMiddlewareRequires(t *testing.T) {
 	}
 	if w := get(v, []Option{RequireAudience("other")}, raw); w.Code != http.StatusUnauthorized {
 		t.Errorf("status %d", w.Code)
+	}
+}
+
+// TestMiddlewareRequiresAnIssuer: a partner's token whose sub, aud and scope are as
+// ours opens no route that is for our own issuer.
+func TestMiddlewareRequiresAnIssuer(t *testing.T) {
+	partner := hsIssuer()
+	partner.Issuer = "https://partner.example"
+	v := newVerifier(t, nil, nil, hsIssuer(), partner)
+	ours := payload(`"scope":"read"`)
+	theirs := strings.Replace(ours, testIssuer, partner.Issuer, 1)
+	opts := []Option{RequireIssuer(testIssuer), RequireAudience(testAudience), RequireScope("read")}
+	for raw, status := range map[string]int{ours: http.StatusOK, theirs: http.StatusForbidden} {
+		w := get(v, opts, "Bearer "+signHS(hsHeader, raw))
+		if w.Code != status {
+			t.Errorf("status %d, want %d: %s", w.Code, status, w.Body)
+		}
+	}
+	if w := get(v, opts[1:], "Bearer "+signHS(hsHeader, theirs)); w.Code != http.StatusOK {
+		t.Errorf("without the requirement: status %d", w.Code)
 	}
 }
 

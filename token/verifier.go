@@ -190,12 +190,37 @@ type Inspection struct {
 }
 
 // VerifyIgnoringRevocation is Verify without the question whether the token is
-// revoked, and with the exceptions of i. It serves end points that revoke or
-// describe a token (RFC 7009, RFC 7662, back-channel logout). Never let its
-// answer open a door: the token may have been revoked long ago.
+// revoked, and with the exceptions of i. It serves end points that describe a
+// token. Never let its answer open a door: the token may have been revoked long
+// ago. Nor revoke by it: see VerifyToRevoke.
 func (v *Verifier) VerifyIgnoringRevocation(raw string, i Inspection) (*Verified, error) {
 	return v.verify(raw, rules{ignoreRevocation: true, allowExpired: i.AllowExpired, allowNoExp: i.AllowNoExp, early: i.Early, types: i.Types, audience: i.Audience, anyAudience: i.AnyAudience})
 }
+
+// VerifyToRevoke is VerifyIgnoringRevocation for a token that is shown in order to
+// revoke with it: to log out, to report it stolen, or because it is a message that
+// ends sessions. That the token itself has been revoked, its session or its
+// subject, is no reason against that. That its key has been, or its issuer for
+// ever, is: whoever stole the key would log out anybody with it. The error is then
+// ErrRevoked, and ErrNotReady where this node can't know yet.
+func (v *Verifier) VerifyToRevoke(raw string, i Inspection) (*Verified, error) {
+	verified, err := v.VerifyIgnoringRevocation(raw, i)
+	if err != nil || v.config.Checker == nil {
+		return verified, err
+	}
+	t := verified.Token
+	signer := rescind.Token{Issuer: t.Issuer, KeyID: t.KeyID, IssuedAt: rescind.Ever, ExpiresAt: t.ExpiresAt}
+	switch v.config.Checker.Check(signer) {
+	case rescind.Valid, rescind.Stale: // that a node is behind keeps nobody from logging out
+		return verified, nil
+	case rescind.Revoked:
+		return nil, errSignerRevoked
+	default:
+		return nil, verdictError(rescind.Unknown, false)
+	}
+}
+
+var errSignerRevoked = refuse(ErrRevoked, "revocation", "the key that signed the token has been revoked, or its issuer")
 
 // rules are the exceptions from Verify's judgement; the zero value has none.
 type rules struct {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -175,5 +176,45 @@ func TestAuthTimeDatesATokenIfTold(t *testing.T) {
 		if got.Token.IssuedAt != want {
 			t.Errorf("AuthTime %v: issued at %d; want %d", use, got.Token.IssuedAt, want)
 		}
+	}
+}
+
+// TestVerifyToRevoke: a token that has been revoked may still be revoked by, one of
+// whose key or issuer that has been said may not; a node that can't know says so.
+func TestVerifyToRevoke(t *testing.T) {
+	key := func(scope rescind.Scope, id string) rescind.Revocation {
+		return rescind.Revocation{Key: rescind.Key{Scope: scope, Issuer: testIssuer, ID: id}}
+	}
+	trusted := jwksIssuer(jwks(jwk(&testECKey().PublicKey, "k1", nil)), "ES256")
+	raw := sign(t, "ES256", testECKey(), `{"alg":"ES256","kid":"k1"}`, payload(`"jti":"id","sid":"s","client_id":"app"`))
+	for name, c := range map[string]struct {
+		revoked []rescind.Revocation
+		want    error
+	}{
+		"nothing":           {nil, nil},
+		"the token":         {[]rescind.Revocation{key(rescind.ScopeJTI, "id"), key(rescind.ScopeSID, "s")}, nil},
+		"its client":        {[]rescind.Revocation{key(rescind.ScopeClientID, "app")}, nil},
+		"another key":       {[]rescind.Revocation{key(rescind.ScopeKID, "k2")}, nil},
+		"its key":           {[]rescind.Revocation{key(rescind.ScopeKID, "k1")}, ErrRevoked},
+		"the issuer so far": {[]rescind.Revocation{{Key: rescind.Key{Scope: rescind.ScopeIss, Issuer: testIssuer}}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(atEpoch)
+			for _, r := range c.revoked {
+				n.revoke(t, r)
+			}
+			v := newVerifier(t, n, nil, trusted)
+			_, err := v.VerifyToRevoke(raw, Inspection{})
+			if c.want == nil && err != nil || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
+	}
+	n := newNode(atEpoch)
+	v := newVerifier(t, n, nil, trusted)
+	for verdict, want := range map[rescind.Verdict]error{rescind.Stale: nil, rescind.Unknown: ErrNotReady} {
+		n.override = verdict
+		_, err := v.VerifyToRevoke(raw, Inspection{})
+		wantError(t, err, want)
 	}
 }

@@ -79,7 +79,7 @@ func answers(t *testing.T, s *site, url string) {
 
 // passesOn: every method and body, and of the identity only what the token says.
 func passesOn(t *testing.T, url string) {
-	identity := []string{"X-Auth-Subject", "root", "X-Auth-Session", "forged", "X-Auth-Token-Id", "forged"}
+	identity := []string{"X-Auth-Issuer", "forged", "X-Auth-Subject", "root", "X-Auth-Session", "forged", "X-Auth-Token-Id", "forged"}
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		resp := ask(t, method, url+"/x", mint(t, "b", "sid", nil), "body of ten", identity...)
 		var got seen
@@ -89,7 +89,7 @@ func passesOn(t *testing.T, url string) {
 		if got.Method != method || got.Body != len("body of ten") {
 			t.Errorf("%s arrives as %s with %d bytes", method, got.Method, got.Body)
 		}
-		for name, want := range map[string]string{"X-Auth-Subject": "alice", "X-Auth-Session": "", "X-Auth-Token-Id": "b"} {
+		for name, want := range map[string]string{"X-Auth-Issuer": issuer, "X-Auth-Subject": "alice", "X-Auth-Session": "", "X-Auth-Token-Id": "b"} {
 			if values := got.Header.Values(name); len(values) > 1 || got.Header.Get(name) != want {
 				t.Errorf("%s: %s arrives as %q, want %q", method, name, values, want)
 			}
@@ -125,7 +125,7 @@ func tricks(t *testing.T, url string) {
 	}
 }
 
-var identities = map[string]bool{"X-Auth-Subject": true, "X-Auth-Session": true, "X-Auth-Token-Id": true}
+var identities = map[string]bool{"X-Auth-Issuer": true, "X-Auth-Subject": true, "X-Auth-Session": true, "X-Auth-Token-Id": true}
 
 // plain is a header's name as CGI and its like read it: whatever is no letter or
 // digit is the same to them.

@@ -7,6 +7,7 @@ local asked = { "authorization", "rescind-version", "rescind-max-staleness" }
 
 local answered = {
     ["www-authenticate"] = "txn.rescind_challenge",
+    ["x-auth-issuer"] = "txn.rescind_issuer",
     ["x-auth-subject"] = "txn.rescind_subject",
     ["x-auth-session"] = "txn.rescind_session",
     ["x-auth-token-id"] = "txn.rescind_token_id",

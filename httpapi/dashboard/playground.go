@@ -127,7 +127,7 @@ func (v *visit) stop() {
 
 // keepLocked takes a new pair of tokens and watches for the end of it on every node.
 func (p *Playground) keepLocked(v *visit, pair token.Pair) error {
-	verified, err := p.nodes[0].Verifier.VerifyIgnoringRevocation(pair.AccessToken, token.Inspection{})
+	verified, err := p.nodes[0].Verifier.VerifyToRevoke(pair.AccessToken, token.Inspection{})
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (p *Playground) act(w http.ResponseWriter, r *http.Request) {
 
 // revoke asks for a log-out and waits until all nodes have it on disk.
 func (p *Playground) revoke(ctx context.Context, n PlaygroundNode, pair token.Pair, what func(*token.Verified) rescind.Revocation) error {
-	verified, err := n.Verifier.VerifyIgnoringRevocation(pair.AccessToken, token.Inspection{AllowExpired: true})
+	verified, err := n.Verifier.VerifyToRevoke(pair.AccessToken, token.Inspection{AllowExpired: true})
 	if err != nil {
 		return err
 	}

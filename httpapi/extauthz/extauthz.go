@@ -26,6 +26,7 @@ import (
 // The context extensions by which a route asks for more, each a list parted by
 // blanks.
 const (
+	requireIssuer   = "require_iss"
 	requireAudience = "require_aud"
 	requireScope    = "require_scope"
 )
@@ -89,11 +90,15 @@ func headersOf(r *auth.AttributeContext_HttpRequest) map[string][]string {
 // they would silently require nothing. Others are none of our business.
 func requirementOf(extensions map[string]string) (token.Requirement, error) {
 	for name := range extensions {
-		if strings.HasPrefix(name, "require") && name != requireAudience && name != requireScope {
-			return token.Requirement{}, &rescind.InvalidError{Field: "context_extensions", Problem: "has a requirement that is not known; there are require_aud and require_scope"}
+		if strings.HasPrefix(name, "require") && name != requireIssuer && name != requireAudience && name != requireScope {
+			return token.Requirement{}, &rescind.InvalidError{Field: "context_extensions", Problem: "has a requirement that is not known; there are require_iss, require_aud and require_scope"}
 		}
 	}
-	return token.Requirement{Audience: strings.Fields(extensions[requireAudience]), Scope: strings.Fields(extensions[requireScope])}, nil
+	return token.Requirement{
+		Issuer:   strings.Fields(extensions[requireIssuer]),
+		Audience: strings.Fields(extensions[requireAudience]),
+		Scope:    strings.Fields(extensions[requireScope]),
+	}, nil
 }
 
 // accepted sets the identity headers, or removes the client's where the token

@@ -138,7 +138,7 @@ func TestCheckAccepts(t *testing.T) {
 		}
 		got[h.GetHeader().GetKey()] = h.GetHeader().GetValue()
 	}
-	if got["X-Auth-Subject"] != "alice" || got["X-Auth-Token-Id"] != "j" || len(got) != 2 || !slices.Equal(answer.GetOkResponse().GetHeadersToRemove(), []string{"X-Auth-Session"}) {
+	if got["X-Auth-Subject"] != "alice" || got["X-Auth-Token-Id"] != "j" || got["X-Auth-Issuer"] == "" || len(got) != 3 || !slices.Equal(answer.GetOkResponse().GetHeadersToRemove(), []string{"X-Auth-Session"}) {
 		t.Errorf("sets %v, removes %v", got, answer.GetOkResponse().GetHeadersToRemove())
 	}
 	claims := answer.GetDynamicMetadata().GetFields()[ClaimsKey].GetStructValue().AsMap()

@@ -91,7 +91,11 @@ var (
 	OtherType = Kind{Name: Token.Name, Title: Token.Title, Status: Token.Status, Bearer: Token.Bearer, OAuth: "unsupported_token_type", OAuthStatus: http.StatusBadRequest, GRPC: CodeUnauthenticated}
 
 	Header = Kind{Name: "invalid-request", Title: "Invalid request", Status: http.StatusBadRequest, Bearer: invalidRequest, OAuth: invalidRequest, GRPC: CodeUnauthenticated}
-	Scope  = Kind{Name: "insufficient-scope", Title: "Forbidden", Status: http.StatusForbidden, Bearer: "insufficient_scope", OAuth: "invalid_scope", OAuthStatus: http.StatusBadRequest, GRPC: CodePermissionDenied}
+	// OtherIssuer is a token that is good, of an issuer whose tokens the route does
+	// not take. RFC 6750 has one code for tokens that are not enough.
+	OtherIssuer = Kind{Name: "other-issuer", Title: "Forbidden", Status: http.StatusForbidden, Bearer: "insufficient_scope", OAuth: accessDenied, GRPC: CodePermissionDenied}
+
+	Scope = Kind{Name: "insufficient-scope", Title: "Forbidden", Status: http.StatusForbidden, Bearer: "insufficient_scope", OAuth: "invalid_scope", OAuthStatus: http.StatusBadRequest, GRPC: CodePermissionDenied}
 
 	Consumed = Kind{Name: "consumed", Title: "Token used before", Status: http.StatusConflict, OAuth: invalidGrant, OAuthStatus: http.StatusBadRequest, GRPC: CodeAlreadyExists}
 )
@@ -163,7 +167,7 @@ func passing(name, title string, retry time.Duration, detail string) Kind {
 func Kinds() []Kind {
 	return []Kind{
 		InvalidField, Malformed, TooLarge, MediaType, SlowBody, Accept, NotFound, Method, NotHere, TooMany, StrictOff,
-		Token, NoToken, OtherType, Header, Scope, Consumed, Admin, Receiver, AdminOff, InvalidClient, OtherClient, MayNot,
+		Token, NoToken, OtherType, Header, OtherIssuer, Scope, Consumed, Admin, Receiver, AdminOff, InvalidClient, OtherClient, MayNot,
 		CannotKnow, Stale, Undecided, Behind, Busy, Full, NotReady, Closing, Isolated, Unstored, Timeout, Unconfirmed, Unexpected,
 	}
 }

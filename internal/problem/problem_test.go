@@ -35,7 +35,7 @@ var sentinels = map[string]error{
 	"problem.ErrAlgorithm": ErrAlgorithm, "problem.ErrUnknownKey": ErrUnknownKey, "problem.ErrSignature": ErrSignature, "problem.ErrDecryption": ErrDecryption,
 	"problem.ErrClaims": ErrClaims, "problem.ErrUnknownIssuer": ErrUnknownIssuer, "problem.ErrAudience": ErrAudience, "problem.ErrType": ErrType,
 	"problem.ErrExpired": ErrExpired, "problem.ErrNotYetValid": ErrNotYetValid, "problem.ErrIssuedInFuture": ErrIssuedInFuture,
-	"problem.ErrLifetime": ErrLifetime, "problem.ErrScope": ErrScope, "problem.ErrSuspended": ErrSuspended, "problem.ErrStatus": ErrStatus,
+	"problem.ErrLifetime": ErrLifetime, "problem.ErrScope": ErrScope, "problem.ErrIssuer": ErrIssuer, "problem.ErrSuspended": ErrSuspended, "problem.ErrStatus": ErrStatus,
 	"problem.ErrReused": ErrReused, "problem.ErrNotReady": ErrNotReady, "problem.ErrTooSoon": ErrTooSoon,
 	"problem.ErrInvalidClient": ErrInvalidClient, "problem.ErrTooManyTries": ErrTooManyTries, "problem.ErrOtherClient": ErrOtherClient, "problem.ErrMayNot": ErrMayNot,
 }

@@ -23,6 +23,7 @@ var (
 	ErrNotYetValid    = errors.New("token not yet valid")
 	ErrIssuedInFuture = errors.New("token issued in the future")
 	ErrLifetime       = errors.New("token lives too long")
+	ErrIssuer         = errors.New("issuer not taken here")
 	ErrScope          = errors.New("insufficient scope")
 
 	ErrSuspended = errors.New("token suspended")

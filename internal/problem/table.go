@@ -49,6 +49,7 @@ var table = []row{
 	{ErrTooManyTries, TooMany},
 	{ErrOtherClient, OtherClient},
 	{ErrMayNot, MayNot},
+	{ErrIssuer, OtherIssuer},
 	{ErrScope, Scope},
 
 	{ErrNoToken, NoToken},

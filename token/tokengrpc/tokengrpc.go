@@ -59,8 +59,8 @@ func MaxStaleness(max time.Duration) Option {
 	return func(g *guard) { g.fresh.MaxStaleness = max }
 }
 
-// Require refuses tokens that do not meet q: codes.PermissionDenied where a scope
-// is missing, codes.Unauthenticated for another audience.
+// Require refuses tokens that do not meet q: codes.PermissionDenied for another
+// issuer or where a scope is missing, codes.Unauthenticated for another audience.
 func Require(q token.Requirement) Option {
 	q = q.And(token.Requirement{}) // a copy
 	return func(g *guard) { g.require = g.require.And(q) }
