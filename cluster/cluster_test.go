@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -355,35 +354,6 @@ func alone(t *testing.T, change func(*Config)) *Node {
 	}
 	t.Cleanup(func() { n.Close() })
 	return n
-}
-
-// TestNoPeerReached: a node that reaches none of its peers serves from its own
-// disk with unknown staleness, or under reject does not.
-func TestNoPeerReached(t *testing.T) {
-	for _, reject := range []bool{false, true} {
-		t.Run(fmt.Sprint("reject=", reject), func(t *testing.T) {
-			n, err := Start(Config{
-				Name: "lonely", DataDir: t.TempDir(), Logger: quiet, JoinTimeout: 50 * time.Millisecond, RejectStale: reject,
-				Gossip: &Gossip{Bind: "127.0.0.1:0", Join: []string{"127.0.0.1:1"}},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { n.Close() })
-			want := "no peer reached"
-			await(t, want, func() bool {
-				s := n.Status()
-				return len(s.Reasons) > 0 && s.Reasons[0].Kind == ReasonNoPeer && strings.HasPrefix(s.Reasons[0].Text, want)
-			})
-			v := rescind.Valid
-			if reject {
-				v = rescind.Unknown
-			}
-			if got := n.Check(tokenOf("x")); got != v || n.Status().Ready == reject || n.Staleness().Known {
-				t.Errorf("check %v, status %+v; want %v and unknown staleness", got, n.Status(), v)
-			}
-		})
-	}
 }
 
 func TestClosedNodeRefusesRevocations(t *testing.T) {

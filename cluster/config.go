@@ -46,8 +46,15 @@ type Config struct {
 	SharedLog *SharedLog
 
 	// JoinTimeout is how long a starting node looks for a peer before it knows
-	// that it knows only its own disk. 0 means 10 s.
+	// that it knows only its own disk. A node that has met one, or whose folder was
+	// never complete, does not become ready by it: the latter only if the carriers
+	// can say that nobody else is there, or by Bootstrap. 0 means 10 s.
 	JoinTimeout time.Duration
+
+	// Bootstrap is the operator's word that a node whose folder was never complete
+	// is the first of its cluster, although its seeds don't answer. It changes
+	// nothing once a peer has been met, or where a key does not fit.
+	Bootstrap bool
 
 	// ForgetAfter is how long an unreachable peer counts in the staleness
 	// bound and in "all" and "majority" before it is no longer listed. 0 means

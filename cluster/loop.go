@@ -78,7 +78,7 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 	}
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
-		Previous: gossip.Position(id.Previous), Frontiers: known, ForgetAfter: n.policy.Load().ForgetAfter,
+		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil, ForgetAfter: n.policy.Load().ForgetAfter,
 	}, steady(), rescind.MillisOf(time.Now()))
 }
 
@@ -109,7 +109,7 @@ func (n *Node) write(ctx context.Context, c *gossip.Commit) error {
 // batch gives each record the times that the set holds by now, so that the
 // disk keeps the join whatever the order of writes.
 func (n *Node) batch(c *gossip.Commit) store.Batch {
-	b := store.Batch{Own: c.Own, Records: c.Records}
+	b := store.Batch{Own: c.Own, Records: c.Records, Complete: c.Complete}
 	for i, r := range b.Records {
 		if joined, ok := n.set.Lookup(r.Digest); ok {
 			b.Records[i] = joined.Join(r)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"rescind/gossip"
 	"rescind/gossip/carrier"
@@ -52,6 +53,9 @@ func (b inbox) taken(a arrival) { b.bytes.Add(-a.bytes) }
 func (n *Node) receive(via string, sealed []byte) {
 	plain, err := n.sealer.Open(sealed)
 	if err != nil {
+		if errors.Is(err, carrier.ErrForged) {
+			n.lastForeign.Store(time.Now().UnixNano())
+		}
 		n.refuse("a message that is not sealed with this cluster's key", err)
 		return
 	}

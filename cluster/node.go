@@ -52,6 +52,8 @@ type Node struct {
 	measured  measured
 	lastOther atomic.Int64 // when a message of another version came, on the steady clock; 0: never
 
+	lastForeign atomic.Int64 // when a message came that another key seals, in Unix nanoseconds; 0: never
+
 	onetime *onetime.Store // nil if strict one-time tokens are off
 	shared  *sharedlog.Log // the store, if it is the shared log, or nil
 	vouched chan struct{}  // the shared log has news to vouch for
@@ -79,8 +81,9 @@ type mover interface {
 }
 
 // Open starts a node and returns when it is ready: its disk is loaded and it
-// has synchronised with a peer, or is alone by configuration, or has reached
-// none for Config.JoinTimeout and may serve all the same. ctx governs the
+// has synchronised with a peer, or is alone by configuration, or is the first of its
+// cluster, or has reached none for Config.JoinTimeout, knows its own disk and may
+// serve from it. ctx governs the
 // opening only; if it ends first, the node is closed again.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n, err := Start(cfg)

@@ -19,6 +19,9 @@ const (
 	ReasonLooking       ReasonKind = "looking"         // for a peer
 	ReasonSynchronising ReasonKind = "synchronising"   // with a peer
 	ReasonNoPeer        ReasonKind = "no-peer"         // was reached within Config.JoinTimeout
+	ReasonEmpty         ReasonKind = "no-peer-empty"   // likewise, and the folder was never complete
+	ReasonNoRoom        ReasonKind = "no-room"         // for this node, says a member
+	ReasonForeignKey    ReasonKind = "foreign-key"     // somebody is there whose key does not fit
 	ReasonClockOff      ReasonKind = "clock-off"       // this machine's clock contradicts most others'
 	ReasonOtherVersion  ReasonKind = "other-version"   // a node that speaks another version of the protocol is heard
 	ReasonStoreAway     ReasonKind = "store-away"      // the shared log does not answer
@@ -31,7 +34,7 @@ const (
 // ReasonKinds returns all kinds, for whoever must have something to say of each.
 func ReasonKinds() []ReasonKind {
 	return []ReasonKind{
-		ReasonFailed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonClockOff, ReasonOtherVersion,
+		ReasonFailed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
 		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStrangers,
 	}
 }

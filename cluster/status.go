@@ -23,6 +23,7 @@ type Status struct {
 
 	Staleness Staleness
 	Members   []Member // the other nodes
+	Room      int      // how many other nodes there is room for
 
 	Revocations map[rescind.Scope]int     // live revocations
 	Total       int                       // their sum
@@ -127,6 +128,7 @@ type Counters struct {
 	Healed        uint64 // records that were missing here and that only a comparison found
 	Unsound       uint64 // parts of the set in memory that were not what had been put there
 	OtherVersion  uint64 // messages of nodes that speak another version
+	TurnedAway    uint64 // messages of nodes for which there was no room
 	ReadsDropped  uint64 // requests of others to read the set that found no room
 	CompareBytes  uint64 // sent for comparisons, before the seal
 	FirstByGossip uint64 // of Applied, those that memberlist brought in a batch before anything else did

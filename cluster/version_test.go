@@ -222,7 +222,7 @@ func TestCheckWithin(t *testing.T) {
 // TestUnknownStalenessMeetsNoBound: however generous.
 func TestUnknownStalenessMeetsNoBound(t *testing.T) {
 	n, err := Start(Config{
-		Name: "lonely", DataDir: t.TempDir(), Logger: quiet, JoinTimeout: 50 * time.Millisecond,
+		Name: "lonely", DataDir: usedFolder(t), Logger: quiet, JoinTimeout: 50 * time.Millisecond,
 		Gossip: &Gossip{Bind: "127.0.0.1:0", Join: []string{"127.0.0.1:1"}},
 	})
 	if err != nil {

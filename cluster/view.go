@@ -22,6 +22,10 @@ type view struct {
 	clockOff bool // this node's wall clock differs too much from most others'
 	lapsing  rescind.Millis
 	trusted  bool // that lapsing may decide that a record's time is over
+
+	turnedAway uint64 // messages of nodes for which there was no room
+	room       int    // how many members there is room for
+	met        bool   // another member was heard since the start
 }
 
 // publish makes a new view and draws the conclusion whether the node is ready.
@@ -30,6 +34,7 @@ func (l *loop) publish() {
 	v := &view{
 		at: now, members: l.core.Members(now), durable: l.core.Durable(),
 		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
+		turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(),
 	}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
@@ -39,12 +44,12 @@ func (l *loop) publish() {
 	v.heard = max(l.lastHeard, l.loaded)
 	l.acks.meet(v.members)
 	l.told.tell(&l.events, v.members)
+	reasons, ready := l.decideReady(v)
 	v.asOf, v.known = l.core.Staleness(now)
 	v.known = v.known && v.synced
 	v.lapsing, v.trusted = l.core.Lapsing(now)
 	v.trusted = v.trusted || l.cfg.alone()
 	l.publishReach(l.core.Held()) // work has applied all that this counts
-	reasons, ready := l.decideReady(v)
 	v.reasons = append(reasons, l.warnings(v)...)
 	l.view.Store(v)
 	l.observe(now, v.members)
@@ -96,54 +101,6 @@ func (n *Node) lapsing() (at rescind.Millis, trusted bool) {
 		return 0, false
 	}
 	return v.lapsing, v.trusted
-}
-
-// decideReady returns what an operator should know, and whether the node may be
-// ready.
-func (l *loop) decideReady(v *view) (reasons []Reason, ready bool) {
-	switch {
-	case v.synced:
-		return nil, true
-	case v.meetsPeer():
-		if !l.ready.Load() {
-			return []Reason{{ReasonSynchronising, "synchronising with a peer"}}, false
-		}
-		return []Reason{{ReasonSynchronising, "synchronising with a peer that was met after the join timeout"}}, false
-	case v.at-l.loaded < l.cfg.JoinTimeout:
-		return []Reason{{ReasonLooking, "looking for a peer"}}, false
-	case l.policy.Load().RejectStale:
-		return []Reason{{ReasonNoPeer, "no peer reached; this node knows only its own disk, and checks.on-stale is reject"}}, false
-	default:
-		if !l.warned {
-			l.warned = true
-			l.log.Warn("no peer reached within the join timeout: serving from this node's own disk, with unknown staleness", "timeout", l.cfg.JoinTimeout)
-		}
-		return []Reason{{ReasonNoPeer, "no peer reached; this node knows only its own disk, its staleness is unknown, and it forgets nothing until a peer confirms its clock"}}, true
-	}
-}
-
-// meetsPeer reports whether a peer is being heard that hears us.
-func (v *view) meetsPeer() bool {
-	for _, m := range v.members {
-		if m.Alive && m.Echoes {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *loop) becomeReady() {
-	if l.ready.Load() || l.Err() != nil {
-		return
-	}
-	l.ready.Store(true)
-	if l.Err() != nil {
-		l.ready.Store(false) // it failed meanwhile, see fail
-		return
-	}
-	close(l.readyCh)
-	l.acks.again()
-	l.log.Info("ready", "revocations", l.set.Len())
 }
 
 // handedOver reports whether every member that is being heard has acknowledged
@@ -239,7 +196,9 @@ func (n *Node) Status() Status {
 		s.InForce[scope] = n.events.inForce[scope].Load()
 	}
 	for _, c := range n.carriers {
-		s.Carriers = append(s.Carriers, c.Status())
+		st := c.Status()
+		s.Carriers = append(s.Carriers, st)
+		s.Counters.Refused += st.Foreign
 	}
 	v := n.view.Load()
 	if v == nil {
@@ -247,6 +206,7 @@ func (n *Node) Status() Status {
 		return s
 	}
 	s.Reasons, s.Comparisons = v.reasons, v.compared
+	s.Counters.TurnedAway, s.Room = v.turnedAway, v.room
 	if err := n.Err(); err != nil {
 		s.Reasons = []Reason{{ReasonFailed, err.Error()}}
 	}

@@ -15,7 +15,7 @@ func (c *Core) beat(now time.Duration, to Origin) {
 		N:        c.beats,
 		Name:     c.cfg.Name,
 		Head:     c.own.head,
-		Synced:   c.synced,
+		Synced:   c.Synced(),
 		Previous: c.previous,
 		Clock:    c.wallAt(now),
 	}
@@ -75,6 +75,7 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	if b.N <= p.beatN {
 		return // late or replayed
 	}
+	c.met = true
 	p.beatN, p.name, p.heardAt, p.fromDisk, p.synced = b.N, b.Name, now, false, b.Synced
 	p.head = max(p.head, b.Head)
 	if p.known && p.previous.Before(b.Previous) && p.past.Before(b.Previous) {
@@ -201,6 +202,7 @@ func (c *Core) progress(now time.Duration) {
 		}
 	}
 	c.synced = c.synced || c.caughtUp(now)
+	c.complete = c.complete || c.synced
 }
 
 // caughtUp reports whether this node holds all that a member says it holds

@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every message. A node drops and counts messages
 // of a version that it does not know.
-const version = 3
+const version = 4
 
 // Bounds of what one message may hold.
 const (
@@ -36,6 +36,7 @@ const (
 	kindLeave
 	kindCompare
 	kindSupply
+	kindFull
 )
 
 func newBody(kind byte) Body {
@@ -60,6 +61,8 @@ func newBody(kind byte) Body {
 		return new(Compare)
 	case kindSupply:
 		return new(Supply)
+	case kindFull:
+		return new(Full)
 	default:
 		return nil
 	}
@@ -317,3 +320,9 @@ func (*Leave) kind() byte { return kindLeave }
 func (m *Leave) append(b []byte) []byte { return binary.AppendUvarint(b, m.Head) }
 
 func (m *Leave) read(r *reader) { m.Head = r.uvarint() }
+
+func (*Full) kind() byte { return kindFull }
+
+func (m *Full) append(b []byte) []byte { return binary.AppendUvarint(b, m.Limit) }
+
+func (m *Full) read(r *reader) { m.Limit = r.uvarint() }

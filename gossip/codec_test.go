@@ -42,6 +42,7 @@ func examples() []Message {
 			{Part: rescind.Part{Range: rescind.Range{From: beyond, To: rescind.End}}, Listed: true, Records: records[:0]},
 		}}},
 		{1, 2, &Supply{Records: records}},
+		{1, 2, &Full{Limit: 64}},
 	}
 }
 

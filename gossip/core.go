@@ -59,9 +59,17 @@ type Config struct {
 	// one begins. 0 means 30 s.
 	CompareEvery time.Duration
 
+	// MaxPeers is how many other members there is room for. 0 means 1,000. A node
+	// that comes beyond is told so.
+	MaxPeers int
+
 	// BeatViews is how many streams a beat tells of; if there are more, they take
 	// turns. 0 means 30, which fit a datagram.
 	BeatViews int
+
+	// Complete says that this folder was once ready: it held all that there was
+	// then. Until it was, what is in it may be a part of an interrupted transfer.
+	Complete bool
 
 	// ForgetAfter is how long a member that is not heard is still listed. What
 	// is held of its stream is remembered far longer, for those who come late.
@@ -92,8 +100,16 @@ type Core struct {
 	sentAt [256]time.Duration // of beat n, at n modulo the length
 
 	synced     bool
+	founded    bool          // by the caller's word, see Found
+	met        bool          // another member was heard since the start
+	complete   bool          // what the folder will say with the next commit, see Config.Complete
+	stored     bool          // what it says
+	fullAt     time.Duration // when a member last said that it has no room for us; 0: never
 	pull       *pull
 	superseded bool
+
+	turnedAway uint64 // messages of nodes for which there was no room
+	toldFullAt time.Duration
 
 	comparing comparing
 
@@ -116,6 +132,9 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 	if cfg.CompareEvery == 0 {
 		cfg.CompareEvery = compareEvery
 	}
+	if cfg.MaxPeers == 0 {
+		cfg.MaxPeers = maxPeers
+	}
 	if cfg.BeatViews == 0 {
 		cfg.BeatViews = beatViews
 	}
@@ -124,6 +143,8 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		previous: cfg.Previous,
 		started:  now,
 		own:      stream{epoch: cfg.Epoch},
+		complete: cfg.Complete,
+		stored:   cfg.Complete,
 		peers:    make(map[Origin]*peer),
 		nextAt:   now,
 	}
@@ -161,6 +182,7 @@ func (c *Core) Step(now time.Duration, m Message) {
 	}
 	p := c.peer(m.From, now)
 	if p == nil {
+		c.turnAway(now, m)
 		return
 	}
 	current := c.enter(now, p, m.Epoch)
@@ -187,6 +209,8 @@ func (c *Core) Step(now time.Duration, m Message) {
 		if !c.Full() {
 			c.mend(b.Records...)
 		}
+	case *Full:
+		c.fullAt, c.met = now, true
 	case *Leave:
 		if current {
 			p.left, p.head = true, max(p.head, b.Head)
@@ -237,8 +261,8 @@ func (c *Core) SetForgetAfter(d time.Duration) { c.cfg.ForgetAfter = d }
 func (c *Core) Leave() { c.broadcast(&Leave{Head: c.own.head}) }
 
 // Synced reports whether, since it was started, this node has once held all
-// that some member said it holds.
-func (c *Core) Synced() bool { return c.synced }
+// that some member said it holds, or is the first of its cluster.
+func (c *Core) Synced() bool { return c.synced || c.founded }
 
 // Superseded reports whether the cluster has met this node's data folder in a
 // later epoch: another process runs from a copy of it, or it was restored from

@@ -31,7 +31,7 @@ type Message struct {
 }
 
 // Body is the content of a message: *Batch, *Beat, *Ack, *RangeRequest,
-// *RangeReply, *StateRequest, *StateReply, *Leave, *Compare or *Supply.
+// *RangeReply, *StateRequest, *StateReply, *Leave, *Compare, *Supply or *Full.
 type Body interface {
 	kind() byte
 	append(b []byte) []byte
@@ -129,3 +129,7 @@ type Part struct {
 
 // Supply brings records that a comparison has found its receiver to lack.
 type Supply struct{ Records []rescind.Record }
+
+// Full tells a node that its sender has no room for another member: it is not heard
+// there, and nobody counts it.
+type Full struct{ Limit uint64 } // how many members the sender has room for

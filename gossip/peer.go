@@ -78,7 +78,7 @@ func (p *peer) alive(now time.Duration) bool { return !p.left && now-p.heardAt <
 // peer returns the entry for o, making one if there is room.
 func (c *Core) peer(o Origin, now time.Duration) *peer {
 	p := c.peers[o]
-	if p == nil && len(c.peers) < maxPeers {
+	if p == nil && len(c.peers) < c.cfg.MaxPeers {
 		p = &peer{origin: o, heardAt: now}
 		c.peers[o] = p
 		at, _ := slices.BinarySearchFunc(c.list, o, func(q *peer, o Origin) int { return cmp.Compare(q.origin, o) })

@@ -35,6 +35,10 @@ type Commit struct {
 	Own       uint64 // the highest of our numbers contained in this and earlier commits
 	Frontiers map[Origin]Position
 	Forget    []Origin
+
+	// Complete says that with this commit the folder holds all that there was when
+	// this node became ready: see Config.Complete.
+	Complete bool
 }
 
 // PeerAck says that a member has committed our records up to Seq.
@@ -76,13 +80,14 @@ func (c *Core) commit(now time.Duration) *Commit {
 		}
 	}
 	bare := len(c.uncommitted) == 0
-	if bare && (len(moved)+len(c.forget) == 0 || now < c.committedAt+persistView) {
+	completes := c.complete && !c.stored
+	if bare && (len(moved)+len(c.forget) == 0 && !completes || now < c.committedAt+persistView) {
 		return nil
 	}
 	if c.gathering(now, bare) {
 		return nil
 	}
-	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget}
+	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget, Complete: completes}
 	for _, p := range c.list {
 		p.committing = p.at()
 	}
@@ -113,7 +118,7 @@ func (c *Core) Advance() {
 		return
 	}
 	c.committing = nil
-	c.durable = done.Own
+	c.durable, c.stored = done.Own, c.stored || done.Complete
 	for o, at := range done.Frontiers {
 		if p := c.peers[o]; p != nil {
 			p.committed = at

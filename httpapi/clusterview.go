@@ -81,6 +81,7 @@ type countersJSON struct {
 	Healed        uint64 `json:"healed"`
 	Unsound       uint64 `json:"unsound"`
 	OtherVersion  uint64 `json:"other_version"`
+	TurnedAway    uint64 `json:"turned_away"`
 	ReadsDropped  uint64 `json:"reads_dropped"`
 	CompareBytes  uint64 `json:"compare_bytes"`
 }
@@ -173,6 +174,7 @@ func countersOf(n cluster.Counters) countersJSON {
 		Healed:        n.Healed,
 		Unsound:       n.Unsound,
 		OtherVersion:  n.OtherVersion,
+		TurnedAway:    n.TurnedAway,
 		ReadsDropped:  n.ReadsDropped,
 		CompareBytes:  n.CompareBytes,
 	}

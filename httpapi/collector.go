@@ -45,6 +45,7 @@ var (
 	descHealed       = desc("healed_total", "Records that were missing here and that only a comparison with another node found.")
 	descUnsound      = desc("unsound_total", "Parts of the set in memory that were not what had been put there.")
 	descOtherVersion = desc("messages_other_version_total", "Messages of nodes that speak another version of the protocol.")
+	descTurnedAway   = desc("members_turned_away_total", "Messages of nodes for which there was no room among the members.")
 	descReadsDropped = desc("reads_dropped_total", "Requests of other nodes to read the set that found no room.")
 	descCompared     = desc("comparisons_total", "Comparisons with another node that this one began, by how they ended.", "outcome")
 	descCompareBytes = desc("comparison_bytes_total", "Bytes sent for comparisons, before the seal.")
@@ -62,7 +63,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descMembers, descBound, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
 		descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
-		descHealed, descUnsound, descOtherVersion, descReadsDropped, descCompared, descCompareBytes,
+		descHealed, descUnsound, descOtherVersion, descTurnedAway, descReadsDropped, descCompared, descCompareBytes,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
 		descConsumed, descDoubleUses,
 	} {
@@ -131,6 +132,7 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descHealed, n.Healed)
 	counter(ch, descUnsound, n.Unsound)
 	counter(ch, descOtherVersion, n.OtherVersion)
+	counter(ch, descTurnedAway, n.TurnedAway)
 	counter(ch, descReadsDropped, n.ReadsDropped)
 	counter(ch, descCompareBytes, n.CompareBytes)
 	counter(ch, descWaits, n.Waits)

@@ -53,12 +53,17 @@ type Peer struct {
 	Since   time.Time // when this node learned of the state
 }
 
-// Status is a carrier's condition at one moment. Counters start at 0 with the
+// Status is a carrier's condition at one moment. Alone is the only word of it on
+// absence: over NATS, that the connection and its subscriptions have stood for a
+// while, so that whoever speaks is heard; with memberlist, that every seed was
+// reached and is this member itself, or that there are no seeds. A seed that
+// refuses, does not answer or has another key is not "nobody". Counters start at 0 with the
 // carrier and count messages once per destination; a NATS broadcast has one.
 type Status struct {
 	Name      string // "gossip" or "nats"
 	Connected bool   // it reaches another member; or a NATS server, which has its subscriptions
 	Address   string // the address it listens at, or the server it is connected to, without credentials
+	Alone     bool   // it works, and can say that nobody else is there: see below
 	Members   int    // other members known to be alive; always 0 for NATS
 	Regional  bool   // not all members are meant to be reached by it
 
@@ -68,6 +73,12 @@ type Status struct {
 	Overrun                 uint64 // arrived faster than the handler took them, and lost
 	Errors                  uint64 // failed sends, joins and connections, malformed messages
 	Reconnects              uint64 // connections made anew; always 0 for Memberlist
+
+	// Foreign counts what came from members whose key does not fit, ForeignAt says
+	// when last. The transport over NATS does not look at what it moves: there it is
+	// found by whoever opens the messages.
+	Foreign   uint64
+	ForeignAt time.Time // zero: never
 
 	LastError   string    // of Errors; holds no credentials
 	LastErrorAt time.Time // zero: none yet

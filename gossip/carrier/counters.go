@@ -13,9 +13,18 @@ type counters struct {
 	receivedMessages, receivedBytes atomic.Uint64
 	dropped, errors, reconnects     atomic.Uint64
 
+	foreign   atomic.Uint64
+	foreignAt atomic.Int64 // Unix nanoseconds; 0: never
+
 	mu     sync.Mutex // guards the last error
 	last   string
 	lastAt time.Time
+}
+
+// stranger counts what came from somebody with another key.
+func (c *counters) stranger() {
+	c.foreign.Add(1)
+	c.foreignAt.Store(time.Now().UnixNano())
 }
 
 func (c *counters) sent(size int) {
@@ -42,6 +51,10 @@ func (c *counters) fill(s *Status) {
 	s.Sent, s.SentBytes = c.sentMessages.Load(), c.sentBytes.Load()
 	s.Received, s.ReceivedBytes = c.receivedMessages.Load(), c.receivedBytes.Load()
 	s.Dropped, s.Errors, s.Reconnects = c.dropped.Load(), c.errors.Load(), c.reconnects.Load()
+	s.Foreign = c.foreign.Load()
+	if at := c.foreignAt.Load(); at != 0 {
+		s.ForeignAt = time.Unix(0, at)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.LastError, s.LastErrorAt = c.last, c.lastAt

@@ -44,6 +44,7 @@ func checkSeed(seed string) error {
 // only at the next exchange of the list, half a minute later.
 func (m *Memberlist) keepJoined(ctx context.Context) {
 	if len(m.cfg.Join) == 0 {
+		m.nobody.Store(true) // whoever comes joins this member
 		return
 	}
 	retry, settle := firstRetry, firstSettle
@@ -91,7 +92,12 @@ func (m *Memberlist) join(ctx context.Context, anyway bool) error {
 		contacts.Go(func() { _, errs[i] = m.list.Join([]string{target.String()}) })
 	}
 	contacts.Wait()
-	return errors.Join(err, errors.Join(errs...))
+	err = errors.Join(err, errors.Join(errs...))
+	if err != nil && strings.Contains(err.Error(), undecrypted) {
+		m.counters.stranger()
+	}
+	m.nobody.Store(err == nil && len(m.roster.reachable()) == 0)
+	return err
 }
 
 func (m *Memberlist) targets(ctx context.Context) ([]netip.AddrPort, error) {

@@ -19,6 +19,8 @@ type link struct {
 	up         atomic.Bool
 	maxPayload atomic.Int64           // of the server, in bytes
 	server     atomic.Pointer[string] // host:port last connected to
+	upSince    atomic.Int64           // Unix nanoseconds; it has a meaning while up
+	refused    atomic.Bool            // the server has refused us a subject in this connection
 	seldom     seldom                 // for logging changes
 }
 
@@ -38,7 +40,19 @@ func (l *link) refresh(conn *nats.Conn) {
 		server := conn.ConnectedAddr() // not the URL: that may hold a token
 		l.server.Store(&server)
 	}
+	if up && !l.up.Load() {
+		l.upSince.Store(time.Now().UnixNano())
+	}
 	l.up.Store(up)
+}
+
+// listened is for how long a connection must have stood before hearing nobody by it
+// says that nobody is there: several heartbeats.
+const listened = 2 * time.Second
+
+// quiet reports whether the connection hears everybody, and has for a while.
+func (l *link) quiet() bool {
+	return l.up.Load() && !l.refused.Load() && time.Since(time.Unix(0, l.upSince.Load())) > listened
 }
 
 const (
@@ -137,6 +151,9 @@ func (n *NATS) linkChanged(conn *nats.Conn, err error) {
 	if n.closing.Load() {
 		return
 	}
+	if !n.link.up.Load() {
+		n.link.refused.Store(false) // the next server may allow it
+	}
 	if err != nil {
 		n.counters.fail(err)
 	}
@@ -167,6 +184,9 @@ func (n *NATS) problem(_ *nats.Conn, _ *nats.Subscription, err error) {
 	}
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		n.overrun()
+	}
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		n.link.refused.Store(true)
 	}
 	n.counters.fail(err)
 	if muted, ok := n.link.seldom.allow(time.Now()); ok {

@@ -34,7 +34,7 @@ func (m *Memberlist) listen(ctx context.Context) error {
 	if m.keys, err = keyring(m.cfg.Keys); err != nil {
 		return fmt.Errorf("prepare the keys: %w", err)
 	}
-	logger := debugLog(m.log)
+	logger := debugLog(m.log, m.counters.stranger)
 	if m.transport, err = newTransport(ctx, bind, plain, m.receive); err != nil {
 		return fmt.Errorf("listen at gossip.bind %s: %w", bind, err)
 	}

@@ -12,11 +12,25 @@ import (
 // debugLog returns a logger for memberlist that writes to slog at debug level:
 // what matters of it is in Status. A flood of foreign packets would otherwise
 // be a flood of errors in the log.
-func debugLog(to *slog.Logger) *log.Logger { return log.New(debugWriter{to}, "", 0) }
+//
+// One thing memberlist tells its log alone: that it could not decrypt what a
+// stranger sent. foreign is called for each of these.
+func debugLog(to *slog.Logger, foreign func()) *log.Logger {
+	return log.New(debugWriter{to, foreign}, "", 0)
+}
 
-type debugWriter struct{ to *slog.Logger }
+type debugWriter struct {
+	to      *slog.Logger
+	foreign func()
+}
+
+// undecrypted is part of what memberlist says of a message under another key.
+const undecrypted = "no installed keys could decrypt"
 
 func (w debugWriter) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(undecrypted)) {
+		w.foreign()
+	}
 	if w.to.Enabled(context.Background(), slog.LevelDebug) {
 		w.to.Debug(redact(string(bytes.TrimSpace(line))))
 	}

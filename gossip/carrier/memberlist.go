@@ -98,6 +98,7 @@ type Memberlist struct {
 	counters  counters
 	changed   chan struct{} // of capacity 1
 
+	nobody  atomic.Bool // every seed was reached, and is this member
 	closing atomic.Bool
 	once    sync.Once
 	err     error // of Close
@@ -162,7 +163,7 @@ func (m *Memberlist) Peers() []Peer { return m.roster.peers(time.Now()) }
 // Status returns the carrier's condition.
 func (m *Memberlist) Status() Status {
 	members := len(m.roster.reachable())
-	s := Status{Name: m.Name(), Connected: members > 0, Address: m.Addr(), Members: members, Regional: m.cfg.Regional}
+	s := Status{Name: m.Name(), Connected: members > 0, Alone: members == 0 && m.nobody.Load(), Address: m.Addr(), Members: members, Regional: m.cfg.Regional}
 	m.counters.fill(&s)
 	return s
 }

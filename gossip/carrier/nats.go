@@ -199,7 +199,7 @@ func (n *NATS) publishOne(p publication) {
 
 // Status returns the carrier's condition.
 func (n *NATS) Status() Status {
-	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Overrun: n.overrun()}
+	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Alone: n.link.quiet() && n.counters.receivedMessages.Load() == 0, Overrun: n.overrun()}
 	if server := n.link.server.Load(); server != nil {
 		s.Address = *server
 	}

@@ -88,7 +88,7 @@ const (
 // node knows of.
 func Problems(v View) []Problem {
 	var found []Problem
-	for _, rule := range []func(View) []Problem{readiness, reach, members, clocks, limits, carriers, counted, uses, reasons} {
+	for _, rule := range []func(View) []Problem{readiness, reach, crowd, members, clocks, limits, carriers, counted, uses, reasons} {
 		found = append(found, rule(v)...)
 	}
 	slices.SortStableFunc(found, func(a, b Problem) int { return int(b.Severity) - int(a.Severity) })

@@ -40,6 +40,22 @@ func reach(v View) []Problem {
 	return nil
 }
 
+// crowd is about how many members there may be.
+func crowd(v View) []Problem {
+	there := 0
+	for _, m := range v.Members {
+		if m.State != cluster.MemberLeft {
+			there++
+		}
+	}
+	if v.Room == 0 || there*5 < v.Room*4 {
+		return nil
+	}
+	return []Problem{{"members-many", Warning, fmt.Sprintf("There are %d other members, and room for %d.", there, v.Room),
+		"A node that comes when there is no room left is told so and does not become ready.",
+		"Stop members that are not needed; those that left have freed their places."}}
+}
+
 // members is about each of the others.
 func members(v View) (found []Problem) {
 	names := map[string]int{}

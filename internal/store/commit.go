@@ -26,6 +26,10 @@ type Batch struct {
 	// in this batch or in one whose Commit has returned nil. 0 means unchanged.
 	Own uint64
 
+	// Complete says that the folder holds all that there was when its node became
+	// ready: see Identity.
+	Complete bool
+
 	Frontiers []Frontier // those that have moved
 	Forget    []uint64   // origins whose frontier is dropped, also where this batch has one
 }
@@ -52,6 +56,9 @@ func (b Batch) fill(to *pebble.Batch) error {
 	}
 	if b.Own > 0 {
 		errs = append(errs, to.Merge(keyOwn, binary.BigEndian.AppendUint64(nil, b.Own), nil))
+	}
+	if b.Complete {
+		errs = append(errs, to.Set(keyComplete, []byte{1}, nil))
 	}
 	for _, f := range b.Frontiers {
 		errs = append(errs, to.Merge(frontierKey(f.Origin), frontierValue(f), nil))

@@ -11,6 +11,7 @@ import (
 // format is the version of the stored form. The keys are:
 //
 //	m                         identity, see meta
+//	c                         0 in a new folder, 1 once it was complete; missing in those of older versions
 //	o                         own number of the last commit, 8 bytes
 //	f <origin 8>              frontier: epoch 8, seq 8
 //	q <name> NUL <number 8>   entry of a queue, see Queued
@@ -22,6 +23,7 @@ import (
 const format = 1
 
 const (
+	prefixComplete = 'c'
 	prefixFrontier = 'f'
 	prefixOwn      = 'o'
 	prefixQueue    = 'q'
@@ -31,6 +33,8 @@ const (
 var (
 	keyMeta = []byte{'m'}
 	keyOwn  = []byte{prefixOwn}
+
+	keyComplete = []byte{prefixComplete}
 )
 
 // BucketWidth is how much later than its time a record may leave the disk. A

@@ -31,6 +31,11 @@ type Identity struct {
 	// Previous is the epoch before, and the last own number that was durable in
 	// it; zero in a new folder.
 	Previous Position
+
+	// Complete says that a node was once ready with this folder, so that it held
+	// all that there was. What else is in it may be a part of a transfer that was
+	// interrupted. Folders of versions that did not note it count as complete.
+	Complete bool
 }
 
 // meta is the identity as stored under keyMeta.
@@ -82,8 +87,14 @@ func (s *Store) begin(opt Options) error {
 	s.identity.Previous = Position{m.epoch, own}
 	m.epoch = max(m.epoch+1, uint64(max(opt.Now().UnixMilli(), 0)))
 	s.identity.Epoch = m.epoch
+	complete, err := s.readComplete()
+	if err != nil {
+		return err
+	}
+	s.identity.Complete = complete == 1
 	err = s.write("raise the epoch", func(b *pebble.Batch) error {
 		return errors.Join(
+			b.Set(keyComplete, []byte{complete}, nil),
 			b.Set(keyMeta, m.append(nil), nil),
 			b.Set(keyOwn, make([]byte, 8), nil), // a set, not a merge: numbers start again
 		)
@@ -112,6 +123,23 @@ func (s *Store) readIdentity(keyCheck [16]byte) (m meta, own uint64, err error) 
 		return m, 0, damaged("no last own number (%v)", err)
 	}
 	return m, binary.BigEndian.Uint64(number), nil
+}
+
+// readComplete returns what keyComplete is to say: 0 in a new folder, 1 in one of a
+// version that did not write it.
+func (s *Store) readComplete() (byte, error) {
+	value, err := s.get(keyComplete)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound) && s.identity.Previous.Epoch == 0:
+		return 0, nil
+	case errors.Is(err, pebble.ErrNotFound):
+		return 1, nil
+	case err != nil:
+		return 0, fmt.Errorf("read whether the folder is complete: %w", corrupt(err))
+	case len(value) != 1 || value[0] > 1:
+		return 0, damaged("%x for whether the folder is complete", value)
+	}
+	return value[0], nil
 }
 
 // mustBeEmpty keeps a folder that lost its identity from passing for a new one.

@@ -39,6 +39,7 @@ type Config struct {
 	Cluster struct {
 		Name                     string
 		JoinTimeout, ForgetAfter time.Duration // positive
+		Bootstrap                bool          // the first node of a new cluster
 		KeyFile                  string        // empty: no key, loopback addresses only
 		TransportKeysFile        string        // empty: messages are sealed with KeyFile's key
 	}

@@ -106,6 +106,7 @@ cluster:
   key-file: "" # default
   transport-keys-file: "" # default
   join-timeout: 10s # default
+  bootstrap: false # default
   forget-after: 1h # default
 http:
   addr: 127.0.0.1:8080 # default

@@ -40,6 +40,7 @@ func table() []setting {
 		row("cluster.key-file", "", "file with the cluster's key, 32 bytes in base64; without it only loopback addresses are allowed", text(func(c *Config) *string { return &c.Cluster.KeyFile }, anyText)),
 		row("cluster.transport-keys-file", "", "file with the keys that seal messages between nodes, one a line, each like the cluster's key: the first seals, all open; read again when it changes; empty: the cluster's key", text(func(c *Config) *string { return &c.Cluster.TransportKeysFile }, anyText)),
 		row("cluster.join-timeout", "10s", "how long a starting node looks for a peer", duration(func(c *Config) *time.Duration { return &c.Cluster.JoinTimeout }, 1, 0)),
+		row("cluster.bootstrap", "false", "this is the first node of a new cluster: with an empty folder it becomes ready although its seeds don't answer; ignored once a member is met: true or false", onOff(func(c *Config) *bool { return &c.Cluster.Bootstrap })),
 		row("cluster.forget-after", "1h", "how long a member that can't be reached still counts", duration(func(c *Config) *time.Duration { return &c.Cluster.ForgetAfter }, 1, 0)),
 		row("http.addr", "127.0.0.1:8080", "host:port of the HTTP face", text(func(c *Config) *string { return &c.HTTP.Addr }, listenAddr)),
 		row("http.trusted-proxies", "", "addresses and networks of the proxies whose X-Forwarded-For tells the client's address: a list, or separated by commas; the flag may be repeated", proxies()),
