@@ -133,6 +133,10 @@ type Gossip struct {
 	// Regional says that NATS alone reaches members of other regions, so that
 	// gossip not reaching them is no problem.
 	Regional bool
+
+	// MaxStreamBytes bounds the memory that the connections of others take at one time
+	// before they have shown the key. 0 means 64 MiB.
+	MaxStreamBytes int64
 }
 
 // NATS configures the NATS carrier.

@@ -79,7 +79,7 @@ func (n *Node) startCarriers() error {
 	if g := n.cfg.Gossip; g != nil {
 		cfg := carrier.MemberlistConfig{
 			Cluster: n.cfg.Cluster, Name: n.cfg.Name, Node: self,
-			Bind: g.Bind, Advertise: g.Advertise, Join: g.Join, Regional: g.Regional,
+			Bind: g.Bind, Advertise: g.Advertise, Join: g.Join, Regional: g.Regional, MaxStreamBytes: g.MaxStreamBytes,
 			Handler: n.receive, Logger: n.log,
 		}
 		if len(n.cfg.Key) > 0 {

@@ -155,6 +155,10 @@ type Config struct {
 	// for metrics and GET /v1/cluster. nil means that they are fixed.
 	Settings func() SettingsStatus
 
+	// Rooms returns what clients may take of the process, for metrics: connections and
+	// the like. nil means that the servers have no such bounds.
+	Rooms func() []RoomStats
+
 	// MaxLifetime is the longest lifetime of any token, as the node is
 	// configured; a revocation may not reach beyond it. 0 means 30 days.
 	MaxLifetime time.Duration

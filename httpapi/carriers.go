@@ -18,6 +18,7 @@ type carrierJSON struct {
 	ReceivedBytes uint64 `json:"received_bytes"`
 	Dropped       uint64 `json:"dropped"`
 	Overrun       uint64 `json:"overrun"`
+	Refused       uint64 `json:"refused"`
 	First         uint64 `json:"first"` // revocations that it brought before the other carrier did
 	Errors        uint64 `json:"errors"`
 	Reconnects    uint64 `json:"reconnects"`
@@ -39,6 +40,7 @@ func carriersOf(st cluster.Status) []carrierJSON {
 			ReceivedBytes: c.ReceivedBytes,
 			Dropped:       c.Dropped,
 			Overrun:       c.Overrun,
+			Refused:       c.Refused,
 			First:         first[c.Name],
 			Errors:        c.Errors,
 			Reconnects:    c.Reconnects,
@@ -56,13 +58,14 @@ var (
 	descReceivedBytes = desc("carrier_received_bytes_total", "Bytes received.", "carrier")
 	descNotSent       = desc("carrier_dropped_messages_total", "Messages not sent: the queue was full, they were too large, or nobody was connected.", "carrier")
 	descOverrun       = desc("carrier_overrun_messages_total", "Messages that arrived faster than they were taken, and were lost.", "carrier")
+	descRefusedConns  = desc("carrier_refused_connections_total", "Connections of others for which there was no room, in number or in bytes.", "carrier")
 	descFirst         = desc("carrier_first_total", "Revocations that this carrier brought before another one did.", "carrier")
 	descReconnects    = desc("carrier_reconnects_total", "Connections made anew.", "carrier")
 	descErrors        = desc("carrier_errors_total", "Failures of sending and connecting.", "carrier")
 )
 
 func describeCarriers(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descFirst, descReconnects, descErrors} {
+	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descRefusedConns, descFirst, descReconnects, descErrors} {
 		ch <- d
 	}
 }
@@ -83,6 +86,7 @@ func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
 		counter(ch, descReceivedBytes, c.ReceivedBytes, name)
 		counter(ch, descNotSent, c.Dropped, name)
 		counter(ch, descOverrun, c.Overrun, name)
+		counter(ch, descRefusedConns, c.Refused, name)
 		counter(ch, descFirst, first[c.Name], name)
 		counter(ch, descReconnects, c.Reconnects, name)
 		counter(ch, descErrors, c.Errors, name)

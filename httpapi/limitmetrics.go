@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"rescind/internal/admission"
 )
 
 // limitStats count what a limit does. They outlive it, so that a changed rate
@@ -13,6 +15,9 @@ type limitStats struct {
 	near    atomic.Uint64 // that were let through, by callers near their rate
 }
 
+// RoomStats says how much of something clients have taken, and how much there is.
+type RoomStats = admission.Stats
+
 // limitsStats are those of all limits of an API.
 type limitsStats struct{ admin, client, secret limitStats }
 
@@ -20,6 +25,9 @@ var (
 	descUsed     = desc("revocations_used_ratio", "The share that the live revocations take of their limit, of number or of bytes, whichever is more; at 1 the node refuses new ones.")
 	descMaxBytes = desc("revocations_bytes_limit", "The memory of the live revocations at which the node refuses new ones; absent where there is no such limit.")
 	descLimited  = desc("rate_limited_total", "Requests that were refused because their caller made too many.", "limit")
+	descRoomUsed = desc("admission_used", "How much of it clients have taken: connections, requests of HTTP/2, calls of gRPC.", "of")
+	descRoomMost = desc("admission_limit", "How much of it there is, after RLIMIT_NOFILE and memory.limit.", "of")
+	descRoomFull = desc("admission_refused_total", "How often a client was refused because there was no room, or its address had its share.", "of")
 	descNear     = desc("rate_near_limit_total", "Requests of callers that made more than 80 % of what they may in ten seconds, and were not refused.", "limit")
 )
 
@@ -27,11 +35,12 @@ var (
 type limitCollector struct {
 	node  Node
 	stats *limitsStats
+	rooms func() []RoomStats // nil: none
 }
 
 // Describe implements prometheus.Collector.
 func (c limitCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUsed, descMaxBytes, descLimited, descNear} {
+	for _, d := range []*prometheus.Desc{descUsed, descMaxBytes, descLimited, descNear, descRoomUsed, descRoomMost, descRoomFull} {
 		ch <- d
 	}
 }
@@ -48,5 +57,13 @@ func (c limitCollector) Collect(ch chan<- prometheus.Metric) {
 	for name, s := range map[string]*limitStats{"admin": &c.stats.admin, "client": &c.stats.client, "secret": &c.stats.secret} {
 		counter(ch, descLimited, s.refused.Load(), name)
 		counter(ch, descNear, s.near.Load(), name)
+	}
+	if c.rooms == nil {
+		return
+	}
+	for _, r := range c.rooms() {
+		gauge(ch, descRoomUsed, float64(r.Used), r.Name)
+		gauge(ch, descRoomMost, float64(r.Most), r.Name)
+		counter(ch, descRoomFull, r.Refused, r.Name)
 	}
 }

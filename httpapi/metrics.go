@@ -81,7 +81,7 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 		checks, info, m.adminRefused, m.checkSeconds,
 		&statusCollector{node: cfg.Node, draining: draining},
 		settingsCollector{cfg.Settings},
-		limitCollector{cfg.Node, limits},
+		limitCollector{cfg.Node, limits, cfg.Rooms},
 		&tokenCollector{verifier: cfg.Verifier, issued: cfg.Issued},
 		&pollCollector{cfg.EventPolls},
 		&transmitCollector{cfg.Transmitter},

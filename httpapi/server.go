@@ -32,8 +32,14 @@ func NewServer(addr string, h http.Handler, logger *slog.Logger) *http.Server {
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
 			MaxReadFrameSize:     16 << 10,
-			SendPingTimeout:      30 * time.Second,
-			PingTimeout:          15 * time.Second,
+
+			// What comes before a handler reads it. No body is longer but those in
+			// bulk and backups, which are read as they come.
+			MaxReceiveBufferPerStream:     64 << 10,
+			MaxReceiveBufferPerConnection: 128 << 10,
+
+			SendPingTimeout: 30 * time.Second,
+			PingTimeout:     15 * time.Second,
 		},
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}

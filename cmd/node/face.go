@@ -30,6 +30,7 @@ type face struct {
 	cert     *certificate    // nil: no TLS
 	reloader *reloader       // nil: its settings are fixed
 	traces   *tracing.Tracer // nil: none
+	rooms    *rooms          // nil: none
 	log      *slog.Logger
 }
 
@@ -44,6 +45,7 @@ type faceConfig struct {
 	listener    net.Listener
 	admin       net.Listener // for the admin endpoints; nil: with the others
 	grpc        net.Listener // for Envoy; nil: none
+	rooms       *rooms       // what strangers may take; nil: no bounds
 	cert        *certificate // nil: no TLS
 	verifier    *token.Verifier
 	api         httpapi.Config  // without Node, Verifier, Version and Logger
@@ -61,7 +63,7 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{cert: c.cert, traces: c.traces, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
+	f := &face{rooms: c.rooms, cert: c.cert, traces: c.traces, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
@@ -69,13 +71,13 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	}
 	f.serve(c, c.listener, beside(handler, c.extraPrefix, c.extra), false)
 	if c.grpc != nil {
-		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert, c.traces.ServerOptions()...))
+		f.servers = append(f.servers, newGRPCServing(c.grpc, api, c.cert, c.rooms.ofCalls(), c.traces.ServerOptions()...))
 	}
 	return f, nil
 }
 
 func (f *face) serve(c faceConfig, l net.Listener, h http.Handler, operators bool) {
-	server := httpapi.NewServer(l.Addr().String(), c.traces.Handler(h), c.log)
+	server := httpapi.NewServer(l.Addr().String(), c.rooms.ofRequests().Handler(c.traces.Handler(h)), c.log)
 	if c.cert != nil {
 		server.TLSConfig = f.api.ServerTLS(c.cert.config(), operators)
 	}

@@ -16,6 +16,7 @@ import (
 	"rescind/cmd/node/config"
 	"rescind/cmd/node/tracing"
 	"rescind/httpapi"
+	"rescind/internal/admission"
 	"rescind/token"
 )
 
@@ -31,7 +32,13 @@ func runServe(ctx context.Context, e env) error {
 	level := new(slog.LevelVar)
 	level.Set(cfg.Log.Level)
 	log := newLogger(e.stderr, cfg.Log.Format, level)
-	listeners, err := listen(cfg)
+	room, err := memoryOf(cfg)
+	if err != nil {
+		return err
+	}
+	room.log(cfg, log)
+	rooms := newRooms(cfg, room, log)
+	listeners, err := listen(cfg, rooms)
 	if err != nil {
 		return err
 	}
@@ -50,7 +57,7 @@ func runServe(ctx context.Context, e env) error {
 }
 
 func loadConfig(e env) (*config.Config, error) {
-	cfg, err := config.Loader{Args: e.args, Environ: os.Environ(), Output: e.stderr}.Load()
+	cfg, err := config.Loader{Args: e.args, Environ: os.Environ(), Output: e.stderr, CgroupMemory: admission.CgroupMemory}.Load()
 	var problems *config.Error
 	if errors.As(err, &problems) {
 		return nil, &exitError{exitUsage, err}
@@ -89,11 +96,16 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 		return nil, err
 	}
 	room.keepTo()
+	api.Rooms = l.rooms.stats
+	l.rooms.trust(cfg.HTTP.TrustedProxies)
 	traces, err := openTraces(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	own := clusterConfig(cfg, room, key, log)
+	if own.Gossip != nil {
+		own.Gossip.MaxStreamBytes = l.rooms.gossipBytes()
+	}
 	own.TransportKeys = transport
 	n, err := cluster.Start(own)
 	if err != nil {
@@ -113,7 +125,7 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	}
 	var settings *reloader
 	api.Settings = func() httpapi.SettingsStatus { return settings.status() }
-	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, cert: cert, verifier: v, api: api, traces: traces, log: log})
+	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, rooms: l.rooms, cert: cert, verifier: v, api: api, traces: traces, log: log})
 	var startPolls func()
 	if err == nil {
 		startPolls, err = f.events.prepare(cfg, f.api, log)

@@ -12,6 +12,7 @@ import (
 
 	"rescind/httpapi"
 	"rescind/httpapi/extauthz"
+	"rescind/internal/admission"
 )
 
 type httpServing struct {
@@ -42,11 +43,11 @@ type grpcServing struct {
 	listener net.Listener
 }
 
-func newGRPCServing(l net.Listener, api *httpapi.API, cert *certificate, options ...grpc.ServerOption) grpcServing {
+func newGRPCServing(l net.Listener, api *httpapi.API, cert *certificate, calls *admission.Room, options ...grpc.ServerOption) grpcServing {
 	if cert != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(cert.config())))
 	}
-	return grpcServing{extauthz.NewGRPCServer(api, options...), l}
+	return grpcServing{extauthz.NewGRPCServer(api, calls, options...), l}
 }
 
 func (s grpcServing) run() error { return s.server.Serve(s.listener) }

@@ -49,7 +49,11 @@ func (f *face) prepareAPI(c *config.Config) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.api.Prepare(api)
+	commit, err := f.api.Prepare(api)
+	if err != nil {
+		return nil, err
+	}
+	return func() { commit(); f.rooms.trust(c.HTTP.TrustedProxies) }, nil
 }
 
 // prepareTransport reads the transport keys. An empty file would bring back the

@@ -71,6 +71,7 @@ type Status struct {
 	Received, ReceivedBytes uint64 // handed to the handler
 	Dropped                 uint64 // not sent: queue full, too large, not connected, failed or closed
 	Overrun                 uint64 // arrived faster than the handler took them, and lost
+	Refused                 uint64 // connections of others for which there was no room; always 0 for NATS
 	Errors                  uint64 // failed sends, joins and connections, malformed messages
 	Reconnects              uint64 // connections made anew; always 0 for Memberlist
 

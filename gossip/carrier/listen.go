@@ -35,9 +35,11 @@ func (m *Memberlist) listen(ctx context.Context) error {
 		return fmt.Errorf("prepare the keys: %w", err)
 	}
 	logger := debugLog(m.log, m.counters.stranger)
-	if m.transport, err = newTransport(ctx, bind, plain, m.receive); err != nil {
+	if m.transport, err = newTransport(ctx, bind, plain, m.cfg.MaxStreamBytes, m.log, m.receive); err != nil {
 		return fmt.Errorf("listen at gossip.bind %s: %w", bind, err)
 	}
+	m.transport.inbound.SetKnown(m.roster.has)
+	m.transport.bytes.SetKnown(m.roster.has)
 	m.bound = netip.AddrPortFrom(bind.Addr(), m.transport.port())
 	if m.advertise, err = advertiseAddress(m.bound, m.cfg.Advertise); err != nil {
 		return errors.Join(err, m.transport.Shutdown())

@@ -50,6 +50,10 @@ type MemberlistConfig struct {
 	// loopback addresses are allowed.
 	Keys [][]byte
 
+	// MaxStreamBytes bounds what the connections of others take at one time, before
+	// they have shown a key. 0 means 64 MiB.
+	MaxStreamBytes int64
+
 	// Handler receives the messages; required.
 	Handler Handler
 
@@ -165,6 +169,7 @@ func (m *Memberlist) Status() Status {
 	members := len(m.roster.reachable())
 	s := Status{Name: m.Name(), Connected: members > 0, Alone: members == 0 && m.nobody.Load(), Address: m.Addr(), Members: members, Regional: m.cfg.Regional}
 	m.counters.fill(&s)
+	s.Refused = m.transport.inbound.Stats().Refused + m.transport.bytes.Stats().Refused
 	return s
 }
 

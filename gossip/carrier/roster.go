@@ -125,6 +125,11 @@ func (r *roster) publish() {
 // reachable returns the members to send to; the caller must not modify it.
 func (r *roster) reachable() []*member { return *r.reach.Load() }
 
+// has reports whether a member is reached at the address.
+func (r *roster) has(a netip.Addr) bool {
+	return slices.ContainsFunc(r.reachable(), func(m *member) bool { return m.addr.Addr() == a })
+}
+
 // find returns the newest reachable member of node, or nil.
 func (r *roster) find(node Node) *member {
 	for _, m := range r.reachable() {

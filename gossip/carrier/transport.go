@@ -2,15 +2,19 @@ package carrier
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"rescind/internal/admission"
 )
 
 const (
@@ -18,10 +22,19 @@ const (
 	// one megabit a second.
 	streamTimeout = 10 * time.Second
 
-	// maxInbound bounds the connections of others at one time. Whoever reaches
-	// the port can make memberlist take in up to 20 MiB on each before it finds
-	// that the sender has no key.
-	maxInbound = 64
+	// maxInbound bounds the connections of others at one time, and maxInboundBytes
+	// what one of them may bring: the list of members, or a message of ours, of at
+	// most MaxMessage. Whoever reaches the port could make memberlist take in up to 20
+	// MiB on each before it finds that the sender has no key.
+	maxInbound      = 64
+	maxInboundBytes = 4 << 20
+
+	// inboundCost is what a byte that was read takes: memberlist gathers them in a
+	// buffer that doubles, and then opens the whole.
+	inboundCost = 3
+
+	// standardStreamBytes is what all of them may take, unless the configuration says.
+	standardStreamBytes = 64 << 20
 
 	// packetBacklog is how many of memberlist's own packets wait for it.
 	packetBacklog = 1024
@@ -43,7 +56,8 @@ const dataMark = 'D'
 // pass memberlist by: its own path takes a buffer of 64 KiB, two changes of
 // goroutine and a second encryption for each. Connections end: memberlist sets
 // no deadline on those of SendReliable, so a member that is paused with its
-// sockets open would hold a sender for ever. And they are bounded in number.
+// sockets open would hold a sender for ever. And they are bounded in number, and in
+// what they may take before their sender has shown the key.
 type transport struct {
 	ctx          context.Context // its end cancels dials and closes connections
 	loopbackOnly bool            // without a key nothing leaves this host
@@ -53,18 +67,20 @@ type transport struct {
 	udp     *net.UDPConn
 	packets chan *memberlist.Packet
 	streams chan net.Conn
-	inbound chan struct{} // of capacity maxInbound
+	inbound *admission.Room // for connections of others
+	bytes   *admission.Room // for what they bring
 	running sync.WaitGroup
 }
 
 // newTransport listens. data receives messages once start was called; it owns
 // them, and must not block.
-func newTransport(ctx context.Context, bind netip.AddrPort, loopbackOnly bool, data func(msg []byte)) (*transport, error) {
+func newTransport(ctx context.Context, bind netip.AddrPort, loopbackOnly bool, streamBytes int64, log *slog.Logger, data func(msg []byte)) (*transport, error) {
 	t := &transport{
 		ctx: ctx, loopbackOnly: loopbackOnly, data: data,
 		packets: make(chan *memberlist.Packet, packetBacklog),
 		streams: make(chan net.Conn),
-		inbound: make(chan struct{}, maxInbound),
+		inbound: admission.NewRoom("connections to gossip.bind", maxInbound, log),
+		bytes:   admission.NewRoom("bytes of connections to gossip.bind", cmp.Or(streamBytes, standardStreamBytes), log),
 	}
 	tries := 1
 	if bind.Port() == 0 {
@@ -152,13 +168,10 @@ func (t *transport) acceptStreams() {
 
 // admit closes conn if there are too many.
 func (t *transport) admit(conn net.Conn) {
-	select {
-	case t.inbound <- struct{}{}:
-	default:
-		conn.Close()
+	if conn = t.inbound.Admit(conn); conn == nil {
 		return
 	}
-	bound := t.bind(conn, func() { <-t.inbound })
+	bound := &inboundConn{boundConn: t.bind(conn, func() {}), room: t.bytes, from: admission.AddrOf(conn.RemoteAddr())}
 	select {
 	case t.streams <- bound:
 	case <-t.ctx.Done():

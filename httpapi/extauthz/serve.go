@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+
+	"rescind/internal/admission"
 )
 
 // Face is what the gRPC server needs of the HTTP face; *httpapi.API is one.
@@ -25,22 +28,43 @@ type Face interface {
 
 const (
 	// maxMessage bounds a request: headers of at most some 100 KiB, and no body.
-	maxMessage = 256 << 10
+	maxMessage = 128 << 10
 
 	// maxStreams bounds what one connection asks at once, and maxIdle how long
 	// it may ask nothing.
-	maxStreams = 1000
+	maxStreams = 128
 	maxIdle    = 15 * time.Minute
+
+	// handshakeWithin is how long a new connection may take to speak HTTP/2.
+	handshakeWithin = 10 * time.Second
+
+	// Where these are set they stay: else grpc-go lets a fast client send up to 16 MiB
+	// of a message that nobody reads.
+	streamWindow     = 64 << 10
+	connectionWindow = 256 << 10
 )
 
 // NewGRPCServer returns a server that answers Envoy, with health by readiness and
-// reflection.
-func NewGRPCServer(face Face, options ...grpc.ServerOption) *grpc.Server {
-	server := grpc.NewServer(append([]grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+// reflection. room bounds the calls that have begun and not sent their message, at one
+// time; nil means one of a thousand. A call has headers of at most 32 KiB and five
+// seconds for its message, and a connection at most 128 calls at one time: without
+// these bounds, one connection with 3 MB of repeated headers on calls that stay open
+// took a gigabyte.
+func NewGRPCServer(face Face, room *admission.Room, options ...grpc.ServerOption) *grpc.Server {
+	if room == nil {
+		room = admission.NewRoom("gRPC calls", standardCalls, nil)
+	}
+	return newGRPCServer(face, calls{room, messageWithin}, options)
+}
+
+func newGRPCServer(face Face, c calls, options []grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(slices.Concat([]grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaders),
+		grpc.InitialWindowSize(streamWindow), grpc.InitialConnWindowSize(connectionWindow),
+		grpc.ConnectionTimeout(handshakeWithin),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle}),
 		grpc.UnaryInterceptor(survive),
-	}, options...)...)
+	}, c.options(), options)...)
 	auth.RegisterAuthorizationServer(server, NewServer(face))
 	grpc_health_v1.RegisterHealthServer(server, &health{face: face})
 	reflection.Register(server)
@@ -50,6 +74,7 @@ func NewGRPCServer(face Face, options ...grpc.ServerOption) *grpc.Server {
 // survive makes of a panic an error of that call, as net/http does: Envoy then
 // refuses the request, and the node goes on.
 func survive(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	arrived(ctx)
 	defer func() {
 		if v := recover(); v != nil {
 			answer, err = nil, status.Error(codes.Internal, "the node failed to judge this request")

@@ -93,7 +93,10 @@ type Config struct {
 		Ack      rescind.Ack // never rescind.AckDefault
 		Isolated string      // "accept" or "refuse"
 	}
-	Memory struct{ Limit int64 } // bytes; 0: GOMEMLIMIT, or none
+	Memory struct {
+		Limit      int64 // bytes; 0: GOMEMLIMIT, or none
+		FromCgroup bool  // Limit was not set, but follows from the control group's
+	}
 	Checks struct {
 		OnStale      string        // "serve" or "reject"
 		MaxStaleness time.Duration // positive

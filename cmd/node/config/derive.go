@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +28,27 @@ func (r *reading) derive(c *Config) {
 	r.sharedStore(c)
 	if c.Cluster.KeyFile == "" {
 		r.onlyLoopback(c)
+	}
+}
+
+// cgroupShare is the part of a control group's limit, in tenths, that the process
+// plans with: the kernel counts buffers of sockets and its own tables there, too.
+const cgroupShare = 9
+
+// deriveMemory takes the limit of the process's control group where no other is set:
+// a node that does not know of it is killed as soon as its garbage reaches it.
+func (r *reading) deriveMemory(c *Config, l Loader) {
+	goLimit := slices.ContainsFunc(l.Environ, func(pair string) bool {
+		text, ok := strings.CutPrefix(pair, "GOMEMLIMIT=")
+		return ok && text != ""
+	})
+	if c.Memory.Limit != 0 || goLimit || l.CgroupMemory == nil {
+		return
+	}
+	limit := l.CgroupMemory() >> 20
+	if own := limit * cgroupShare / 10; own > 0 {
+		c.Memory.Limit, c.Memory.FromCgroup = own<<20, true
+		c.sources["memory.limit"] = fmt.Sprintf("%d %% of the control group's %dMiB", cgroupShare*10, limit)
 	}
 }
 

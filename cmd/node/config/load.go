@@ -14,6 +14,10 @@ type Loader struct {
 	Environ  []string                     // as os.Environ returns it
 	ReadFile func(string) ([]byte, error) // nil means os.ReadFile, up to 1 MiB
 	Output   io.Writer                    // for the text of --help; nil means os.Stderr
+
+	// CgroupMemory returns the memory limit of the control group that the process is
+	// in, in bytes, or 0. nil means that there is none.
+	CgroupMemory func() int64
 }
 
 // Load reads, merges and checks all settings. The error is flag.ErrHelp after
@@ -45,6 +49,7 @@ func (l Loader) Load() (*Config, error) {
 	r.merge(flags)
 	c := r.store()
 	r.derive(c)
+	r.deriveMemory(c, l)
 	if len(r.problems) > 0 {
 		return nil, &Error{r.problems}
 	}
