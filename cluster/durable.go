@@ -20,6 +20,10 @@ type durable interface {
 	Drop(ctx context.Context, now rescind.Millis) error
 	Stats() store.Stats
 
+	// Clock returns what KeepClock stored, or something older.
+	Clock() (store.Clock, error)
+	KeepClock(c store.Clock) error
+
 	// Trouble says why Commit does not return, if that may end by itself. changed
 	// is closed when that is no longer the answer.
 	Trouble() (changed <-chan struct{}, err error)
@@ -41,6 +45,14 @@ func (d disk) Drop(_ context.Context, now rescind.Millis) error { return d.Store
 
 // Trouble is nil: a disk that fails stays failed.
 func (disk) Trouble() (<-chan struct{}, error) { return nil, nil }
+
+// logStore is the shared log. A node without a disk remembers no clock: it forgets
+// nothing within its first hour. What is in the log is dropped by the servers' clock, too.
+type logStore struct{ *sharedlog.Log }
+
+func (logStore) Clock() (store.Clock, error) { return store.Clock{}, nil }
+
+func (logStore) KeepClock(store.Clock) error { return nil }
 
 // digestKeyOf derives the key of the digests. The number changes with what filter
 // makes of it, and what was stored before is refused.
@@ -79,6 +91,6 @@ func (n *Node) openStore(keyCheck [16]byte) error {
 	if err != nil {
 		return fmt.Errorf("open %w", err)
 	}
-	n.store = n.shared
+	n.store = logStore{n.shared}
 	return nil
 }

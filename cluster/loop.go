@@ -37,9 +37,16 @@ type proposal struct {
 
 // run loads the disk and then owns the core until ctx ends.
 func (n *Node) run(ctx context.Context) {
-	// Whether this machine's clock is right is not known yet, so everything is
-	// loaded; the sweep forgets what has lapsed once the clock is trusted.
-	frontiers, err := n.store.Load(ctx, 0, func(r rescind.Record) {
+	// Whether this machine's clock is right is not known yet. What had lapsed in the
+	// life before stays on disk for a while, and is loaded only where a clock that was
+	// wrong then has been set back.
+	clock, err := n.store.Clock()
+	if err != nil {
+		n.fail(fmt.Errorf("load the clock by which revocations lapse: %w", err))
+		return
+	}
+	lapsed := min(clock.Confirmed, rescind.MillisOf(time.Now()))
+	frontiers, err := n.store.Load(ctx, lapsed, func(r rescind.Record) {
 		joined, _ := n.set.Merge(r)
 		n.watches.fire(joined) // who watches since before it was there
 	})
@@ -49,7 +56,7 @@ func (n *Node) run(ctx context.Context) {
 		}
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers), loaded: steady(), told: states{}, gaps: gaps{}}
+	l := &loop{Node: n, core: n.newCore(frontiers, clock.Confirmed), loaded: steady(), told: states{}, gaps: gaps{}}
 	if n.shared != nil {
 		l.vouchFor()
 	}
@@ -61,7 +68,7 @@ func (n *Node) run(ctx context.Context) {
 	if n.shared != nil {
 		workers.Go(func() { n.follow(ctx) })
 	}
-	workers.Go(func() { n.sweep(ctx) })
+	workers.Go(func() { n.sweep(ctx, diskClock{clock}) })
 	workers.Go(func() { n.readers.read(ctx, n.readers.scans, 0) })
 	workers.Go(func() { n.readers.read(ctx, n.readers.compares, comparePause) })
 	l.run(ctx)
@@ -70,7 +77,7 @@ func (n *Node) run(ctx context.Context) {
 	close(n.stopped)
 }
 
-func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
+func (n *Node) newCore(frontiers []store.Frontier, confirmed rescind.Millis) *gossip.Core {
 	id := n.store.Identity()
 	known := make(map[gossip.Origin]gossip.Position, len(frontiers))
 	for _, f := range frontiers {
@@ -79,6 +86,7 @@ func (n *Node) newCore(frontiers []store.Frontier) *gossip.Core {
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
 		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil, ForgetAfter: n.policy.Load().ForgetAfter,
+		Confirmed: confirmed,
 	}, steady(), rescind.MillisOf(time.Now()))
 }
 
@@ -124,14 +132,15 @@ func (n *Node) batch(c *gossip.Commit) store.Batch {
 	return b
 }
 
-// sweep forgets what has lapsed, in memory a little at a time, on disk by
+// sweep forgets what has lapsed, in memory a little at a time, on disk later and by
 // whole ranges, unless the clock that says so is in doubt. Now and then it looks
 // whether memory still holds what its sums say.
-func (n *Node) sweep(ctx context.Context) {
+func (n *Node) sweep(ctx context.Context, clock diskClock) {
 	memory, disk, audit := time.NewTicker(sweepEvery), time.NewTicker(dropEvery), time.NewTicker(auditEvery)
 	defer memory.Stop()
 	defer disk.Stop()
 	defer audit.Stop()
+	dropped := steady()
 	for turn, audited := uint64(0), uint64(0); ; {
 		select {
 		case <-ctx.Done():
@@ -148,18 +157,12 @@ func (n *Node) sweep(ctx context.Context) {
 			}
 			audited++
 		case <-disk.C:
-			now, trusted := n.lapsing()
-			if !trusted {
-				continue
-			}
-			switch err := n.store.Drop(ctx, now); {
-			case err == nil || ctx.Err() != nil:
-			case n.shared != nil:
-				n.log.Warn("could not drop lapsed revocations; they stay for another minute", "error", err)
-			default:
-				n.fail(fmt.Errorf("drop lapsed revocations from disk: %w", err))
+			now := steady()
+			if err := n.dropLapsed(ctx, &clock, now-dropped); err != nil {
+				n.fail(err)
 				return
 			}
+			dropped = now
 		}
 	}
 }

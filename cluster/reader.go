@@ -58,8 +58,8 @@ func (l *loop) orderReads(r gossip.Ready) {
 		var found gossip.Outcome
 		order(l.readers.compares, &read{
 			take: func() {
-				now, _ := l.lapsing()
-				found = c.Against(l.set, rescind.FirstUnswept(now, gossip.CompareSpan))
+				// By the wall clock, which nobody's lapsing is ahead of.
+				found = c.Against(l.set, rescind.FirstUnswept(rescind.MillisOf(time.Now()), gossip.CompareSpan))
 			},
 			deliver: func() { l.core.Compared(steady(), c, found) },
 		})

@@ -25,7 +25,6 @@ const (
 	gather        = time.Millisecond
 	coldStart     = time.Second      // before members that know no more than we do may vouch for each other
 	knownByOthers = 10 * time.Second // how long a starting node waits to be heard by a member that others hear
-	stableClock   = time.Hour        // after which a wall clock that nobody contradicts is believed
 	rememberFor   = 100 * 24 * time.Hour
 	// maxForgotten bounds the silent members whose streams are remembered, so
 	// that beats still fit a datagram where every restart makes a new folder.
@@ -74,6 +73,14 @@ type Config struct {
 	// ForgetAfter is how long a member that is not heard is still listed. What
 	// is held of its stream is remembered far longer, for those who come late.
 	ForgetAfter time.Duration
+
+	// Confirmed is what Lapsing returned last in an earlier life, as far as it was
+	// stored. 0: there was none, and nothing lapses within BelieveAfter.
+	Confirmed rescind.Millis
+
+	// BelieveAfter is how long a wall clock that is ahead of what was believed must
+	// go evenly before records lapse by it. 0 means one hour.
+	BelieveAfter time.Duration
 }
 
 // Core is the replication state of one node. It is not safe for concurrent
@@ -89,10 +96,8 @@ type Core struct {
 	peers    map[Origin]*peer
 	list     []*peer // peers by origin: the order of a map would make runs differ
 
-	// wall is the wall clock, since the Unix epoch, less the clock of now, and
-	// confirmed what it was when a member's clock was last found to agree.
-	wall, confirmed time.Duration
-	wallSince       time.Duration // when wall last jumped
+	wall  time.Duration // the wall clock, since the Unix epoch, less the clock of now
+	lapse lapse
 
 	beats  uint64 // beats sent
 	told   Origin // up to which origin the last beat to all spoke
@@ -138,6 +143,9 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 	if cfg.BeatViews == 0 {
 		cfg.BeatViews = beatViews
 	}
+	if cfg.BelieveAfter == 0 {
+		cfg.BelieveAfter = believeAfter
+	}
 	c := &Core{
 		cfg:      cfg,
 		previous: cfg.Previous,
@@ -148,8 +156,8 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		peers:    make(map[Origin]*peer),
 		nextAt:   now,
 	}
+	c.lapse = newLapse(cfg.BelieveAfter, now, cfg.Confirmed)
 	c.setWall(now, wall)
-	c.confirmed, c.wallSince = c.wall, now
 	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
 		at := cfg.Frontiers[o]
 		p := c.peer(o, now)

@@ -26,41 +26,22 @@ func (s skew) tooLarge() bool {
 	return s.known && (s.least > rescind.MaxClockSkew || s.most < -rescind.MaxClockSkew)
 }
 
-// setWall takes a reading of the wall clock, which may step. One that has jumped
-// is believed when it has gone evenly for stableClock and no member contradicts:
-// a node that is alone can't know more.
+// setWall takes a reading of the wall clock, which may step.
 func (c *Core) setWall(now time.Duration, wall rescind.Millis) {
 	before := c.wall
-	c.wall = min(max(time.Duration(wall), 0), time.Duration(maxClock))*time.Millisecond - now
-	if (c.wall - before).Abs() > time.Second {
-		c.wallSince = now
-	}
+	c.wall = sinceEpoch(wall) - now
 	// Theirs have not moved. So a clock that jumps is found to contradict all at
-	// once, and one other that happens to jump alike can't confirm it.
+	// once, until they are heard again.
 	for _, p := range c.list {
 		p.skew.least -= c.wall - before
 		p.skew.most -= c.wall - before
 	}
-	if now-c.wallSince < stableClock {
-		return
-	}
-	if _, off := c.ClockOff(now); !off {
-		c.confirmed = c.wall
-	}
+	_, off := c.ClockOff(now)
+	c.lapse.read(now, c.wall, off)
 }
 
 func (c *Core) wallAt(now time.Duration) rescind.Millis {
 	return rescind.Millis((c.wall + now).Milliseconds())
-}
-
-// Lapsing returns the time by which records lapse: the wall clock as a member
-// has last confirmed it, or as it is now where that is less. So a clock that
-// jumps ahead drops nothing early, and one that jumps back only keeps it longer.
-// trusted is false, and nothing may be forgotten, before any member has
-// confirmed the clock and while most contradict it.
-func (c *Core) Lapsing(now time.Duration) (at rescind.Millis, trusted bool) {
-	_, off := c.ClockOff(now)
-	return rescind.Millis((min(c.wall, c.confirmed) + now).Milliseconds()), c.synced && !off
 }
 
 // measureSkew draws the conclusion from a beat that p sent when its wall clock
@@ -68,10 +49,6 @@ func (c *Core) Lapsing(now time.Duration) (at rescind.Millis, trusted bool) {
 func (c *Core) measureSkew(now time.Duration, p *peer, sent time.Duration, clock rescind.Millis) {
 	theirs := time.Duration(clock) * time.Millisecond
 	p.skew = skew{least: theirs - c.wall - now, most: theirs + time.Millisecond - c.wall - sent, known: true}
-	// As many against it as for it don't confirm it.
-	if apart, known := c.apart(now); 2*len(apart) < known && !p.skew.tooLarge() {
-		c.confirmed = c.wall
-	}
 }
 
 // apart returns by how much the wall clocks of members that are being heard are

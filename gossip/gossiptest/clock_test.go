@@ -57,3 +57,67 @@ func TestClockJumpsWhileRunning(t *testing.T) {
 		}
 	}
 }
+
+// TestClocksJumpTogether: the clocks of all nodes jump, as those of containers of one host
+// do, and are set right after a minute; meanwhile some are restarted, and at the end all.
+// Nothing is lost, in memory and on disk.
+func TestClocksJumpTogether(t *testing.T) {
+	for _, jump := range []time.Duration{2 * time.Hour, 24 * time.Hour, 3 * 366 * 24 * time.Hour, -24 * time.Hour} {
+		s := newScenario(t, 3)
+		for i := range 3 {
+			s.writes(i, 30)
+		}
+		s.run(2 * time.Second)
+		for _, n := range s.nodes {
+			n.skew = jump
+		}
+		s.run(15 * time.Second) // steps check that nothing is dropped early
+		s.down(1)
+		s.up(1)
+		s.run(15 * time.Second)
+		for i := range s.nodes {
+			s.down(i)
+			s.up(i)
+		}
+		s.run(30 * time.Second)
+		for _, n := range s.nodes {
+			n.skew = 0
+		}
+		for i := range s.nodes {
+			s.down(i)
+			s.up(i)
+		}
+		for i := range s.nodes {
+			s.complete(i)
+		}
+	}
+}
+
+// TestClocksThatStayAheadAreBelieved: what is the time now is for nobody in the cluster to
+// know better, and memory must be given back.
+func TestClocksThatStayAheadAreBelieved(t *testing.T) {
+	s := scenario{New(1, Options{Nodes: 3, Commit: 4 * time.Millisecond, ForgetAfter: 5 * time.Second, Believe: 5 * time.Second}), t}
+	s.run(2 * time.Second)
+	for _, n := range s.nodes {
+		n.skew = 24 * time.Hour
+	}
+	s.run(4 * time.Second)
+	ahead := func(i int) time.Duration {
+		at, trusted := s.nodes[i].core.Lapsing(s.now)
+		if !trusted {
+			t.Errorf("n%d does not trust its clock", i)
+		}
+		return time.Duration(at-s.trueTime()) * time.Millisecond
+	}
+	for i := range s.nodes {
+		if by := ahead(i); by > time.Second {
+			t.Errorf("n%d: records lapse %v early within the time of trial", i, by)
+		}
+	}
+	s.run(4 * time.Second)
+	for i := range s.nodes {
+		if by := ahead(i); by < 23*time.Hour {
+			t.Errorf("n%d: after the time of trial the clock is believed %v ahead", i, by)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package gossiptest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,11 @@ func (s *Sim) openFolder(n *node, previous gossip.Position) (disk, error) {
 	if err != nil {
 		return disk{}, err
 	}
+	clock, err := n.folder.store.Clock()
+	if err != nil {
+		return disk{}, err
+	}
+	found.clock = cmp.Or(clock.Confirmed, n.disk.clock)
 	for _, f := range frontiers {
 		found.frontiers[gossip.Origin(f.Origin)] = gossip.Position(f.Position)
 	}

@@ -30,6 +30,12 @@ func Day(seed uint64) Options {
 		opt.Skew = rescind.MaxClockSkew / 2
 		opt.Step = 0.002
 	}
+	if seed%3 == 2 {
+		opt.StepAll = 0.001
+	}
+	if seed%8 < 4 {
+		opt.Believe = 3 * time.Second // longer than any jump
+	}
 	if seed%5 == 0 {
 		opt.Skip = 0.01
 	}
@@ -80,6 +86,7 @@ func Run(seed uint64, opt Options) error {
 		func(o *Options) { o.Crash = 0 },
 		func(o *Options) { o.Leave = 0 },
 		func(o *Options) { o.Step = 0 },
+		func(o *Options) { o.StepAll = 0 },
 		func(o *Options) { o.Skew = 0 },
 		func(o *Options) { o.Skip = 0 },
 		func(o *Options) { o.Slow = 0 },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -33,6 +34,8 @@ type Options struct {
 	Rollback  float64       // of a crash: the node comes back with an old copy of its disk
 	Skew      time.Duration // of a wall clock from the true time, at most, either way
 	Step      float64       // per tick: a wall clock jumps by up to a day, and is set right within two seconds
+	StepAll   float64       // per tick: all wall clocks jump together, by minutes to years, and are set right within two seconds
+	Believe   time.Duration // of gossip.Config.BelieveAfter; 0 means one hour
 	Skip      float64       // per applied record: it is not merged, and nobody notices
 	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
 	Store     bool          // the nodes have the real store, on disks that lose what was not synced
@@ -75,6 +78,7 @@ type acked struct {
 
 type disk struct {
 	records   map[rescind.Digest]rescind.Record
+	clock     rescind.Millis // by which records have lapsed in memory
 	epoch     uint64
 	own       uint64
 	frontiers map[gossip.Origin]gossip.Position
@@ -129,6 +133,7 @@ func New(seed uint64, opt Options) *Sim {
 	}
 	for i := range opt.Nodes {
 		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow}
+		n.disk.clock = s.trueTime() // as if the cluster had run for long
 		n.old = n.disk.clone()
 		if opt.Store {
 			n.folder = newFolder()
@@ -177,14 +182,18 @@ func (s *Sim) open(n *node) {
 		}
 	}
 	n.set = filter.New(filter.Options{Key: [32]byte{1}})
+	lapsed := min(loaded.clock, s.wall(n))
 	for _, r := range loaded.records {
-		n.set.Merge(r)
+		if !r.Lapsed(lapsed) {
+			n.set.Merge(r)
+		}
 	}
 	n.lacks = slices.Clone(s.acked)
 	n.others = s.vouchedFor(n)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
 		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+		Confirmed: loaded.clock, BelieveAfter: s.opt.Believe,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil
 	s.note("n%d starts in epoch %d with %d records", n.index, n.disk.epoch, len(n.disk.records))
@@ -222,6 +231,9 @@ func (s *Sim) trouble() {
 			s.note("the clock of n%d jumps by %v until %v", n.index, n.skew-n.right, n.rightAt)
 		}
 	}
+	if s.rng.Float64() < s.opt.StepAll {
+		s.jump()
+	}
 	if s.rng.Float64() < s.opt.Crash {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
 			s.crash(n)
@@ -232,6 +244,22 @@ func (s *Sim) trouble() {
 			s.leave(n)
 		}
 	}
+}
+
+// jump moves all wall clocks together, as of containers of one host, by some minutes
+// to some years, ahead or back, for a while.
+func (s *Sim) jump() {
+	by := time.Duration(float64(10*time.Minute) * math.Pow(2, 17*s.rng.Float64()))
+	if s.rng.IntN(2) == 0 {
+		by = -by
+	}
+	until := s.now + s.upTo(2*time.Second)
+	for _, n := range s.nodes {
+		if n.rightAt == 0 {
+			n.right, n.rightAt, n.skew = n.skew, until, n.skew+by
+		}
+	}
+	s.note("all clocks jump by %v until %v", by, until)
 }
 
 func (s *Sim) write(n *node) {

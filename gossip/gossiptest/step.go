@@ -11,6 +11,7 @@ import (
 
 	"rescind"
 	"rescind/gossip"
+	"rescind/internal/store"
 )
 
 // step moves time by one tick and holds all nodes against the promises.
@@ -65,12 +66,22 @@ func (s *Sim) turn() error {
 		if lapsing, trusted := n.core.Lapsing(s.now); trusted {
 			n.set.Sweep(n.sweeps, lapsing)
 			n.sweeps++
-			if n.folder != nil && n.sweeps%dropEvery == 0 {
-				s.broken = errors.Join(s.broken, n.folder.store.Drop(lapsing))
-			}
+			s.keepClock(n, lapsing)
 		}
 	}
 	return s.broken
+}
+
+// keepClock stores now and then by which clock records lapse, and drops from a real
+// store, sooner than a node does.
+func (s *Sim) keepClock(n *node, lapsing rescind.Millis) {
+	if n.sweeps%dropEvery != 0 {
+		return
+	}
+	n.disk.clock = lapsing
+	if n.folder != nil {
+		s.broken = errors.Join(s.broken, n.folder.store.Drop(lapsing), n.folder.store.KeepClock(store.Clock{Confirmed: lapsing}))
+	}
 }
 
 // dropEvery is how many sweeps of memory there are to one of a real store.
@@ -116,7 +127,7 @@ func (s *Sim) ready(n *node) error {
 			n.core.Scanned(scan, records, next, done)
 		}
 		for _, c := range r.Compares {
-			n.core.Compared(s.now, c, c.Against(n.set, rescind.FirstUnswept(lapsing, gossip.CompareSpan)))
+			n.core.Compared(s.now, c, c.Against(n.set, rescind.FirstUnswept(s.wall(n), gossip.CompareSpan)))
 		}
 		if len(r.Scans)+len(r.Compares) == 0 {
 			return nil

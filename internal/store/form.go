@@ -13,6 +13,7 @@ import (
 //	m                         identity, see meta
 //	c                         0 in a new folder, 1 once it was complete; missing in those of older versions
 //	o                         own number of the last commit, 8 bytes
+//	t                         clock, see Clock: confirmed 8, waiting 8, waited 8
 //	f <origin 8>              frontier: epoch 8, seq 8
 //	q <name> NUL <number 8>   entry of a queue, see Queued
 //	r <bucket 8> <digest 16>  record: issued before 8, expires at 8
@@ -31,10 +32,16 @@ const (
 )
 
 var (
+<<<<<<< HEAD
 	keyMeta = []byte{'m'}
 	keyOwn  = []byte{prefixOwn}
 
 	keyComplete = []byte{prefixComplete}
+=======
+	keyMeta  = []byte{'m'}
+	keyOwn   = []byte{prefixOwn}
+	keyClock = []byte{'t'}
+>>>>>>> d07d8c3 (Clocks: nobody's agreement confirms one, an even hour does)
 )
 
 // BucketWidth is how much later than its time a record may leave the disk. A
