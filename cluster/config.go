@@ -109,6 +109,8 @@ type Config struct {
 
 	// Logger receives what an operator should know. nil means slog.Default().
 	Logger *slog.Logger
+
+	now func() time.Time // the wall clock, for tests; nil: time.Now
 }
 
 // OneTime configures strict one-time tokens, which the NATS servers of
@@ -200,6 +202,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	return c, nil
 }

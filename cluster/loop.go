@@ -45,7 +45,7 @@ func (n *Node) run(ctx context.Context) {
 		n.fail(fmt.Errorf("load the clock by which revocations lapse: %w", err))
 		return
 	}
-	lapsed := min(clock.Confirmed, rescind.MillisOf(time.Now()))
+	lapsed := min(clock.Confirmed, rescind.MillisOf(n.cfg.now()))
 	frontiers, err := n.store.Load(ctx, lapsed, func(r rescind.Record) {
 		joined, _ := n.set.Merge(r)
 		n.watches.fire(joined) // who watches since before it was there
@@ -87,7 +87,7 @@ func (n *Node) newCore(frontiers []store.Frontier, confirmed rescind.Millis) *go
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
 		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil, ForgetAfter: n.policy.Load().ForgetAfter,
 		Confirmed: confirmed,
-	}, steady(), rescind.MillisOf(time.Now()))
+	}, steady(), rescind.MillisOf(n.cfg.now()))
 }
 
 // writeCommits makes commits durable, one at a time. What arrives meanwhile
@@ -215,7 +215,7 @@ func (l *loop) run(ctx context.Context) {
 			l.vouchFor()
 		case <-tick.C:
 			l.core.SetForgetAfter(l.policy.Load().ForgetAfter)
-			l.core.Tick(steady(), rescind.MillisOf(time.Now()))
+			l.core.Tick(steady(), rescind.MillisOf(l.cfg.now()))
 			l.publish()
 			if l.core.Superseded() {
 				l.fail(errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, or it was restored while the clock was behind; give each node a folder of its own, or an empty one"))

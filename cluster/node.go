@@ -39,14 +39,15 @@ type Node struct {
 	committed chan error
 	readers   readers
 
-	ready   atomic.Bool
-	readyCh chan struct{}
-	view    atomic.Pointer[view]  // published by the loop; nil until loaded
-	reach   atomic.Pointer[reach] // likewise
-	waiting atomic.Int64          // callers of WaitFor that wait
-	acks    ackTracker
-	events  hub
-	watches *tokenWatches
+	ready    atomic.Bool
+	clockOff atomic.Bool // most members being heard contradict this machine's clock
+	readyCh  chan struct{}
+	view     atomic.Pointer[view]  // published by the loop; nil until loaded
+	reach    atomic.Pointer[reach] // likewise
+	waiting  atomic.Int64          // callers of WaitFor that wait
+	acks     ackTracker
+	events   hub
+	watches  *tokenWatches
 
 	counters  counters
 	measured  measured
@@ -157,14 +158,15 @@ func Start(cfg Config) (*Node, error) {
 
 // Check answers for a token whose signature and times have been verified. A
 // token that is known to be revoked is Revoked, even while this node is not
-// ready or stale. Check does no I/O, waits for nothing and does not
+// ready or stale. While most members contradict this machine's clock, nothing is
+// Valid: its times were judged by that clock. Check does no I/O, waits for nothing and does not
 // allocate, but to remember a client and key that come often. It keeps none of
 // t's strings: they may lie in a buffer that is used again.
 func (n *Node) Check(t rescind.Token) rescind.Verdict {
 	// What "valid" rests on is read before the set: the set of a moment at which
 	// the node was ready, and hardly behind, has all that it must have. Read
 	// afterwards, it may have become so since the set was asked.
-	ready, p := n.ready.Load(), n.policy.Load()
+	ready, p := n.ready.Load() && !n.clockOff.Load(), n.policy.Load()
 	stale := p.RejectStale && !n.within(p.MaxStaleness)
 	switch {
 	case n.set.Revoked(&t):

@@ -59,7 +59,7 @@ func (l *loop) orderReads(r gossip.Ready) {
 		order(l.readers.compares, &read{
 			take: func() {
 				// By the wall clock, which nobody's lapsing is ahead of.
-				found = c.Against(l.set, rescind.FirstUnswept(rescind.MillisOf(time.Now()), gossip.CompareSpan))
+				found = c.Against(l.set, rescind.FirstUnswept(rescind.MillisOf(l.cfg.now()), gossip.CompareSpan))
 			},
 			deliver: func() { l.core.Compared(steady(), c, found) },
 		})

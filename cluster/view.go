@@ -26,13 +26,15 @@ type view struct {
 	turnedAway uint64 // messages of nodes for which there was no room
 	room       int    // how many members there is room for
 	met        bool   // another member was heard since the start
+
+	wallAhead time.Duration // when the clock was looked at
 }
 
 // publish makes a new view and draws the conclusion whether the node is ready.
 func (l *loop) publish() {
 	now := steady()
 	v := &view{
-		at: now, members: l.core.Members(now), durable: l.core.Durable(),
+		at: now, wallAhead: l.wallAhead(), members: l.core.Members(now), durable: l.core.Durable(),
 		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
 		turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(),
 	}
@@ -51,6 +53,7 @@ func (l *loop) publish() {
 	v.trusted = v.trusted || l.cfg.alone()
 	l.publishReach(l.core.Held()) // work has applied all that this counts
 	v.reasons = append(reasons, l.warnings(v)...)
+	l.clockOff.Store(v.clockOff)
 	l.view.Store(v)
 	l.observe(now, v.members)
 	if ready {
@@ -184,7 +187,7 @@ func (n *Node) Status() Status {
 		Cluster: n.cfg.Cluster, Name: n.cfg.Name,
 		Origin: gossip.Origin(id.Origin).String(), Epoch: id.Epoch,
 		Uptime:      steady() - n.started,
-		Ready:       n.ready.Load(),
+		Ready:       n.ready.Load() && !n.clockOff.Load(),
 		Staleness:   n.Staleness(),
 		Revocations: n.held(), Total: n.set.Len(), Max: n.policy.Load().MaxRevocations, MaxBytes: n.policy.Load().MaxBytes, Filter: n.set.Stats(),
 		Counters: n.counters.snapshot(), Window: n.measured.window.Snapshot(),

@@ -136,6 +136,8 @@ type VerifierConfig struct {
 	// are then accepted.
 	DangerouslyIgnoreRevocations bool
 
+	clock Checker // who knows whether the clock is right, where there is no Checker; may be nil
+
 	// Leeway is the allowed clock difference to the issuers, for exp, nbf and
 	// iat. 0 means DefaultLeeway; negative means none. At most
 	// rescind.MaxLeeway, the time for which revocations outlive their tokens.

@@ -145,6 +145,7 @@ func NewIssuer(c SignerConfig) (*Issuer, error) {
 	v, err := NewVerifier(context.Background(), VerifierConfig{
 		Issuers:                      []IssuerConfig{i.Trust()},
 		DangerouslyIgnoreRevocations: true, // Refresh asks the Checker itself
+		clock:                        c.Checker,
 		MaxLifetime:                  c.SessionLifetime,
 		CacheTokens:                  -1, // a refresh token is used once
 		Now:                          c.Now,

@@ -82,6 +82,9 @@ func (i *Issuer) mint(s session, key *signingKey) (Pair, error) {
 	now := rescind.MillisOf(i.config.Now())
 	accessEnd, refreshEnd := i.expiry(s, i.config.AccessLifetime), i.expiry(s, i.config.RefreshLifetime)
 	if end := i.expiry(s, i.config.SessionLifetime); end <= now || end <= s.issued {
+		if !knowsTime(i.config.Checker) {
+			return Pair{}, errClock
+		}
 		return Pair{}, refuse(ErrExpired, "time", "the session has reached its hard time-out")
 	}
 	access, err := i.sign(key, TypeAccess, s, s.accessID, accessEnd, i.config.Audience)

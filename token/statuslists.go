@@ -163,8 +163,9 @@ func (s *statusLists) permits(uri string) bool {
 	return slices.ContainsFunc(s.allowed, there) && checkStatusURI(uri) == nil
 }
 
-// checkStatus refuses a token whose list says so, or does not say otherwise.
-func (a *authentic) checkStatus(now rescind.Millis) error {
+// checkStatus refuses a token whose list says so, or does not say otherwise. How old the list
+// is counts only where reliedUpon says that now is the time.
+func (a *authentic) checkStatus(now rescind.Millis, reliedUpon func() bool) error {
 	lists, ref := a.issuer.lists, a.status
 	switch {
 	case lists == nil || ref.URI == "" && !a.claims.status.malformed || a.published.ID != "":
@@ -177,7 +178,7 @@ func (a *authentic) checkStatus(now rescind.Millis) error {
 		return refuse(ErrStatus, "status", "the token refers to a status list that is not one of its issuer")
 	}
 	reliable := held.reliable(now.Add(-lists.leeway))
-	if held.lacks(ref.Index) && (!reliable || held.issued < a.claims.iat.Add(time.Second+lists.leeway)) {
+	if held.lacks(ref.Index) && (!reliable || !reliedUpon() || held.issued < a.claims.iat.Add(time.Second+lists.leeway)) {
 		return refuse(errStatusPending, "status", "the status list at hand does not go as far as the token, but may be older")
 	}
 	err := held.check(ref.Index)

@@ -246,7 +246,11 @@ func (v *Verifier) verify(raw string, r rules) (*Verified, error) {
 		v.cache.put(raw, a)
 	}
 	now := v.config.Now()
-	if err := v.judge(a, r, rescind.MillisOf(now)); err != nil {
+	err := v.judge(a, r, rescind.MillisOf(now))
+	if err != nil && restsOnTime(err) {
+		now, err = v.refuseByTime(a, r)
+	}
+	if err != nil {
 		if errors.Is(err, ErrExpired) {
 			v.cache.drop(raw)
 		}
@@ -269,7 +273,8 @@ func (v *Verifier) checkStanding(a *authentic, r rules, now rescind.Millis) (err
 	if r.ignoreRevocation && !r.checkStatus || err != nil && !cannotKnow(err) {
 		return err
 	}
-	if status := a.checkStatus(now); err == nil || status != nil && !cannotKnow(status) {
+	reliedUpon := func() bool { return knowsTime(v.clock()) }
+	if status := a.checkStatus(now, reliedUpon); err == nil || status != nil && !cannotKnow(status) {
 		return status
 	}
 	return err

@@ -27,7 +27,7 @@ func EndWithToken(w Watcher) Option {
 
 // UntilRevoked returns a context that ends with ctx, or as soon as w knows that v
 // is revoked, or when v expires, the verifier's leeway included; [context.Cause] tells which, as an *Error that
-// matches ErrRevoked or ErrExpired. stop releases what it holds, some 1 KiB, and
+// matches ErrRevoked or ErrExpired, or ErrNotReady where w is a ClockChecker that doubts the clock by then. stop releases what it holds, some 1 KiB, and
 // must be called. Use it where EndWithToken does not fit: for a token that arrives
 // within a connection.
 func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Context, stop func()) {
@@ -38,7 +38,7 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 	for _, name := range names[:n] {
 		stops = append(stops, w.WatchToken(name, end))
 	}
-	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Add(v.leeway).Sub(v.at), func() { cancel(errExpired) })
+	expiry := time.AfterFunc(v.Token.ExpiresAt.Time().Add(v.leeway).Sub(v.at), func() { cancel(expiredBy(w)) })
 	return ctx, func() {
 		for _, stop := range stops {
 			stop()
@@ -46,6 +46,14 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 		expiry.Stop()
 		cancel(nil)
 	}
+}
+
+// expiredBy is why a token's time is over, unless w finds that nobody knows the time.
+func expiredBy(w Watcher) error {
+	if c, ok := w.(Checker); ok && !knowsTime(c) {
+		return errClock
+	}
+	return errExpired
 }
 
 var (
