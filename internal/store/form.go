@@ -32,16 +32,10 @@ const (
 )
 
 var (
-<<<<<<< HEAD
-	keyMeta = []byte{'m'}
-	keyOwn  = []byte{prefixOwn}
-
+	keyMeta     = []byte{'m'}
+	keyOwn      = []byte{prefixOwn}
+	keyClock    = []byte{'t'}
 	keyComplete = []byte{prefixComplete}
-=======
-	keyMeta  = []byte{'m'}
-	keyOwn   = []byte{prefixOwn}
-	keyClock = []byte{'t'}
->>>>>>> d07d8c3 (Clocks: nobody's agreement confirms one, an even hour does)
 )
 
 // BucketWidth is how much later than its time a record may leave the disk. A
