@@ -66,8 +66,16 @@ type Config struct {
 	MaxLifetime time.Duration
 
 	// MaxRevocations bounds the live revocations that this node accepts; at
-	// the limit Revoke fails with rescind.ErrFull. 0 means ten million.
+	// the limit Revoke fails with rescind.ErrFull. Those of a context of
+	// rescind.AsAdministrator, and those of a key, an issuer or a client, have a
+	// reserve of 1/64, at least 1,024, beyond it. 0 means ten million.
 	MaxRevocations int
+
+	// IssuerShare is how many percent of MaxRevocations this node accepts on behalf
+	// of one issuer, save from administrators: set it where several issuers are
+	// trusted, or one of them can keep the others' users from logging out. 0 means
+	// that there is no such bound.
+	IssuerShare int
 
 	// MaxBytes bounds the memory of the live revocations, tables and Bloom filter
 	// together, in bytes, beside MaxRevocations and like it. 0 means no bound.
@@ -190,6 +198,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxRevocations < 0 || c.MaxBytes < 0 {
 		return c, fmt.Errorf("cluster: Config.MaxRevocations is %d and MaxBytes %d; neither may be negative", c.MaxRevocations, c.MaxBytes)
+	}
+	if c.IssuerShare < 0 || c.IssuerShare > 100 {
+		return c, fmt.Errorf("cluster: Config.IssuerShare is %d; use a percentage from 1 to 100, or 0 for no bound", c.IssuerShare)
 	}
 	if c.VersionWait < 0 || c.VersionWait > time.Minute {
 		return c, fmt.Errorf("cluster: Config.VersionWait is %v; use at most %v", c.VersionWait, time.Minute)

@@ -59,6 +59,8 @@ type Node struct {
 	shared  *sharedlog.Log // the store, if it is the shared log, or nil
 	vouched chan struct{}  // the shared log has news to vouch for
 	uses    uses
+	shares  shares
+	repeats repeats
 
 	setKeys  sync.Mutex // orders SetTransportKeys
 	closing  atomic.Bool

@@ -11,6 +11,7 @@ import (
 type Policy struct {
 	MaxRevocations int
 	MaxBytes       int
+	IssuerShare    int
 	Ack            rescind.Ack
 	ForgetAfter    time.Duration
 	RefuseIsolated bool
@@ -21,7 +22,7 @@ type Policy struct {
 
 // With returns c with p in the place of its own.
 func (c Config) With(p Policy) Config {
-	c.MaxRevocations, c.MaxBytes, c.Ack = p.MaxRevocations, p.MaxBytes, p.Ack
+	c.MaxRevocations, c.MaxBytes, c.IssuerShare, c.Ack = p.MaxRevocations, p.MaxBytes, p.IssuerShare, p.Ack
 	c.ForgetAfter, c.RefuseIsolated, c.RejectStale = p.ForgetAfter, p.RefuseIsolated, p.RejectStale
 	c.MaxStaleness, c.VersionWait = p.MaxStaleness, p.VersionWait
 	return c
@@ -29,7 +30,7 @@ func (c Config) With(p Policy) Config {
 
 func (c Config) policy() *Policy {
 	return &Policy{
-		MaxRevocations: c.MaxRevocations, MaxBytes: c.MaxBytes, Ack: c.Ack,
+		MaxRevocations: c.MaxRevocations, MaxBytes: c.MaxBytes, IssuerShare: c.IssuerShare, Ack: c.Ack,
 		ForgetAfter: c.ForgetAfter, RefuseIsolated: c.RefuseIsolated, RejectStale: c.RejectStale,
 		MaxStaleness: c.MaxStaleness, VersionWait: c.VersionWait,
 	}

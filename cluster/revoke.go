@@ -50,28 +50,43 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	if err != nil {
 		return rescind.Receipt{}, err
 	}
-	record, err := n.accept(rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires})
+	if rev.ExpiresAt.IsZero() {
+		expires = roundUp(expires, expiryStep(n.cfg.MaxLifetime))
+	}
+	record := rescind.Record{Digest: n.set.Digest(rev.Key), IssuedBefore: before, ExpiresAt: expires}
+	record, changed, err := n.acceptFrom(rev.Issuer, record, rescind.ByAdministrator(ctx))
 	if err != nil {
 		return rescind.Receipt{}, err
 	}
 	if ack == rescind.AckDefault {
 		ack = n.policy.Load().Ack
 	}
-	// A record that was known already is proposed again: whoever asks must
-	// learn that it is durable, and the first proposal may still be under way.
-	w := newWaiter(start, ack, n.listed())
-	if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
-		w.need = n.onceReady(ack)
+	// A record that was known already is proposed again, unless this node knows
+	// that it is durable where it should be: whoever asks must learn that, and the
+	// first proposal may still be under way.
+	w := n.waiterFor(start, ack)
+	if changed || !n.repeats.answers(record, w) {
+		w = n.waiterFor(start, ack)
+		if err := n.propose(ctx, record, w); err != nil {
+			return rescind.Receipt{}, err
+		}
+		if err = n.await(ctx, w); err == nil || errors.Is(err, rescind.ErrUnconfirmed) {
+			n.repeats.remember(record, w)
+		}
 	}
-	if err := n.propose(ctx, record, w); err != nil {
-		return rescind.Receipt{}, err
-	}
-	err = n.await(ctx, w)
 	receipt := w.receipt()
 	receipt.Digest, receipt.IssuedBefore, receipt.ExpiresAt = record.Digest, record.IssuedBefore, record.ExpiresAt
 	id := n.store.Identity()
 	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.number()}}.String()
 	return receipt, err
+}
+
+func (n *Node) waiterFor(start time.Time, ack rescind.Ack) *waiter {
+	w := newWaiter(start, ack, n.listed())
+	if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
+		w.need = n.onceReady(ack)
+	}
+	return w
 }
 
 // onceReady is what all and majority need where a node that looks for its peers is

@@ -22,14 +22,15 @@ type census struct {
 	max  int // of total, for those who must keep to it; 0 is no limit
 
 	maxBytes int // likewise
+	fullAt   int // the total when one of them was reached; 0: it is not
 }
 
-// add counts a record that is about to be inserted. If limited, it refuses to
-// count beyond the limit and reports false.
-func (c *census) add(scope rescind.Scope, limited bool) bool {
+// add counts a record that is about to be inserted, or refuses to and reports
+// false, see takes.
+func (c *census) add(scope rescind.Scope, by claim) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limited && (c.max > 0 && c.total.Load() >= int64(c.max) || c.maxBytes > 0 && c.bytes.Load() >= int64(c.maxBytes)) {
+	if !c.takes(scope, by) {
 		return false
 	}
 	c.total.Add(1)

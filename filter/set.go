@@ -168,7 +168,16 @@ func (s *Set) Lookup(d rescind.Digest) (rescind.Record, bool) {
 // and whether that changed anything. It returns rescind.ErrFull if the digest
 // is new and the set is at one of its limits.
 func (s *Set) Add(r rescind.Record) (joined rescind.Record, changed bool, err error) {
-	joined, changed, err = s.join(r, true)
+	joined, changed, err = s.join(r, ordinary)
+	s.renew(renewStep)
+	return joined, changed, err
+}
+
+// AddByAdministrator is Add with a reserve of 1/64 beyond the limit, at least 1,024
+// records. Those of a key, an issuer or a client have as many in any case, so that
+// whoever fills the set keeps nobody from stopping that.
+func (s *Set) AddByAdministrator(r rescind.Record) (joined rescind.Record, changed bool, err error) {
+	joined, changed, err = s.join(r, administrator)
 	s.renew(renewStep)
 	return joined, changed, err
 }
@@ -176,12 +185,12 @@ func (s *Set) Add(r rescind.Record) (joined rescind.Record, changed bool, err er
 // Merge is Add without the limit, for what another node has already accepted:
 // refusing that would lose an acknowledged revocation.
 func (s *Set) Merge(r rescind.Record) (joined rescind.Record, changed bool) {
-	joined, changed, _ = s.join(r, false)
+	joined, changed, _ = s.join(r, replicated)
 	s.renew(renewStep)
 	return joined, changed
 }
 
-func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error) {
+func (s *Set) join(r rescind.Record, by claim) (rescind.Record, bool, error) {
 	shard := r.Digest.Hi >> shardShift
 	w := &s.writers[shard]
 	w.mu.Lock()
@@ -204,7 +213,7 @@ func (s *Set) join(r rescind.Record, limited bool) (rescind.Record, bool, error)
 			return joined, true, nil
 		}
 	}
-	if !s.census.add(r.Digest.Scope(), limited) {
+	if !s.census.add(r.Digest.Scope(), by) {
 		return rescind.Record{}, false, rescind.ErrFull
 	}
 	if !v.insert(r) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"rescind"
 	"rescind/internal/problem"
 	"rescind/token"
 )
@@ -174,7 +175,8 @@ func (a *API) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 			a.tooMany(w)
 			return
 		}
-		next(w, withCaller(r, name))
+		r = withCaller(r, name)
+		next(w, r.WithContext(rescind.AsAdministrator(r.Context())))
 	}
 }
 

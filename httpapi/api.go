@@ -91,6 +91,13 @@ type Config struct {
 	// from one address; beyond that they are answered by 429. 0 means no limit.
 	AdminRate, ClientRate float64
 
+	// AnonymousRate is how many log-outs and revocations a second may come from one
+	// public address by nothing but a token: at DELETE /v1/session, DELETE
+	// /v1/sessions and /oauth2/revoke. It bounds no administrator and no client that
+	// has authenticated, and nobody at a loopback or private address or at one of
+	// TrustedProxies, behind which there may be many. 0 means no limit.
+	AnonymousRate float64
+
 	// Admins may use the admin endpoints besides the holder of AdminToken, each
 	// with a token of its own.
 	Admins []Admin

@@ -70,7 +70,9 @@ func (a *API) revokeForm(r *http.Request, operator string, f dashboard.Form) (da
 	if err != nil {
 		return dashboard.Revoked{}, err
 	}
-	receipt, confirmed, err := a.revoke(http.Header{}, withCaller(r, operator), rev, concern{f.Ack, a.wait(f.Ack)}, f.Reason, before...)
+	r = withCaller(r, operator)
+	r = r.WithContext(rescind.AsAdministrator(r.Context()))
+	receipt, confirmed, err := a.revoke(http.Header{}, r, rev, concern{f.Ack, a.wait(f.Ack)}, f.Reason, before...)
 	if err != nil {
 		_, detail := problem.Describe(err)
 		return dashboard.Revoked{}, errors.New(detail)

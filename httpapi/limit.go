@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -89,6 +90,19 @@ func (l *limit) allow(name string) bool {
 
 func (a *API) tooMany(w http.ResponseWriter) {
 	problem.TooMany.Write(w, problem.TooMany.Detail)
+}
+
+// anonymous reports whether one more revocation may be made by nothing but a token
+// from where r comes, see Config.AnonymousRate; if not, it has answered.
+func (a *API) anonymous(w http.ResponseWriter, r *http.Request) bool {
+	terms, client := a.termsOf(r), a.remote(r)
+	addr, err := netip.ParseAddr(client)
+	shared := err != nil || addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || isTrusted(terms.trustedProxies, addr)
+	if shared || terms.anonymousLimit.allow(network(client)) {
+		return true
+	}
+	a.tooMany(w)
+	return false
 }
 
 // limited bounds how often one client address may use next: each request costs

@@ -33,6 +33,9 @@ func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	if client != nil {
 		r = withCaller(r, client.ID)
 	}
+	if (client == nil || client.public()) && !a.anonymous(w, r) {
+		return
+	}
 	// token_type_hint is ignored: the token says what it is, and a wrong hint
 	// must change nothing.
 	verified, err := a.verifyToRevoke(form.Get("token"))

@@ -30,6 +30,7 @@ type rules struct {
 	admins                  admins
 	clients                 *clients // nil: none
 	adminLimit, clientLimit *limit   // nil: none
+	anonymousLimit          *limit   // likewise
 	stats                   *limitsStats
 }
 
@@ -60,14 +61,15 @@ func newRules(cfg Config, old *rules) (*rules, error) {
 		admins: admins, clients: clients,
 		adminLimit:  old.adminLimit.changedTo(cfg.AdminRate, &old.stats.admin),
 		clientLimit: old.clientLimit.changedTo(cfg.ClientRate, &old.stats.client), stats: old.stats,
+		anonymousLimit: old.anonymousLimit.changedTo(cfg.AnonymousRate, &old.stats.client),
 	}, nil
 }
 
 // Reconfigure puts cfg in force while the API serves, as far as it says who may
 // do what: Issuer, LogoutAudience, EventAudience, EventSubjects, EmailIsSubject,
 // TrustedProxies, AdminToken, AdminScope, Admins, AdminCertificates, Clients, AdminRate,
-// ClientRate, Signer, Name, JWKS, StatusLists and StatusTTL. All of them change at once, for requests that
-// begin afterwards. The rest of cfg is not looked at. On an error nothing has
+// ClientRate, AnonymousRate, Signer, Name, JWKS, StatusLists and StatusTTL. All of them change at once, for
+// requests that begin afterwards. The rest of cfg is not looked at. On an error nothing has
 // changed.
 func (a *API) Reconfigure(cfg Config) error {
 	commit, err := a.Prepare(cfg)

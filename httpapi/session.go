@@ -28,6 +28,9 @@ func (a *API) endSessions(w http.ResponseWriter, r *http.Request) {
 
 // logout revokes what pick makes of the caller's own token.
 func (a *API) logout(w http.ResponseWriter, r *http.Request, pick func(*token.Verified) (rescind.Revocation, error)) {
+	if !a.anonymous(w, r) {
+		return
+	}
 	verified, err := a.verifyForLogout(r)
 	if err != nil {
 		a.refuse(w, r, err)

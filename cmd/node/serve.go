@@ -161,7 +161,7 @@ func apiConfig(cfg *config.Config) (httpapi.Config, error) {
 	}
 	c := httpapi.Config{
 		Issuer: onlyIssuer(cfg), AdminToken: admin, Admins: admins, AdminCertificates: certificates, Clients: clients, MaxLifetime: cfg.Tokens.MaxLifetime,
-		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AdminRate: float64(cfg.Admin.Rate),
+		TrustedProxies: cfg.HTTP.TrustedProxies, ClientRate: float64(cfg.HTTP.ClientRate), AnonymousRate: anonymousRate(cfg), AdminRate: float64(cfg.Admin.Rate),
 		AdminScope: cfg.Admin.Scope,
 	}
 	c.LogoutAudience = logoutAudience(cfg.Tokens.Issuers)

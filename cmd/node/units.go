@@ -107,11 +107,28 @@ func (f *face) preparePolicy(c *config.Config) (func(), error) {
 func policyOf(c *config.Config, m memory) cluster.Policy {
 	return cluster.Policy{
 		MaxRevocations: m.records, MaxBytes: m.setBytes, Ack: c.Revocations.Ack,
+		IssuerShare:    issuerShare(c),
 		ForgetAfter:    c.Cluster.ForgetAfter,
 		RefuseIsolated: c.Revocations.Isolated == "refuse",
 		RejectStale:    c.Checks.OnStale == "reject", MaxStaleness: c.Checks.MaxStaleness,
 		VersionWait: c.Checks.VersionWait,
 	}
+}
+
+// issuerShare is of whom there are several.
+func issuerShare(c *config.Config) int {
+	if len(c.Tokens.Issuers) < 2 {
+		return 0
+	}
+	return c.Revocations.IssuerShare
+}
+
+// anonymousRate holds unless http.client-rate says otherwise.
+func anonymousRate(c *config.Config) float64 {
+	if c.HTTP.ClientRate > 0 {
+		return 0
+	}
+	return 50
 }
 
 func readCertificate(certFile, keyFile string) (*tls.Certificate, error) {

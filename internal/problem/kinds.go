@@ -129,7 +129,7 @@ var (
 	Busy = passing("busy", "Too many requests wait", time.Second,
 		"as many requests as are allowed wait already")
 	Full = passing("full", "Revocation limit reached", time.Minute,
-		"the node holds as many live revocations as it is configured for; it never evicts one, so room comes with expiry or a higher revocations.max")
+		"the node holds as many live revocations as it, or as one issuer, may have; it never evicts one, so room comes with expiry or a higher revocations.max")
 	NotReady = passing("not-ready", "Node not ready", time.Second,
 		"the node has not loaded and synchronised yet")
 	Closing = passing("closing", "Node is shutting down", time.Second,

@@ -141,6 +141,19 @@ func number(field func(*Config) *int, least int64) codec {
 	}
 }
 
+// percent is a number up to 100.
+func percent(field func(*Config) *int) codec {
+	c := number(field, 0)
+	store := c.store
+	c.store = func(cfg *Config, v value) error {
+		if store(cfg, v) != nil || *field(cfg) > 100 {
+			return errors.New("a number from 0 to 100")
+		}
+		return nil
+	}
+	return c
+}
+
 // maxStatusListSize is that of package httpapi.
 const maxStatusListSize = 1 << 24
 

@@ -92,6 +92,8 @@ type Config struct {
 		Max      int         // positive
 		Ack      rescind.Ack // never rescind.AckDefault
 		Isolated string      // "accept" or "refuse"
+
+		IssuerShare int // percent of Max; 0: no bound
 	}
 	Memory struct {
 		Limit      int64 // bytes; 0: GOMEMLIMIT, or none

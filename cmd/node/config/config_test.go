@@ -165,6 +165,7 @@ memory:
   limit: "" # default
 revocations:
   max: 10000000 # default
+  issuer-share: 50 # default
   ack: local # default
   isolated: accept # default
 checks:

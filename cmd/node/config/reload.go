@@ -16,7 +16,7 @@ var live = []string{
 	"admin.client-ca-file", "admin.client-crl-file", "admin.client-names",
 	"oauth.clients-file", "oauth.issuer", "oauth.key-file", "oauth.status-list-size", "oauth.status-list-ttl",
 	"tokens.issuers", "events.email", "events.poll-wait", "events.poll-max",
-	"memory.limit", "revocations.max", "revocations.ack", "revocations.isolated",
+	"memory.limit", "revocations.max", "revocations.issuer-share", "revocations.ack", "revocations.isolated",
 	"checks.on-stale", "checks.max-staleness", "checks.version-wait",
 	"shutdown.delay", "log.level",
 }

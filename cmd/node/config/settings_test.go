@@ -32,7 +32,7 @@ var good = map[string][3]string{
 	"nats.embedded":   {"true", "127.0.0.1:7", "false"}, "nats.creds-file": {"c1", "c2", "c3"},
 	"data.dir": {"d1", "/d 2", "~"}, "tokens.issuers": {"i1.yaml", "i2.yaml", "i3.yaml"},
 	"tokens.leeway": {"0s", "1s", "60s"}, "tokens.max-lifetime": {"1m", "90m", "43920h"},
-	"memory.limit": {"1MiB", "3GiB", "1537KiB"}, "revocations.max": {"1", "2", "3_000"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
+	"memory.limit": {"1MiB", "3GiB", "1537KiB"}, "revocations.max": {"1", "2", "3_000"}, "revocations.issuer-share": {"1", "100", "3_0"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
 	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"}, "checks.version-wait": {"1ms", "2s", "1m"},
 	"one-time.strict": {"true", "false", "true"}, "one-time.buckets": {"1", "16", "64"}, "one-time.replicas": {"3", "5", "1"},
 	"one-time.dangerously-assume-sync": {"true", "false", "true"}, "one-time.on-double-use": {"end-session", "report", "end-session"},
