@@ -15,9 +15,11 @@
 //
 //	what happens                         what the store does
 //	a write or sync fails (EIO, ENOSPC)  Commit returns ErrFailed, for ever; reads go on; the process goes on; all that was acknowledged is there after a restart
+//	a file can't even be looked at       the same
 //	power fails in mid-write             the torn end of the log is cut at the next Open; nothing acknowledged was in it
+//	power fails between two names        the folder opens, also on a file system that keeps no order among names
 //	a bit flips in the log or manifest   Open returns ErrCorrupt; but for the log's last few bytes, see below
-//	a table is damaged or missing        Open or Load returns ErrCorrupt
+//	a table is damaged, cut or missing   Open or Load returns ErrCorrupt
 //	the last write of the log or of the  not told from a torn end: cut, and what was acknowledged in it is lost here.
 //	manifest turns to garbage, or a      After Close the log is empty
 //	log file is deleted
@@ -35,7 +37,9 @@
 // One commit costs one fsync; concurrent ones share it. Where appending to a file
 // and syncing it goes 5,500 times a second, one goroutine commits 5,300 times and
 // 64 do 132,000 times (BenchmarkCommit). Loading takes some 0.2 µs a record.
-// Memory does not grow with the records held: Pebble is given Options.MemTable
+// The disk takes what the files hold, which Stats tells: no log is preallocated and
+// none is kept for another use, which cost 17.6 MiB each, up to seventeen of them, and
+// gained nothing here (BenchmarkCommit). Memory does not grow with the records held: Pebble is given Options.MemTable
 // (16 MiB), mostly twice, and a cache of 8 MiB.
 //
 // It is built on Pebble, the storage engine of CockroachDB: an LSM tree with

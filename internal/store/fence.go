@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,7 @@ type fence struct {
 	once     sync.Once
 
 	syncs *timing.Histogram // of the log
+	usage usage             // of the folder
 }
 
 // errFenced is what Pebble sees where it can bear an error: in making tables.
@@ -94,7 +96,8 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, op func() (v
 		return err
 	})
 	if file != nil {
-		return &fencedFile{File: file, fence: f, table: isTable(name), log: isLog(name)}, nil
+		f.madeDurable(name)
+		return &fencedFile{File: file, fence: f, name: name, size: f.usage.file(name), table: isTable(name), log: isLog(name)}, nil
 	}
 	if category == mergeCategory {
 		if f.opened.Load() {
@@ -103,6 +106,23 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, op func() (v
 		return nil, errFenced
 	}
 	return f.scratch.Create(name, category)
+}
+
+// namesOthers tells the files that say which others belong together: the
+// manifests, and the markers that name one of them.
+func namesOthers(name string) bool {
+	base := filepath.Base(name)
+	return strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "marker.")
+}
+
+// madeDurable syncs the folder once such a file is there. Pebble does so only when
+// it has made a manifest and the marker that names it, and has removed the marker
+// that named the one before: on a file system that keeps no order among names, a
+// power cut could leave the new marker without its manifest, or no marker.
+func (f *fence) madeDurable(name string) {
+	if namesOthers(name) {
+		f.do(func() error { return syncFolder(f.FS, f.FS.PathDir(name)) })
+	}
 }
 
 // timed measures a sync of the log.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	iofs "io/fs"
 	"log/slog"
 	"strings"
 	"time"
@@ -34,6 +36,7 @@ func (s *Store) openPebble(memTable uint64) (db *pebble.DB, err error) {
 			EventListener:      s.events(),
 			CacheSize:          cacheSize,
 			MemTableSize:       memTable,
+			Cleaner:            remover{},
 			// A commit that waits for tables to be written could wait for ever
 			// on a disk that fails, so this is far off.
 			MemTableStopWritesThreshold: 16,
@@ -47,6 +50,16 @@ func (s *Store) openPebble(memTable uint64) (db *pebble.DB, err error) {
 	})
 	return db, openError(err)
 }
+
+// remover removes what Pebble no longer needs, logs included. Pebble keeps those
+// for another use unless a cleaner wants to see them: up to seventeen after a time of
+// many writes, each as long as it once was, which the disk may lack for records.
+type remover struct {
+	pebble.DeleteCleaner // decides: it is less deep
+	looksAtLogs
+}
+
+type looksAtLogs struct{ pebble.ArchiveCleaner }
 
 // openError tells apart why Pebble did not open. It marks only corruption.
 func openError(err error) error {
@@ -66,7 +79,11 @@ func corrupt(err error) error {
 	if err == nil || errors.Is(err, ErrCorrupt) {
 		return err
 	}
-	if pebble.IsCorruptionError(err) || strings.Contains(err.Error(), "file does not exist") {
+	// A file that is missing or ends too early is damage as well; Pebble returns the
+	// file system's error for it.
+	missing, cut := errors.Is(err, iofs.ErrNotExist), errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	cut = cut || strings.Contains(err.Error(), "object size mismatch") // which Pebble does not mark
+	if pebble.IsCorruptionError(err) || missing || cut {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err

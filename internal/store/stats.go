@@ -34,7 +34,7 @@ func (s *Store) Stats() Stats {
 	}
 	s.shared(func() error {
 		m := s.db.Metrics()
-		st.DiskBytes, st.LogBytes = m.DiskSpaceUsage(), m.WAL.Size
+		st.DiskBytes, st.LogBytes = uint64(max(s.fence.usage.total.Load(), 0)), m.WAL.Size
 		return nil
 	})
 	return st

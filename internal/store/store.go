@@ -131,6 +131,9 @@ func (s *Store) open(fs vfs.FS, opt Options) (err error) {
 	s.fence = newFence(fs, s.dir, func(cause error) {
 		s.log.Error("store: a write failed; no more revocations are accepted until a restart", "error", cause.Error()) // the text: Pebble's errors print stacks
 	})
+	if err := s.fence.usage.begin(fs, s.dir); err != nil {
+		return fmt.Errorf("list the folder: %w", err)
+	}
 	if s.db, err = s.openPebble(opt.MemTable); err != nil {
 		return err
 	}
