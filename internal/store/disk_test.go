@@ -156,6 +156,32 @@ func TestNoFailingOperationEndsTheProcess(t *testing.T) {
 	}
 }
 
+// TestLogThatCannotBeLookedAt: Pebble ends the process where it can't tell how long a
+// log is that it writes over. It is told, and the store has failed.
+func TestLogThatCannotBeLookedAt(t *testing.T) {
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileStat {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	f := newFence(disk, "", func(error) {})
+	log, err := f.Create("000001.log", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := log.Write(make([]byte, 77)); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := log.Stat(); err != nil || info.Size() != 77 || info.IsDir() {
+		t.Errorf("%v, %v", info, err)
+	}
+	if !errors.Is(f.err(), syscall.EIO) {
+		t.Errorf("the fence says %v", f.err())
+	}
+}
+
 // TestDamageIsCalledDamage: a table that was cut, or a file that is gone, is what the
 // runbook calls damage, whichever file system says so.
 func TestDamageIsCalledDamage(t *testing.T) {
