@@ -138,7 +138,7 @@ type OneTime struct {
 type Gossip struct {
 	Bind      string   // host:port to listen on, UDP and TCP; port 0 picks one
 	Advertise string   // host:port that others reach this node at; empty: derived from Bind
-	Join      []string // seeds, host:port or dns+name:port; tried again for ever
+	Join      []string // seeds, host:port, dns+name:port or dnssrv+name; tried again for ever
 
 	// Regional says that NATS alone reaches members of other regions, so that
 	// gossip not reaching them is no problem.

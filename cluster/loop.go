@@ -177,6 +177,7 @@ type loop struct {
 	told      states        // to whoever watches
 	due       *time.Timer   // when the core has a commit
 	looked    time.Duration // at the staleness bound
+	limited   time.Duration // when the carriers were asked for their limits
 	gaps      gaps
 }
 

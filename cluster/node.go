@@ -79,6 +79,7 @@ type mover interface {
 	Name() string
 	Broadcast(msg []byte)
 	Send(to carrier.Node, msg []byte) bool
+	Limit(to carrier.Node) int // bytes of a message to a node, or with 0 to whomever; 0: none gets there now
 	Status() carrier.Status
 	Close(ctx context.Context) error
 }

@@ -50,7 +50,7 @@ func (l *loop) orderReads(r gossip.Ready) {
 			done    bool
 		)
 		order(l.readers.scans, &read{
-			take:    func() { records, next, done = l.set.Scan(s.Cursor, scanPart) },
+			take:    func() { records, next, done = l.set.Scan(s.Cursor, min(scanPart, s.Most)) },
 			deliver: func() { l.core.Scanned(s, records, next, done) },
 		})
 	}

@@ -61,7 +61,7 @@ func (l *loop) reasonFor(s gossip.State) Reason {
 // surroundings is what this node knows beside messages.
 func (l *loop) surroundings(v *view) gossip.Surroundings {
 	s := gossip.Surroundings{
-		Waited:    v.at-l.loaded >= l.cfg.JoinTimeout,
+		Waited:    v.at-l.loaded >= l.cfg.JoinTimeout && (l.gossip == nil || l.gossip.SeedsTried()),
 		Bootstrap: l.cfg.Bootstrap,
 		OwnDisk:   !l.policy.Load().RejectStale,
 	}

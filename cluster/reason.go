@@ -28,6 +28,8 @@ const (
 	ReasonStoreFull     ReasonKind = "store-full"      // the shared log has no room
 	ReasonStoreLost     ReasonKind = "store-lost"      // the shared log lacks what it had acknowledged
 	ReasonStoreUnfit    ReasonKind = "store-unfit"     // the shared log can't be used as it is set up: permissions, version, settings
+	ReasonNarrow        ReasonKind = "path-narrow"     // small messages get through and the transfer of the state does not
+	ReasonUnreachable   ReasonKind = "path-address"    // nobody reaches this node at the address that it advertises
 	ReasonStrangers     ReasonKind = "store-strangers" // somebody else writes into the shared log
 )
 
@@ -36,6 +38,7 @@ func ReasonKinds() []ReasonKind {
 	return []ReasonKind{
 		ReasonFailed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
 		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStrangers,
+		ReasonNarrow, ReasonUnreachable,
 	}
 }
 

@@ -61,7 +61,7 @@ func hostOfURL(s string) string {
 }
 
 func loopback(address string) bool {
-	host := strings.TrimPrefix(address, "dns+")
+	host := strings.TrimPrefix(strings.TrimPrefix(address, "dnssrv+"), "dns+")
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

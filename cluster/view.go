@@ -52,7 +52,8 @@ func (l *loop) publish() {
 	v.lapsing, v.trusted = l.core.Lapsing(now)
 	v.trusted = v.trusted || l.cfg.alone()
 	l.publishReach(l.core.Held()) // work has applied all that this counts
-	v.reasons = append(reasons, l.warnings(v)...)
+	l.tellLimits(now, v.members)
+	v.reasons = append(append(reasons, l.stuck()...), l.warnings(v)...)
 	l.clockOff.Store(v.clockOff)
 	l.view.Store(v)
 	l.observe(now, v.members)

@@ -300,9 +300,11 @@ func (m *RangeReply) read(r *reader) {
 
 func (*StateRequest) kind() byte { return kindStateRequest }
 
-func (m *StateRequest) append(b []byte) []byte { return m.Cursor.Append(b) }
+func (m *StateRequest) append(b []byte) []byte {
+	return binary.AppendUvarint(m.Cursor.Append(b), m.Most)
+}
 
-func (m *StateRequest) read(r *reader) { m.Cursor = r.digest() }
+func (m *StateRequest) read(r *reader) { m.Cursor, m.Most = r.digest(), r.uvarint() }
 
 func (*StateReply) kind() byte { return kindStateReply }
 

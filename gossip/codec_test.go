@@ -32,10 +32,10 @@ func examples() []Message {
 		{1, 2, &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
 		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
 		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
-		{1, 2, &StateRequest{Cursor: d}},
+		{1, 2, &StateRequest{Cursor: d, Most: 8192}},
 		{1, 2, &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
 		{1, 2, &Leave{Head: 5}},
-		{1, 2, &Compare{Round: 3, Hop: 4, Cut: true}},
+		{1, 2, &Compare{Round: 3, Hop: 4, Cut: true, Most: 16}},
 		{1, 2, &Compare{Round: 3, Parts: []Part{
 			{Part: rescind.Part{Range: rescind.Range{From: from, To: middle}, Sum: rescind.Sum{Hi: 1, Lo: 2, Count: 300}}},
 			{Part: rescind.Part{Range: rescind.Range{From: middle, To: to}}, Listed: true, Records: records},

@@ -19,7 +19,8 @@ func (*Compare) kind() byte { return kindCompare }
 
 func (m *Compare) append(b []byte) []byte {
 	b = binary.AppendUvarint(binary.AppendUvarint(b, m.Round), m.Hop)
-	b = binary.AppendUvarint(appendBool(b, m.Cut), uint64(len(m.Parts)))
+	b = binary.AppendUvarint(appendBool(b, m.Cut), m.Most)
+	b = binary.AppendUvarint(b, uint64(len(m.Parts)))
 	var at rescind.Bound
 	for _, p := range m.Parts {
 		b = appendPart(b, p, at)
@@ -29,7 +30,7 @@ func (m *Compare) append(b []byte) []byte {
 }
 
 func (m *Compare) read(r *reader) {
-	m.Round, m.Hop, m.Cut = r.uvarint(), r.uvarint(), r.bool()
+	m.Round, m.Hop, m.Cut, m.Most = r.uvarint(), r.uvarint(), r.bool(), r.uvarint()
 	n := r.count(maxParts, 3)
 	var at rescind.Bound
 	for range n {

@@ -26,6 +26,9 @@ const (
 	// node may sweep within it are not compared.
 	CompareSpan = 30 * time.Second
 
+	// stuckAfter is how often a part of the state is asked for in vain before a
+	// comparison is tried as well.
+	stuckAfter  = 4
 	maxHops     = 32
 	maxCompares = 16      // steps that wait for the caller
 	maxSuspects = 1 << 14 // records that wait for settle
@@ -41,6 +44,8 @@ type Comparison struct {
 	hop   uint64 // of the step that is answered
 	cut   bool
 	parts []Part // nil: the first step of a round
+	most  int    // records and parts that the outcome may hold
+	whole bool   // all is compared, also what may be swept soon
 }
 
 // initiator reports whether the round is this node's: those who began it send
@@ -51,6 +56,7 @@ func (c Comparison) initiator() bool { return c.parts == nil || c.hop%2 == 1 }
 type comparing struct {
 	round    uint64
 	with     Origin // 0: none is under way
+	whole    bool   // it compares all
 	last     Origin // with whom the one before was
 	deadline time.Duration
 	nextAt   time.Duration
@@ -88,12 +94,16 @@ func (c *Core) compare(now time.Duration) {
 	c.settleSuspects(now)
 	if u.with != 0 && now >= u.deadline {
 		u.stats.Unanswered++
+		if p := c.peers[u.with]; p != nil {
+			p.portion.shrink(p.portion.size(maxListed))
+		}
 		u.with, u.nextAt = 0, now
 	}
 	if u.trustAt != 0 && now >= u.trustAt {
 		u.verify, u.trustAt = false, 0
 	}
-	if u.with != 0 || u.trustAt != 0 || now < u.nextAt || c.pull != nil || !c.synced && !u.verify {
+	stuck := c.pull != nil && !c.synced && c.pull.tries > stuckAfter
+	if u.with != 0 || u.trustAt != 0 || now < u.nextAt || c.pull != nil && !stuck || !c.synced && !u.verify && !stuck {
 		return
 	}
 	if _, off := c.ClockOff(now); off {
@@ -105,7 +115,8 @@ func (c *Core) compare(now time.Duration) {
 	}
 	u.round++
 	u.with, u.last, u.hop, u.deadline = p.origin, p.origin, 0, now+compareWithin
-	c.compares = append(c.compares, Comparison{with: p.origin, round: u.round})
+	u.whole = !c.synced
+	c.compares = append(c.compares, Comparison{with: p.origin, round: u.round, most: p.portion.answer(maxRecords), whole: u.whole})
 }
 
 // comparand returns the next member after the last one, in the order of
@@ -115,7 +126,7 @@ func (c *Core) compare(now time.Duration) {
 func (c *Core) comparand(now time.Duration) (next *peer) {
 	for _, p := range c.list {
 		even := p.based && p.received >= p.head && p.acked+maxBatch >= c.durable
-		if !p.alive(now) || !p.echoes || !even && !c.comparing.verify {
+		if !p.alive(now) || !p.echoes || !even && !c.comparing.verify && c.synced {
 			continue
 		}
 		better := next == nil || p.origin > c.comparing.last && next.origin <= c.comparing.last
@@ -131,7 +142,8 @@ func (c *Core) comparand(now time.Duration) (next *peer) {
 
 // stepCompare takes a step of p's. One without parts ends the round.
 func (c *Core) stepCompare(now time.Duration, p *peer, b *Compare) {
-	step := Comparison{with: p.origin, round: b.Round, hop: b.Hop, cut: b.Cut, parts: b.Parts}
+	p.portion.heed(b.Most)
+	step := Comparison{with: p.origin, round: b.Round, hop: b.Hop, cut: b.Cut, parts: b.Parts, most: p.portion.answer(maxRecords)}
 	if step.hop%2 == 1 {
 		if p.origin != c.comparing.with || b.Round != c.comparing.round || b.Hop <= c.comparing.hop {
 			return // of a round that has ended here, or by another carrier again
@@ -146,6 +158,7 @@ func (c *Core) stepCompare(now time.Duration, p *peer, b *Compare) {
 	}
 	if len(b.Parts) == 0 {
 		if step.hop%2 == 1 {
+			p.portion.grow(0)
 			c.endRound(now, b.Hop > 1 || b.Cut, b.Cut)
 		}
 		return
@@ -162,7 +175,7 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 	}
 	cut := s.cut || o.cut
 	for _, r := range o.lacking {
-		if c.comparing.verify && !c.Full() {
+		if (c.comparing.verify || !c.synced) && !c.Full() {
 			c.mend(r)
 		} else {
 			cut = !c.suspect(now, 0, r) || cut
@@ -171,25 +184,27 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 	for _, r := range o.surplus {
 		cut = !c.suspect(now, s.with, r) || cut
 	}
-	if o.short > shortBy {
+	if o.short > shortBy && c.pull == nil {
 		c.transfer(now, s.with)
 		o.reply, cut = nil, true
 	}
 	switch {
 	case s.parts == nil:
-		c.sendTo(s.with, &Compare{Round: s.round, Parts: o.reply})
+		c.sendTo(s.with, &Compare{Round: s.round, Most: c.asks(s.with), Parts: o.reply})
 	case s.initiator() && len(o.reply) == 0:
 		c.endRound(now, true, cut)
 	default:
-		c.sendTo(s.with, &Compare{Round: s.round, Hop: s.hop + 1, Cut: cut, Parts: o.reply})
+		c.sendTo(s.with, &Compare{Round: s.round, Hop: s.hop + 1, Cut: cut, Most: c.asks(s.with), Parts: o.reply})
 	}
 }
 
 func (c *Core) endRound(now time.Duration, different, cut bool) {
 	u := &c.comparing
+	with := u.with
 	u.with = 0
 	if !different {
 		u.verify = false
+		c.synced = c.synced || c.reconciled(now, with)
 		u.stats.Equal++
 		u.nextAt = now + c.cfg.CompareEvery + c.jitter(c.cfg.CompareEvery/3)
 		return
@@ -197,11 +212,37 @@ func (c *Core) endRound(now time.Duration, different, cut bool) {
 	u.stats.Different++
 	u.nextAt = now + min(compareSoon, c.cfg.CompareEvery)
 	switch {
-	case u.verify && cut: // the rest at once, or nearly
+	case (u.verify || !c.synced) && cut: // the rest at once, or nearly
 		u.nextAt = now + BeatEvery
 	case u.verify: // the other supplies what it has found, once that is settled
 		u.trustAt = now + settle + time.Second
 	}
+}
+
+// reconciled reports whether a round that found no difference makes this node
+// synchronised: it compared all, with a member that has caught up, so that all
+// which that one holds is held here. That the transfer of the state has not ended
+// only means that nobody knows yet up to which numbers.
+func (c *Core) reconciled(now time.Duration, with Origin) bool {
+	p := c.peers[with]
+	_, off := c.ClockOff(now)
+	return c.comparing.whole && p != nil && p.synced && p.echoes && p.alive(now) && !off
+}
+
+// supplyMost is how many records a member is brought at a time.
+func (c *Core) supplyMost(to Origin) int {
+	if p := c.peers[to]; p != nil {
+		return p.portion.answer(maxBatch)
+	}
+	return maxBatch
+}
+
+// asks says how many records a member's answer is to hold.
+func (c *Core) asks(of Origin) uint64 {
+	if p := c.peers[of]; p != nil {
+		return uint64(p.portion.size(maxRecords))
+	}
+	return maxRecords
 }
 
 // distrust has what a transfer of the state has brought verified before it
@@ -245,7 +286,7 @@ func (c *Core) settleSuspects(now time.Duration) {
 			continue
 		}
 		m := supplies[s.to]
-		if m == nil || len(m.Records) == maxBatch {
+		if m == nil || len(m.Records) >= c.supplyMost(s.to) {
 			m = new(Supply)
 			supplies[s.to] = m
 			c.sendTo(s.to, m)

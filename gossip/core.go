@@ -100,6 +100,7 @@ type Core struct {
 	lapse lapse
 
 	beats  uint64 // beats sent
+	limit  int    // records that a message to everybody may hold; 0: not known
 	told   Origin // up to which origin the last beat to all spoke
 	nextAt time.Duration
 	sentAt [256]time.Duration // of beat n, at n modulo the length
@@ -173,7 +174,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 // Propose puts new records of this node at the end of its stream and returns
 // the number of the last one. The caller has merged them into its set.
 func (c *Core) Propose(records []rescind.Record) (last uint64) {
-	for part := range slices.Chunk(records, maxBatch) {
+	for part := range slices.Chunk(records, c.batchMost()) {
 		first := c.own.received + 1
 		c.own.extend(part)
 		c.broadcast(&Batch{First: first, Head: c.own.head, Records: part})

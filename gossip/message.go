@@ -94,9 +94,12 @@ type RangeReply struct {
 	Records []rescind.Record
 }
 
-// StateRequest asks for the live records from Cursor on: by the first byte of
-// their digests, then by the second halves.
-type StateRequest struct{ Cursor rescind.Digest }
+// StateRequest asks for the live records from Cursor on, about Most of them: by
+// the first byte of their digests, then by the second halves.
+type StateRequest struct {
+	Cursor rescind.Digest
+	Most   uint64
+}
 
 // StateReply answers with the records from Cursor up to before Next, or to the end
 // if Done. Views are the sender's frontiers before
@@ -117,6 +120,7 @@ type Compare struct {
 	Round uint64 // counts the rounds of whoever began it
 	Hop   uint64 // counts the steps; the first is 0
 	Cut   bool   // in this or an earlier step there was no room for all differences
+	Most  uint64 // how many records or parts the answer is to hold at the most
 	Parts []Part
 }
 

@@ -54,6 +54,8 @@ type peer struct {
 
 	skew skew // of its wall clock
 
+	portion portion // of what is asked of it and sent to it
+
 	asked     Position       // round and step of the last comparison of its that was taken
 	scanned   rescind.Digest // the cursor of its last request for the state
 	scannedAt time.Duration
@@ -63,6 +65,8 @@ type peer struct {
 	attempts int // repairs asked for since the frontier last moved
 	askAgain time.Duration
 	askedAt  uint64 // the frontier then
+	askedOf  Origin // whom
+	askedFor int    // and for how many records
 }
 
 // echo says: once the frontier reaches head, asOf may become sent.

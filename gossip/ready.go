@@ -51,6 +51,7 @@ type PeerAck struct {
 // Scan is a member's request for a part of the state.
 type Scan struct {
 	Cursor rescind.Digest
+	Most   int // about how many records the answer is to hold
 
 	to    Origin
 	views []View // taken before the scan, see StateReply

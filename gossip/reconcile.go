@@ -1,6 +1,8 @@
 package gossip
 
 import (
+	"cmp"
+
 	"rescind"
 )
 
@@ -32,6 +34,7 @@ type Outcome struct {
 	cut              bool // there was no room for all
 	lacking, surplus []rescind.Record
 	listed           int
+	most             int    // of records, and of parts, in reply; the first part finds room in any case
 	short            uint64 // how many records the other has more, at least
 }
 
@@ -40,8 +43,11 @@ type Outcome struct {
 // CompareSpan, from a bucket on that rescind.FirstUnswept yields. It reads the
 // set and nothing else, so it may run on any goroutine while the core goes on.
 func (c Comparison) Against(set RangeSet, from rescind.Bucket) Outcome {
-	var o Outcome
+	o := Outcome{most: cmp.Or(c.most, maxRecords)}
 	if c.parts == nil {
+		if c.whole {
+			from-- // it holds records that are needed, beside those that may be gone
+		}
 		g := rescind.Range{From: rescind.Bound{Bucket: from}, To: rescind.End}
 		o.add(Part{Part: rescind.Part{Range: g, Sum: set.SumRange(g)}})
 		return o
@@ -68,8 +74,8 @@ func (o *Outcome) narrow(set RangeSet, theirs rescind.Part) {
 	switch {
 	case mine.Count > leafSize:
 		o.divide(set, theirs.Range)
-	case theirs.Sum.Count > leafSize:
-		o.add(Part{Part: rescind.Part{Range: theirs.Range, Sum: mine}}) // it is theirs to divide
+	case theirs.Sum.Count > leafSize || mine.Count == 0:
+		o.add(Part{Part: rescind.Part{Range: theirs.Range, Sum: mine}}) // it is theirs to divide, or to list
 	default:
 		o.list(set, theirs.Range)
 	}
@@ -91,7 +97,7 @@ func (o *Outcome) list(set RangeSet, g rescind.Range) {
 }
 
 func (o *Outcome) add(p Part) {
-	if len(o.reply) == maxParts || o.listed+len(p.Records) > maxListed {
+	if len(o.reply) >= min(maxParts, o.most) || o.listed+len(p.Records) > min(maxListed, o.most) && len(o.reply) > 0 {
 		o.cut = true
 		return
 	}

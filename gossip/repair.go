@@ -19,9 +19,13 @@ func (c *Core) repair(now time.Duration) {
 		if now < p.askAgain || c.Full() {
 			continue
 		}
-		p.askedAt = p.received
-		if holder := c.holder(now, p, p.attempts); holder != 0 {
-			c.sendTo(holder, &RangeRequest{Origin: p.origin, Epoch: p.epoch, From: from, To: to})
+		if last := c.peers[p.askedOf]; last != nil && p.attempts > 0 {
+			last.portion.shrink(p.askedFor)
+		}
+		p.askedAt, p.askedOf = p.received, c.holder(now, p, p.attempts)
+		if holder := c.peers[p.askedOf]; holder != nil {
+			p.askedFor = holder.portion.size(int(min(to-from+1, maxRecords)))
+			c.sendTo(holder.origin, &RangeRequest{Origin: p.origin, Epoch: p.epoch, From: from, To: from + uint64(p.askedFor) - 1})
 		}
 		p.askAgain = now + min(retryFirst<<min(p.attempts, 10), retryMost)
 		p.attempts++
@@ -62,7 +66,7 @@ func (c *Core) stepRangeRequest(now time.Duration, p *peer, req *RangeRequest) {
 	if s.epoch != req.Epoch || req.From > s.received {
 		return
 	}
-	records, ok := s.slice(req.From, req.To)
+	records, ok := s.slice(req.From, min(req.To, req.From+uint64(p.portion.answer(maxRecords))-1))
 	c.sendTo(p.origin, &RangeReply{Origin: req.Origin, Epoch: req.Epoch, From: req.From, Gone: !ok, Records: records})
 }
 
@@ -78,6 +82,9 @@ func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {
 	c.stepRecords(p, r.Epoch, r.From, 0, r.Records)
 	if p.received > p.askedAt {
 		p.askAgain = now // the next part at once
+		if holder := c.peers[p.askedOf]; holder != nil {
+			holder.portion.grow(p.askedFor)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type pull struct {
 	views    map[Origin]View
 	deadline time.Duration
 	tries    int  // how often this part has been asked for
+	asked    int  // how many records the last request asked for
 	paused   bool // until the disk has caught up
 	tried    map[Origin]bool
 }
@@ -58,7 +59,8 @@ func (c *Core) stepStateRequest(now time.Duration, p *peer, b *StateRequest) {
 		return
 	}
 	p.scanned, p.scannedAt = b.Cursor, now
-	c.scans = append(c.scans, Scan{Cursor: b.Cursor, to: p.origin, views: c.views(now)})
+	p.portion.heed(b.Most)
+	c.scans = append(c.scans, Scan{Cursor: b.Cursor, Most: p.portion.answer(statePortion), to: p.origin, views: c.views(now)})
 }
 
 // changeDonor goes on with another donor, or once all have been tried, with any
@@ -66,6 +68,9 @@ func (c *Core) stepStateRequest(now time.Duration, p *peer, b *StateRequest) {
 // there is.
 func (c *Core) changeDonor(now time.Duration) {
 	last := c.pull.donor
+	if p := c.peers[last]; p != nil {
+		p.portion.shrink(c.pull.asked)
+	}
 	c.pull.tried[last] = true
 	donor := c.donor(now, c.pull.tried)
 	if donor == 0 {
@@ -85,9 +90,15 @@ func (c *Core) changeDonor(now time.Duration) {
 }
 
 func (c *Core) askState(now time.Duration) {
-	c.pull.deadline = now + stateRetry<<min(c.pull.tries, 4)
+	c.pull.asked = statePortion
+	if p := c.peers[c.pull.donor]; p != nil {
+		c.pull.asked = p.portion.size(statePortion)
+	}
+	// Each try asks for less, so that it need not be given much longer. An answer
+	// to an earlier one is as welcome.
+	c.pull.deadline = now + stateRetry<<min(c.pull.tries/4, 2)
 	c.pull.tries++
-	c.sendTo(c.pull.donor, &StateRequest{Cursor: c.pull.cursor})
+	c.sendTo(c.pull.donor, &StateRequest{Cursor: c.pull.cursor, Most: uint64(c.pull.asked)})
 }
 
 // donor returns a member whose state would help, preferring the one that would
@@ -150,6 +161,7 @@ func (c *Core) stepStateReply(now time.Duration, p *peer, r *StateReply) {
 			return // no progress: let the time-out choose another donor
 		}
 		c.pull.cursor, c.pull.tries = r.Next, 0
+		p.portion.grow(c.pull.asked)
 		clear(c.pull.tried)
 		if c.pull.paused = c.Full(); !c.pull.paused {
 			c.askState(now)

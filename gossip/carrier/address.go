@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,6 +41,34 @@ func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 		return cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen())
 	})
 	return slices.Compact(all), nil
+}
+
+// lookUp returns the addresses of a seed.
+func lookUp(ctx context.Context, seed string) ([]netip.AddrPort, error) {
+	name, srv := strings.CutPrefix(seed, srvPrefix)
+	if !srv {
+		return resolve(ctx, strings.TrimPrefix(seed, dnsPrefix))
+	}
+	bounded, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	_, records, err := net.DefaultResolver.LookupSRV(bounded, "", "", name)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]netip.AddrPort, len(records))
+	errs := make([]error, len(records))
+	var targets sync.WaitGroup
+	for i, r := range records {
+		targets.Go(func() {
+			found[i], errs[i] = resolve(ctx, net.JoinHostPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
+		})
+	}
+	targets.Wait()
+	addrs := slices.Concat(found...)
+	if len(addrs) == 0 {
+		return nil, errors.Join(append(errs, fmt.Errorf("%s has no SRV records with addresses", name))...)
+	}
+	return addrs, nil
 }
 
 func splitHostPort(hostport string) (host string, port uint16, err error) {

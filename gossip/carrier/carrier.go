@@ -65,11 +65,13 @@ type Status struct {
 	Address   string // the address it listens at, or the server it is connected to, without credentials
 	Alone     bool   // it works, and can say that nobody else is there: see below
 	Members   int    // other members known to be alive; always 0 for NATS
+	Largest   int    // bytes that a message may have now: what the server accepts; 0 while not connected
 	Regional  bool   // not all members are meant to be reached by it
 
 	Sent, SentBytes         uint64 // handed to the network
 	Received, ReceivedBytes uint64 // handed to the handler
 	Dropped                 uint64 // not sent: queue full, too large, not connected, failed or closed
+	TooLarge                uint64 // of Dropped, those that were larger than Largest
 	Overrun                 uint64 // arrived faster than the handler took them, and lost
 	Refused                 uint64 // connections of others for which there was no room; always 0 for NATS
 	Errors                  uint64 // failed sends, joins and connections, malformed messages

@@ -12,6 +12,7 @@ type counters struct {
 	sentMessages, sentBytes         atomic.Uint64
 	receivedMessages, receivedBytes atomic.Uint64
 	dropped, errors, reconnects     atomic.Uint64
+	tooLarge                        atomic.Uint64 // of dropped
 
 	foreign   atomic.Uint64
 	foreignAt atomic.Int64 // Unix nanoseconds; 0: never
@@ -50,6 +51,7 @@ func (c *counters) fail(err error) {
 func (c *counters) fill(s *Status) {
 	s.Sent, s.SentBytes = c.sentMessages.Load(), c.sentBytes.Load()
 	s.Received, s.ReceivedBytes = c.receivedMessages.Load(), c.receivedBytes.Load()
+	s.TooLarge = c.tooLarge.Load()
 	s.Dropped, s.Errors, s.Reconnects = c.dropped.Load(), c.errors.Load(), c.reconnects.Load()
 	s.Foreign = c.foreign.Load()
 	if at := c.foreignAt.Load(); at != 0 {

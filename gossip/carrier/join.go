@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,20 +18,30 @@ const (
 	rejoinEvery = 30 * time.Second // between attempts in company
 	firstSettle = time.Second      // and at first, doubled each time
 
-	// maxTargets bounds the seeds contacted at one time. Each exchanges the
-	// whole member list.
+	// maxTargets bounds the addresses contacted at one time, and how many must
+	// have answered before the rest is left out. Each exchanges the whole member
+	// list.
 	maxTargets = 8
 )
 
-const dnsPrefix = "dns+"
+const (
+	dnsPrefix = "dns+"    // A and AAAA records of a name
+	srvPrefix = "dnssrv+" // SRV records, which tell the ports too
+)
 
 func checkSeed(seed string) error {
+	if name, srv := strings.CutPrefix(seed, srvPrefix); srv {
+		if name == "" || strings.ContainsAny(name, ":/ ") {
+			return fmt.Errorf("gossip.join %q: use dnssrv+name without a port", seed)
+		}
+		return nil
+	}
 	host, port, err := splitHostPort(strings.TrimPrefix(seed, dnsPrefix))
 	if err != nil {
 		return fmt.Errorf("gossip.join %q: %w", seed, err)
 	}
 	if host == "" || port == 0 {
-		return fmt.Errorf("gossip.join %q: use host:port or dns+name:port", seed)
+		return fmt.Errorf("gossip.join %q: use host:port, dns+name:port or dnssrv+name", seed)
 	}
 	return nil
 }
@@ -76,23 +87,31 @@ func jitter(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5+1)
 }
 
-// join contacts some of the seeds that are not members already, all at once,
-// and returns what went wrong. If there are none and anyway is set, it contacts
-// one of the members.
+// join contacts the seeds that are not members already, and returns what went
+// wrong. Each seed is looked up and dialled by itself: a name that nobody answers
+// for takes seconds, and holds up no other. If there was none to contact and anyway
+// is set, it contacts one of the members.
 func (m *Memberlist) join(ctx context.Context, anyway bool) error {
-	targets, err := m.targets(ctx)
-	if members := m.roster.reachable(); len(targets) == 0 && anyway && len(members) > 0 {
-		if addr, err := netip.ParseAddrPort(members[rand.N(len(members))].peer.Address); err == nil {
-			targets = append(targets, addr)
+	c := contacts{skip: map[string]bool{m.Addr(): true, m.Advertised(): true}, slots: make(chan struct{}, maxTargets)}
+	members := m.roster.reachable()
+	for _, member := range members {
+		c.skip[member.peer.Address] = true
+	}
+	errs := make([]error, len(m.cfg.Join))
+	var seeds sync.WaitGroup
+	for i, seed := range m.cfg.Join {
+		seeds.Go(func() { errs[i] = m.joinSeed(ctx, seed, &c) })
+	}
+	seeds.Wait()
+	if ctx.Err() == nil {
+		m.tried.Store(true)
+	}
+	err := errors.Join(errs...)
+	if c.taken.Load() == 0 && anyway && len(members) > 0 {
+		if addr, ok := netip.ParseAddrPort(members[rand.N(len(members))].peer.Address); ok == nil {
+			err = errors.Join(err, m.contact(ctx, addr))
 		}
 	}
-	errs := make([]error, len(targets))
-	var contacts sync.WaitGroup
-	for i, target := range targets {
-		contacts.Go(func() { _, errs[i] = m.list.Join([]string{target.String()}) })
-	}
-	contacts.Wait()
-	err = errors.Join(err, errors.Join(errs...))
 	if err != nil && strings.Contains(err.Error(), undecrypted) {
 		m.counters.stranger()
 	}
@@ -100,25 +119,65 @@ func (m *Memberlist) join(ctx context.Context, anyway bool) error {
 	return err
 }
 
-func (m *Memberlist) targets(ctx context.Context) ([]netip.AddrPort, error) {
-	skip := map[string]bool{m.Addr(): true, m.Advertised(): true}
-	for _, member := range m.roster.reachable() {
-		skip[member.peer.Address] = true
-	}
-	var targets []netip.AddrPort
-	var errs []error
-	for _, seed := range m.cfg.Join {
-		addrs, err := resolve(ctx, strings.TrimPrefix(seed, dnsPrefix))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("seed %s: %w", seed, err))
-		}
-		for _, addr := range addrs {
-			if !skip[addr.String()] {
-				skip[addr.String()] = true
-				targets = append(targets, addr)
-			}
-		}
-	}
-	rand.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
-	return targets[:min(len(targets), maxTargets)], errors.Join(errs...)
+// contacts is one round of joining.
+type contacts struct {
+	slots  chan struct{} // of capacity maxTargets
+	taken  atomic.Int64  // addresses that were contacted
+	joined atomic.Int64  // and that answered
+
+	mu   sync.Mutex // guards skip
+	skip map[string]bool
 }
+
+// first reports whether addr is not known and was not asked for before.
+func (c *contacts) first(addr netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.skip[addr.String()]
+	c.skip[addr.String()] = true
+	return !known
+}
+
+// joinSeed looks a seed up and contacts all its addresses, or those that are left
+// when enough others have answered.
+func (m *Memberlist) joinSeed(ctx context.Context, seed string, c *contacts) error {
+	addrs, err := lookUp(ctx, seed)
+	if err != nil {
+		return fmt.Errorf("seed %s: %w", seed, err)
+	}
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+	errs := make([]error, len(addrs))
+	var dials sync.WaitGroup
+	for i, addr := range addrs {
+		if !c.first(addr) {
+			continue
+		}
+		dials.Go(func() {
+			select {
+			case c.slots <- struct{}{}:
+				defer func() { <-c.slots }()
+			case <-ctx.Done():
+				return
+			}
+			if c.joined.Load() >= maxTargets {
+				return
+			}
+			c.taken.Add(1)
+			if errs[i] = m.contact(ctx, addr); errs[i] == nil {
+				c.joined.Add(1)
+			}
+		})
+	}
+	dials.Wait()
+	return errors.Join(errs...)
+}
+
+// contact exchanges the list of members with whoever is at addr.
+func (m *Memberlist) contact(_ context.Context, addr netip.AddrPort) error {
+	_, err := m.list.Join([]string{addr.String()})
+	return err
+}
+
+// SeedsTried reports whether each seed has been looked up and dialled once since
+// the carrier was started, with whatever outcome.
+func (m *Memberlist) SeedsTried() bool { return len(m.cfg.Join) == 0 || m.tried.Load() }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"rescind/internal/segments"
 )
 
 // link is what is known of the connection to the server. Its atomics can be
@@ -75,6 +78,7 @@ func (n *NATS) options() []nats.Option {
 		nats.Name("rescind " + n.cfg.Name),
 		nats.NoEcho(),
 		nats.Timeout(dialTimeout),
+		nats.SetCustomDialer(&net.Dialer{Timeout: dialTimeout, Control: segments.Narrow}),
 		// By default nats.go gives up: at once, after two minutes, or when its
 		// credentials were refused twice.
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),

@@ -36,7 +36,7 @@ type MemberlistConfig struct {
 	// interface, this host's private address, if there is no doubt about it.
 	Advertise string
 
-	// Join lists seeds, host:port or dns+name:port. Names are looked up again
+	// Join lists seeds, host:port, dns+name:port or dnssrv+name. Names are looked up again
 	// for every attempt, and all their addresses are tried. Empty: wait to be
 	// joined.
 	Join []string
@@ -103,6 +103,7 @@ type Memberlist struct {
 	changed   chan struct{} // of capacity 1
 
 	nobody  atomic.Bool // every seed was reached, and is this member
+	tried   atomic.Bool // each seed, once
 	closing atomic.Bool
 	once    sync.Once
 	err     error // of Close
@@ -164,10 +165,19 @@ func (m *Memberlist) Advertised() string {
 // minutes included, ordered by name.
 func (m *Memberlist) Peers() []Peer { return m.roster.peers(time.Now()) }
 
+// Limit returns how many bytes a message to a member may have now, with to 0 to
+// whomever; 0 if it is not known to be alive.
+func (m *Memberlist) Limit(to Node) int {
+	if to != 0 && m.roster.find(to) == nil || len(m.roster.reachable()) == 0 {
+		return 0
+	}
+	return MaxMessage
+}
+
 // Status returns the carrier's condition.
 func (m *Memberlist) Status() Status {
 	members := len(m.roster.reachable())
-	s := Status{Name: m.Name(), Connected: members > 0, Alone: members == 0 && m.nobody.Load(), Address: m.Addr(), Members: members, Regional: m.cfg.Regional}
+	s := Status{Name: m.Name(), Connected: members > 0, Alone: members == 0 && m.nobody.Load(), Address: m.Addr(), Members: members, Regional: m.cfg.Regional, Largest: m.Limit(0)}
 	m.counters.fill(&s)
 	s.Refused = m.transport.inbound.Stats().Refused + m.transport.bytes.Stats().Refused
 	return s

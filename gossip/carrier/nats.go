@@ -153,6 +153,9 @@ func (n *NATS) enqueue(subject string, msg []byte) bool {
 	// its lock while it writes to a socket that may be full.
 	if n.closing.Load() || !sendable(msg) || !n.link.takes(len(msg)) {
 		n.counters.drop(1)
+		if n.link.up.Load() && len(msg) > 0 {
+			n.counters.tooLarge.Add(1)
+		}
 		return false
 	}
 	if n.queued.Add(int64(len(msg))) <= maxPublicationsBytes {
@@ -197,9 +200,18 @@ func (n *NATS) publishOne(p publication) {
 	}
 }
 
+// Limit returns how many bytes a message may have now, to whomever: what the
+// server accepts, or 0 while there is no connection.
+func (n *NATS) Limit(Node) int {
+	if !n.link.up.Load() {
+		return 0
+	}
+	return int(min(n.link.maxPayload.Load(), MaxMessage))
+}
+
 // Status returns the carrier's condition.
 func (n *NATS) Status() Status {
-	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Alone: n.link.quiet() && n.counters.receivedMessages.Load() == 0, Overrun: n.overrun()}
+	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Alone: n.link.quiet() && n.counters.receivedMessages.Load() == 0, Overrun: n.overrun(), Largest: n.Limit(0)}
 	if server := n.link.server.Load(); server != nil {
 		s.Address = *server
 	}

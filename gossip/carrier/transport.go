@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"rescind/internal/admission"
+	"rescind/internal/segments"
 )
 
 const (
@@ -50,6 +51,9 @@ const (
 // dataMark begins a datagram that is a message of ours. Memberlist's begin with
 // the mark of a label, 244.
 const dataMark = 'D'
+
+// dialer makes connections whose segments pass tunnels.
+var dialer = net.Dialer{Control: segments.Narrow}
 
 // transport is the network as memberlist sees it, and the direct way for our
 // own datagrams. It differs from memberlist's in three ways. Messages of ours
@@ -96,9 +100,14 @@ func newTransport(ctx context.Context, bind netip.AddrPort, loopbackOnly bool, s
 }
 
 func (t *transport) listen(bind netip.AddrPort) error {
-	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(bind))
+	config := net.ListenConfig{Control: segments.Narrow}
+	listener, err := config.Listen(t.ctx, "tcp", bind.String())
 	if err != nil {
 		return err
+	}
+	tcp, ok := listener.(*net.TCPListener)
+	if !ok {
+		return errors.Join(fmt.Errorf("listen at %s: not a TCP address", bind), listener.Close())
 	}
 	t.tcp = tcp
 	if t.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(bind.Addr(), t.port()))); err != nil {
@@ -229,7 +238,7 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, timeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.Addr)
+	conn, err := dialer.DialContext(ctx, "tcp", a.Addr)
 	if err != nil {
 		return nil, err
 	}

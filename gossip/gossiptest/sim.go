@@ -52,6 +52,9 @@ type Sim struct {
 	queue    map[time.Duration][]delivery
 	cut      map[[2]int]time.Duration // until
 	calm     bool
+	narrow   int                               // bytes; larger messages are lost, also in calm; 0: none
+	lose     func(gossip.Body) bool            // messages that are lost, also in calm; nil: none
+	scanPart int                               // records that a node scans at a time at the most
 	next     uint64                            // for fresh digests
 	written  map[rescind.Digest]rescind.Record // the join of all that was revoked, by whomever
 	acked    []acked
@@ -127,7 +130,8 @@ func origin(i int) gossip.Origin { return gossip.Origin(i + 1) }
 // New prepares a run.
 func New(seed uint64, opt Options) *Sim {
 	s := &Sim{
-		opt: opt, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Second,
+		scanPart: 20,
+		opt:      opt, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Second,
 		queue: map[time.Duration][]delivery{}, cut: map[[2]int]time.Duration{}, lost: map[rescind.Digest]bool{},
 		written: map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
 	}

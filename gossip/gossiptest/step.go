@@ -122,7 +122,7 @@ func (s *Sim) ready(n *node) error {
 			n.commitAt = s.now + s.slowly(n, s.upTo(s.opt.Commit))
 		}
 		for _, scan := range r.Scans {
-			records, next, done := n.set.Scan(scan.Cursor, 20)
+			records, next, done := n.set.Scan(scan.Cursor, min(s.scanPart, scan.Most))
 			records = slices.DeleteFunc(records, func(r rescind.Record) bool { return r.Digest == s.hidden })
 			n.core.Scanned(scan, records, next, done)
 		}
@@ -145,6 +145,9 @@ func (s *Sim) slowly(n *node, d time.Duration) time.Duration {
 
 func (s *Sim) post(n *node, out gossip.Outgoing) {
 	bytes := out.Message.Append(nil)
+	if s.narrow > 0 && len(bytes) > s.narrow || s.lose != nil && s.lose(out.Message.Body) {
+		return
+	}
 	switch out.Message.Body.(type) {
 	case *gossip.Compare, *gossip.Supply:
 		s.compared += len(bytes)

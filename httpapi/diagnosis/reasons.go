@@ -41,6 +41,10 @@ var known = map[cluster.ReasonKind]advice{
 		do: "Do not stop the nodes: one of them writes back what is missing. If the stream was deleted or made anew: take a backup of one node, restart them and restore it. Find out who restored or purged it."},
 	cluster.ReasonStoreUnfit: {severity: Critical, meaning: notAcknowledged,
 		do: "The reason names the cause. Set that right at the NATS servers; the node tries again by itself, or must be started again where it has ended."},
+	cluster.ReasonNarrow: {severity: Warning, meaning: "It is being brought up to date in ever smaller parts, which takes longer.",
+		do: "Open TCP and UDP of gossip.bind's port between the nodes, set the MTU of tunnels right or let ICMP \"fragmentation needed\" through, and raise max_payload of the NATS server to 1 MB."},
+	cluster.ReasonUnreachable: {severity: Critical, meaning: "Others can't send to this node, so that it takes no part by gossip. It acknowledges nothing that they would wait for.",
+		do: "Set gossip.advertise to the host:port at which the other nodes reach this one, or open that port, UDP and TCP, towards it."},
 	cluster.ReasonStrangers: {severity: Warning, meaning: "They are skipped. They take room in the stream.",
 		do: "The log names the subjects. Give the right to publish there to the nodes alone, see the list of permissions in docs/operations.md."},
 }

@@ -181,6 +181,13 @@ func carriers(v View) (found []Problem) {
 		}
 	}
 	for _, c := range v.Carriers {
+		if c.Name == "nats" && c.TooLarge > 0 && c.Largest > 0 {
+			found = append(found, Problem{"nats-max-payload", Notice, fmt.Sprintf("The NATS server takes messages of at most %d bytes (max_payload); %d larger ones were not sent by it.", c.Largest, c.TooLarge),
+				"Nothing is lost for good: they go by gossip, or in smaller parts. A newcomer takes longer to be brought up to date.",
+				"Set max_payload: 1MB in the configuration of the NATS server, which is its default."})
+		}
+	}
+	for _, c := range v.Carriers {
 		lost := c.Dropped + c.Overrun
 		switch {
 		case !c.Connected && c.Name == "nats":

@@ -7,10 +7,13 @@ package natslink
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"rescind/internal/segments"
 )
 
 // Config says whom to connect to.
@@ -36,6 +39,7 @@ func Dial(cfg Config) (*Link, error) {
 	options := []nats.Option{
 		nats.Name(cfg.Name),
 		nats.Timeout(2 * time.Second),
+		nats.SetCustomDialer(&net.Dialer{Timeout: 2 * time.Second, Control: segments.Narrow}),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		nats.ReconnectBufSize(-1), // see the package comment

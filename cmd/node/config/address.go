@@ -86,7 +86,7 @@ func withDefaultPort(s, port string) string {
 // lists are the settings that may be a list in the file, repeated as a flag, and
 // are parted by commas otherwise; and what they are lists of.
 var lists = map[string]string{
-	"gossip.join":          "host:port and dns+name:port",
+	"gossip.join":          "host:port, dns+name:port and dnssrv+name",
 	"http.trusted-proxies": "addresses and networks",
 	"admin.client-names":   "names",
 }
@@ -132,10 +132,14 @@ func join() codec {
 				if s = strings.TrimSpace(s); s == "" {
 					continue // a trailing comma
 				}
+				if srv, ok := strings.CutPrefix(s, "dnssrv+"); ok && validHost(srv) {
+					seeds = append(seeds, s)
+					continue
+				}
 				name, dns := strings.CutPrefix(s, "dns+")
 				full, err := gossipPeer(name)
 				if err != nil {
-					return errors.New("host:port or dns+name:port, several as a list or separated by commas")
+					return errors.New("host:port, dns+name:port or dnssrv+name, several as a list or separated by commas")
 				}
 				if dns {
 					full = "dns+" + full
@@ -220,7 +224,7 @@ func embedded() codec {
 // loopback reports whether an address, with or without a port or dns+, stays
 // on this host. A name other than localhost does not: who answers DNS decides.
 func loopback(address string) bool {
-	host := strings.TrimPrefix(address, "dns+")
+	host := strings.TrimPrefix(strings.TrimPrefix(address, "dnssrv+"), "dns+")
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

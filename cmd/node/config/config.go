@@ -74,7 +74,7 @@ type Config struct {
 	Gossip struct {
 		Bind      string   // host:port; empty: memberlist is off
 		Advertise string   // host:port; empty: derived from Bind
-		Join      []string // host:port or dns+name:port
+		Join      []string // host:port, dns+name:port or dnssrv+name
 		Regional  bool     // members beyond it are expected
 	}
 	NATS struct {

@@ -63,7 +63,7 @@ func table() []setting {
 		row("oauth.status-list-ttl", "1m", "how long readers may keep such a list; a node that may be further behind publishes none", duration(func(c *Config) *time.Duration { return &c.OAuth.StatusListTTL }, time.Second, time.Hour)),
 		row("gossip.bind", "", "host:port of memberlist, UDP and TCP, port 7946 if left out; empty: off, unless gossip.join is set", text(func(c *Config) *string { return &c.Gossip.Bind }, optional(gossipListen))),
 		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(advertised))),
-		row("gossip.join", "", "seeds, host:port or dns+name:port: a list, or separated by commas; the flag may be repeated", join()),
+		row("gossip.join", "", "seeds, host:port, dns+name:port or dnssrv+name (SRV records): a list, or separated by commas; the flag may be repeated", join()),
 		row("gossip.regional", "false", "gossip stays within a region and NATS connects regions, so that members which gossip does not reach are no problem: true or false", onOff(func(c *Config) *bool { return &c.Gossip.Regional })),
 		row("nats.url", "", "NATS servers, nats://host:port (or tls, ws, wss), separated by commas; empty: no NATS", text(func(c *Config) *string { return &c.NATS.URL }, optional(natsURLs))),
 		row("nats.embedded", "false", "run a NATS server in this process: false, host:port, or true for the address in nats.url, else 127.0.0.1:4222", embedded()),
