@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"rescind/filter":            {"rescind"},
 	"rescind/gossip":            {"rescind"},
 	"rescind/gossip/carrier":    {},
+	"rescind/gossip/model":      {},
 	"rescind/gossip/gossiptest": {"rescind", "rescind/gossip", "rescind/filter", "rescind/internal/store"},
 	"rescind/internal/store":    {"rescind"},
 	"rescind/token":             {"rescind", "rescind/internal/problem", "rescind/token/statuslist"},
