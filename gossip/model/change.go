@@ -66,14 +66,14 @@ func (t *turn) learns(i int, l uint8) {
 func (t *turn) catches(i int) {
 	s := t.s
 	p := &s.P[i]
-	if !t.pending(p) || p.is(caught) {
+	if !t.pending(p) || p.is(caught) || !t.counts(p) {
 		return
 	}
 	var from slots
 	for j := range t.count() {
 		o := &s.P[j]
 		knows := o.List == p.List || !t.on(ListKnow)
-		if knows && (p.is(holds) || o.is(lacked) || !t.on(ListKnow) && !o.is(holds)) {
+		if knows && t.counts(o) && (p.is(holds) || o.is(lacked) || !t.on(ListKnow) && !o.is(holds)) {
 			from = from.with(j)
 		}
 	}
@@ -98,7 +98,7 @@ func (t *turn) forces(i int) {
 	}
 	var from slots
 	for j := range t.count() {
-		if o := &s.P[j]; o.List == p.List && o.is(caught) {
+		if o := &s.P[j]; o.List == p.List && o.is(caught) && t.counts(o) {
 			from = from.with(j)
 		}
 	}

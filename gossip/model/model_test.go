@@ -55,6 +55,7 @@ var configurations = []struct {
 
 	{"from 3 to 4 members", true, Quorum{Names: 4, Gens: 1, Lists: grow}},
 	{"from 4 to 3 members", false, Quorum{Names: 4, Gens: 1, Lists: shrink}},
+	{"from 4 to 3 members, 1 disk lost", true, Quorum{Names: 4, Gens: 2, Replaced: 1, Lists: shrink}},
 	{"from 4 to one of two lists of 3", true, Quorum{Names: 4, Gens: 1, Lists: twice}},
 	{"from 4 to 3 to 2 members", true, Quorum{Names: 4, Gens: 1, Lists: chain}},
 }
