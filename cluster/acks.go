@@ -165,24 +165,29 @@ func (t *ackTracker) meet(members []gossip.Member) {
 			t.windowOf(m.Origin) // so that it shows from the start
 		}
 	}
-	if len(t.windows) > len(members) {
-		t.forgetWindows(members)
+	if max(len(t.windows), len(t.measured)) > len(members) {
+		t.forget(members)
 	}
 }
 
-// forgetWindows drops those of members that are no longer listed: in a cluster
+// forget drops what is measured of members that are no longer listed: in a cluster
 // whose pods come and go they would become many. The caller holds mu.
-func (t *ackTracker) forgetWindows(members []gossip.Member) {
-	for o := range t.windows {
-		if !slices.ContainsFunc(members, func(m gossip.Member) bool { return m.Origin == o }) {
-			delete(t.windows, o)
-		}
+func (t *ackTracker) forget(members []gossip.Member) {
+	listed := make(map[gossip.Origin]bool, len(members))
+	for _, m := range members {
+		listed[m.Origin] = true
 	}
+	gone := func(o gossip.Origin) bool { return !listed[o] }
+	maps.DeleteFunc(t.windows, func(o gossip.Origin, _ *timing.Histogram) bool { return gone(o) })
+	maps.DeleteFunc(t.measured, func(o gossip.Origin, _ uint64) bool { return gone(o) })
 }
 
 // measure counts a peer's window for each of our revocations.
 func (t *ackTracker) measure(a gossip.PeerAck, now time.Time, window *timing.Histogram) {
-	from := t.measured[a.Origin]
+	from, met := t.measured[a.Origin]
+	if !met {
+		return // it is not listed, or not yet: what it acknowledges is a backlog
+	}
 	t.measured[a.Origin] = max(from, a.Seq)
 	if oldest := t.last - min(t.last, uint64(len(t.started))); from < oldest {
 		from = oldest

@@ -37,6 +37,7 @@ type proposal struct {
 
 // run loads the disk and then owns the core until ctx ends.
 func (n *Node) run(ctx context.Context) {
+	defer close(n.stopped) // also where nothing could be loaded
 	// Whether this machine's clock is right is not known yet. What had lapsed in the
 	// life before stays on disk for a while, and is loaded only where a clock that was
 	// wrong then has been set back.
@@ -74,7 +75,6 @@ func (n *Node) run(ctx context.Context) {
 	l.run(ctx)
 	close(n.commits)
 	workers.Wait()
-	close(n.stopped)
 }
 
 func (n *Node) newCore(frontiers []store.Frontier, confirmed rescind.Millis) *gossip.Core {

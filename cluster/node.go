@@ -68,6 +68,11 @@ type Node struct {
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 	stopped  chan struct{} // closed when nothing is proposed any more
+
+	// alive ends when the node no longer learns what is revoked: it is closed, or
+	// has failed. Its cause says which. From then on nothing is Valid.
+	alive context.Context
+	end   context.CancelCauseFunc
 	failOnce sync.Once
 	failed   chan struct{}
 	failure  error // set before failed is closed
@@ -134,6 +139,7 @@ func Start(cfg Config) (*Node, error) {
 		uses:      uses{met: make(chan struct{}, 1)},
 		stop:      stop,
 	}
+	n.alive, n.end = context.WithCancelCause(context.Background())
 	n.policy.Store(cfg.policy())
 	digestKey := digestKeyOf(cfg.secret(), cfg.Cluster)
 	n.set = filter.New(filter.Options{Key: digestKey, Max: cfg.MaxRevocations, MaxBytes: cfg.MaxBytes})
@@ -199,6 +205,12 @@ func (n *Node) NATSURL() string {
 	return n.embedded.ClientURL()
 }
 
+// Alive returns a context that ends when the node is closed or fails, when it no
+// longer learns what is revoked: Check answers rescind.Unknown from then on, unless
+// the token is known to be revoked, and every Watch ends. context.Cause says why:
+// rescind.ErrClosed, or what Err returns.
+func (n *Node) Alive() context.Context { return n.alive }
+
 // Ready is closed when the node answers checks.
 func (n *Node) Ready() <-chan struct{} { return n.readyCh }
 
@@ -223,8 +235,14 @@ func (n *Node) fail(err error) {
 		n.log.Error("the node has failed and takes no more revocations", "error", err)
 		n.failure = err
 		close(n.failed)
-		n.ready.Store(false) // after failed is closed: becomeReady looks at it last
+		n.terminate(err)
 	})
+}
+
+// terminate puts the node into its one terminal state. The first cause counts.
+func (n *Node) terminate(cause error) {
+	n.end(cause)
+	n.ready.Store(false) // after alive has ended: becomeReady looks at it last
 }
 
 // handOver bounds how long Close waits for peers to take what they have not
@@ -242,11 +260,12 @@ func (n *Node) Close() error {
 // acknowledge what they have not yet, tells them that this node leaves, and
 // releases everything. It may be called again, and then does nothing. After an
 // error the node is closed all the same; nothing that was acknowledged is
-// lost.
+// lost. What a closed node does not know to be revoked it calls rescind.Unknown.
 func (n *Node) Shutdown(ctx context.Context) (err error) {
 	n.shutdown.Do(func() {
 		n.closing.Store(true)
 		n.awaitHandOver(ctx)
+		n.terminate(rescind.ErrClosed)
 		n.stop()
 		n.running.Wait()
 		err = errors.Join(n.closeCarriers(ctx), n.store.Close())

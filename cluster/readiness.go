@@ -80,12 +80,12 @@ func (l *loop) surroundings(v *view) gossip.Surroundings {
 }
 
 func (l *loop) becomeReady() {
-	if l.ready.Load() || l.Err() != nil {
+	if l.ready.Load() || l.alive.Err() != nil {
 		return
 	}
 	l.ready.Store(true)
-	if l.Err() != nil {
-		l.ready.Store(false) // it failed meanwhile, see fail
+	if l.alive.Err() != nil {
+		l.ready.Store(false) // it ended meanwhile, see terminate
 		return
 	}
 	close(l.readyCh)

@@ -15,6 +15,7 @@ type ReasonKind string
 // The kinds of reasons. Kinds of the same sort begin alike.
 const (
 	ReasonFailed        ReasonKind = "failed"          // the node has failed and must be started again
+	ReasonClosed        ReasonKind = "closed"          // the node has been closed
 	ReasonLoading       ReasonKind = "loading"         // what is durable is still being read
 	ReasonLooking       ReasonKind = "looking"         // for a peer
 	ReasonSynchronising ReasonKind = "synchronising"   // with a peer
@@ -36,7 +37,7 @@ const (
 // ReasonKinds returns all kinds, for whoever must have something to say of each.
 func ReasonKinds() []ReasonKind {
 	return []ReasonKind{
-		ReasonFailed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
+		ReasonFailed, ReasonClosed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
 		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStrangers,
 		ReasonNarrow, ReasonUnreachable,
 	}

@@ -115,6 +115,8 @@ func (n *Node) WaitFor(ctx context.Context, version string) error {
 	for ; !r.covers(versions); r = n.reach.Load() {
 		select {
 		case <-r.passed:
+		case <-n.alive.Done():
+			return context.Cause(n.alive)
 		case <-ctx.Done():
 			n.counters.waitTimeouts.Add(1)
 			return rescind.ErrBehind

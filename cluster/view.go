@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"rescind"
@@ -83,10 +85,22 @@ func (l *loop) warnings(v *view) (reasons []Reason) {
 	return reasons
 }
 
+// over says why nothing is known any more, or returns nil.
+func (n *Node) over() []Reason {
+	cause := context.Cause(n.alive)
+	switch {
+	case cause == nil:
+		return nil
+	case errors.Is(cause, rescind.ErrClosed):
+		return []Reason{{ReasonClosed, cause.Error()}}
+	}
+	return []Reason{{ReasonFailed, cause.Error()}}
+}
+
 // loading says why nothing is known yet.
 func (n *Node) loading() []Reason {
-	if err := n.Err(); err != nil {
-		return []Reason{{ReasonFailed, err.Error()}}
+	if over := n.over(); over != nil {
+		return over
 	}
 	if n.shared == nil {
 		return []Reason{{ReasonLoading, "loading revocations from disk"}}
@@ -156,7 +170,7 @@ func (n *Node) CheckWithin(t rescind.Token, max time.Duration) rescind.Verdict {
 // Staleness states how far this node may be behind the members it lists.
 func (n *Node) Staleness() Staleness {
 	v := n.view.Load()
-	if v == nil || !v.known {
+	if v == nil || !v.known || n.alive.Err() != nil {
 		return Staleness{}
 	}
 	if n.cfg.alone() || len(v.members) == 0 {
@@ -211,8 +225,8 @@ func (n *Node) Status() Status {
 	}
 	s.Reasons, s.Comparisons = v.reasons, v.compared
 	s.Counters.TurnedAway, s.Room = v.turnedAway, v.room
-	if err := n.Err(); err != nil {
-		s.Reasons = []Reason{{ReasonFailed, err.Error()}}
+	if over := n.over(); over != nil {
+		s.Reasons = over
 	}
 	elapsed := steady() - v.at
 	windows := n.acks.windowsOf()

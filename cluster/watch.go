@@ -17,6 +17,7 @@ type EventKind string
 const (
 	EventRevoked EventKind = "revoked" // a revocation came into force here, or now covers more
 	EventMember  EventKind = "member"  // another node is in another state
+	EventEnded   EventKind = "ended"   // the node was closed or has failed; the last event
 )
 
 // Event is something that happened, as this node saw it.
@@ -35,6 +36,9 @@ type Event struct {
 	Member string
 	State  MemberState
 
+	// Cause is of EventEnded: rescind.ErrClosed, or why the node failed.
+	Cause error
+
 	// Lost is how many events before this one the reader was too slow for.
 	Lost int
 }
@@ -45,9 +49,9 @@ const MemberForgotten MemberState = "forgotten"
 // eventBuffer is how many events wait for a slow reader before some are lost.
 const eventBuffer = 1024
 
-// Watch returns the events from the moment of the call, until ctx ends, the node
-// is closed or fails, or the loop over them is left. It must be given a context
-// that ends. A reader that is slow loses events, and is told how many; nobody
+// Watch returns the events from the moment of the call, until ctx ends or the loop
+// over them is left, or the node is closed or fails, which the last event says. It
+// must be given a context that ends. A reader that is slow loses events, and is told how many; nobody
 // waits for it.
 func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
 	r := n.events.subscribe()
@@ -64,9 +68,10 @@ func (n *Node) Watch(ctx context.Context) iter.Seq[Event] {
 				}
 			case <-ctx.Done():
 				return
-			case <-n.stopped:
-				return
-			case <-n.failed:
+			case <-n.alive.Done():
+				if r.drain(yield) {
+					yield(Event{Kind: EventEnded, At: time.Now(), Cause: context.Cause(n.alive), Lost: int(r.lost.Swap(0))})
+				}
 				return
 			}
 		}
@@ -86,6 +91,21 @@ type hub struct {
 type eventReader struct {
 	events chan Event
 	lost   atomic.Int64
+}
+
+// drain yields what waits already, and reports false if the reader wants no more.
+func (r *eventReader) drain(yield func(Event) bool) bool {
+	for {
+		select {
+		case e := <-r.events:
+			e.Lost = int(r.lost.Swap(0))
+			if !yield(e) {
+				return false
+			}
+		default:
+			return true
+		}
+	}
 }
 
 func (h *hub) subscribe() *eventReader {

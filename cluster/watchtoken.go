@@ -15,6 +15,9 @@ import (
 // cancelling a context is. stop ends the watch and must be called when the
 // connection ends; revoked may be running then, or be about to.
 //
+// Of a node that is closed or has failed nothing more is learned: whoever watches
+// must watch Alive as well, as token.UntilRevoked does.
+//
 // A watch costs a check nothing and takes some 600 bytes.
 func (n *Node) WatchToken(t rescind.Token, revoked func()) (stop func()) {
 	w := &tokenWatch{issuedAt: t.IssuedAt, revoked: revoked}

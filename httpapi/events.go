@@ -31,11 +31,15 @@ type eventJSON struct {
 	Here         bool       `json:"here,omitzero"` // accepted by this node
 	Member       string     `json:"member,omitempty"`
 	State        string     `json:"state,omitempty"`
+	Cause        string     `json:"cause,omitempty"` // of the last event: why there are no more
 	Lost         int        `json:"lost,omitzero"` // events before this one that the reader was too slow for
 }
 
 func newEvent(e cluster.Event) eventJSON {
 	out := eventJSON{At: e.At.UTC(), Member: e.Member, State: string(e.State), Lost: e.Lost}
+	if e.Cause != nil {
+		out.Cause = e.Cause.Error()
+	}
 	if e.Kind == cluster.EventRevoked {
 		expires := e.Record.ExpiresAt.Time()
 		out.Scope, out.Digest, out.ExpiresAt, out.Here = e.Record.Digest.Scope().String(), e.Record.Digest.String(), &expires, e.Here

@@ -16,10 +16,20 @@ type Watcher interface {
 	WatchToken(t rescind.Token, revoked func()) (stop func())
 }
 
+// AliveWatcher is a Watcher that may cease to know; *cluster.Node is one.
+type AliveWatcher interface {
+	Watcher
+
+	// Alive returns a context that ends when the Watcher learns of no more
+	// revocations.
+	Alive() context.Context
+}
+
 // EndWithToken cancels a request's context as soon as its token is revoked or
 // expires: for connections that outlive the check at their beginning, such as
 // WebSockets and event streams. The context's cause is then an *Error that
-// matches ErrRevoked or ErrExpired. Handlers must heed the context; one that has
+// matches ErrRevoked or ErrExpired, or ErrNotReady where w is an AliveWatcher that
+// was closed or has failed. Handlers must heed the context; one that has
 // taken over the connection must close it. w is usually the Checker.
 func EndWithToken(w Watcher) Option {
 	return func(m *middleware) { m.watcher = w }
@@ -27,12 +37,17 @@ func EndWithToken(w Watcher) Option {
 
 // UntilRevoked returns a context that ends with ctx, or as soon as w knows that v
 // is revoked, or when v expires, the verifier's leeway included; [context.Cause] tells which, as an *Error that
-// matches ErrRevoked or ErrExpired, or ErrNotReady where w is a ClockChecker that doubts the clock by then. stop releases what it holds, some 1 KiB, and
+// matches ErrRevoked or ErrExpired, or ErrNotReady where w is a ClockChecker that doubts the clock by then,
+// or an AliveWatcher that no longer knows. stop releases what it holds, some 1 KiB, and
 // must be called. Use it where EndWithToken does not fit: for a token that arrives
 // within a connection.
 func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	end := func() { cancel(errRevoked) }
+	over := func() bool { return true }
+	if a, ok := w.(AliveWatcher); ok {
+		over = context.AfterFunc(a.Alive(), func() { cancel(errOver) })
+	}
 	stops := []func(){w.WatchToken(v.Token, end)}
 	names, n := v.aliases()
 	for _, name := range names[:n] {
@@ -44,6 +59,7 @@ func UntilRevoked(ctx context.Context, w Watcher, v *Verified) (_ context.Contex
 			stop()
 		}
 		expiry.Stop()
+		over()
 		cancel(nil)
 	}
 }
@@ -58,6 +74,7 @@ func expiredBy(w Watcher) error {
 
 var (
 	errRevoked = refuse(ErrRevoked, "revocation", "the token has been revoked")
+	errOver    = refuse(ErrNotReady, "revocation", "this node no longer learns which tokens are revoked")
 	errExpired = refuse(ErrExpired, "time", "the token has expired")
 )
 

@@ -21,6 +21,7 @@ type watchedEvent struct {
 	Here   bool      `json:"here"`
 	Member string    `json:"member"`
 	State  string    `json:"state"`
+	Cause  string    `json:"cause"`
 	Lost   int       `json:"lost"`
 }
 
@@ -73,6 +74,8 @@ func (c *client) printEvents(w io.Writer, stream io.Reader) error {
 
 func (v watchedEvent) words() string {
 	switch {
+	case v.Cause != "":
+		return "the node has ended: " + v.Cause
 	case v.Member != "":
 		return fmt.Sprintf("member %s is %s", v.Member, v.State)
 	case v.Here:
