@@ -63,7 +63,8 @@ func (p *peer) view(now time.Duration) View {
 	// That it left is told only together with all that it had: whoever hears it
 	// from us no longer counts it.
 	left := p.left && p.based && p.durable >= p.head
-	v := View{Origin: p.origin, At: Position{p.epoch, p.durable}, Past: p.past, Based: p.based, Left: left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
+	at, past, based := p.durableView()
+	v := View{Origin: p.origin, At: at, Past: past, Based: based, Left: left, Echo: p.beatN, Age: max(0, now-p.heardAt)}
 	if p.fromDisk {
 		v.Age = ageUnknown
 	}
@@ -79,7 +80,7 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 	p.beatN, p.name, p.heardAt, p.fromDisk, p.synced = b.N, b.Name, now, false, b.Synced
 	p.head = max(p.head, b.Head)
 	if p.known && p.previous.Before(b.Previous) && p.past.Before(b.Previous) {
-		p.based = false // it has got back more of its past than it had when we settled
+		p.based, p.owes = false, p.epoch // it has got back more of its past than it had when we settled
 	}
 	p.previous, p.known = b.Previous, true
 	p.settle()
@@ -137,7 +138,9 @@ func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 		return
 	}
 	p.echoes = true
-	c.stepAck(p, v.At)
+	if v.Based {
+		c.stepAck(p, v.At)
+	}
 	e := echo{head: b.Head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
 	c.measureSkew(now, p, e.sent, b.Clock)
 	if len(p.pending) == maxPending {

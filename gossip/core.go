@@ -109,7 +109,7 @@ type Core struct {
 	founded    bool          // by the caller's word, see Found
 	met        bool          // another member was heard since the start
 	complete   bool          // what the folder will say with the next commit, see Config.Complete
-	stored     bool          // what it says
+	noted      bool          // what it says
 	fullAt     time.Duration // when a member last said that it has no room for us; 0: never
 	pull       *pull
 	superseded bool
@@ -153,7 +153,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		started:  now,
 		own:      stream{epoch: cfg.Epoch},
 		complete: cfg.Complete,
-		stored:   cfg.Complete,
+		noted:    cfg.Complete,
 		peers:    make(map[Origin]*peer),
 		nextAt:   now,
 	}
@@ -166,7 +166,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 			break // more than maxPeers: those left out are learned anew
 		}
 		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
-		p.fromDisk = true
+		p.committed, p.acknowledged, p.fromDisk = at, at, true
 	}
 	return c
 }

@@ -25,7 +25,10 @@ type peer struct {
 
 	durable    uint64   // records up to this one are committed here
 	committing Position // what the commit under way contains
-	committed  Position // the frontier in the last commit that stored one
+	committed  Position // the entry of the version vector that is stored; it never goes back
+
+	acknowledged Position // up to where its origin has been told, in this epoch
+	owes         uint64   // the epoch in which its base turned out to be too little, until a transfer mends that; 0: none
 
 	beatN   uint64          // number of its last beat
 	heardAt time.Duration   // when that beat came, here or at who tells of it
@@ -101,6 +104,9 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	if p.based && p.past.Before(p.at()) {
 		p.past = p.at()
 	}
+	if p.past.Before(p.committed) {
+		p.past = p.committed // acknowledged, and since then the base was found to be too little
+	}
 	p.stream = stream{epoch: epoch}
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
@@ -112,7 +118,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 
 // settle makes p's frontier count if what is held of its past suffices.
 func (p *peer) settle() {
-	if !p.based && p.known && !p.past.Before(p.previous) {
+	if !p.based && p.known && p.owes == 0 && !p.past.Before(p.previous) {
 		p.based = true
 	}
 }
@@ -121,6 +127,9 @@ func (p *peer) settle() {
 func (c *Core) learn(now time.Duration, p *peer, v View) {
 	c.enter(now, p, v.At.Epoch)
 	past := v.Past
+	if v.Based && v.At.Epoch >= p.owes {
+		p.owes = 0
+	}
 	switch {
 	case v.At.Epoch == p.epoch:
 		p.based, p.lost = p.based || v.Based, false

@@ -12,6 +12,7 @@ type Held struct {
 	At     Position // its epoch as far as known, and the frontier in it
 	Based  bool     // what it held before that epoch is held, too
 	Past   Position // what is held of earlier epochs; zero: where it ends has not been stated
+	Entry  Position // that of the version vector, durable or not
 }
 
 // Covers reports whether all of the origin's streams up to p is held.
@@ -26,14 +27,18 @@ func (h Held) Covers(p Position) bool {
 	}
 }
 
+// Says reports whether the version vector has p: all up to p was held, by what the
+// origin had said then. Unlike Covers it never goes back, see W2.
+func (h Held) Says(p Position) bool { return !h.Entry.Before(p) }
+
 // Held lists what is held of every origin, this node included, by origin. It
 // counts what Step has taken, so the caller first does what Ready orders.
 func (c *Core) Held() []Held {
 	held := make([]Held, 0, len(c.list)+1)
 	for _, p := range c.list {
-		held = append(held, Held{Origin: p.origin, At: p.at(), Based: p.based, Past: p.heldPast()})
+		held = append(held, Held{Origin: p.origin, At: p.at(), Based: p.based, Past: p.heldPast(), Entry: later(p.entry(), p.committed)})
 	}
-	own := Held{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.own.received}, Based: true, Past: c.previous}
+	own := Held{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.own.received}, Based: true, Past: c.previous, Entry: Position{c.cfg.Epoch, c.own.received}}
 	at, _ := slices.BinarySearchFunc(held, own.Origin, func(h Held, o Origin) int { return cmp.Compare(h.Origin, o) })
 	return slices.Insert(held, at, own)
 }

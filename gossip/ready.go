@@ -74,15 +74,10 @@ func (c *Core) commit(now time.Duration) *Commit {
 	if c.committing != nil {
 		return nil
 	}
-	moved := map[Origin]Position{}
-	for _, p := range c.list {
-		if p.based && !p.logged && p.at() != p.committed {
-			moved[p.origin] = p.at()
-		}
-	}
+	moved, awaited := c.moved()
 	bare := len(c.uncommitted) == 0
-	completes := c.complete && !c.stored
-	if bare && (len(moved)+len(c.forget) == 0 && !completes || now < c.committedAt+persistView) {
+	completes := c.complete && !c.noted
+	if bare && (len(moved)+len(c.forget) == 0 && !completes || !awaited && now < c.committedAt+persistView) {
 		return nil
 	}
 	if c.gathering(now, bare) {
@@ -119,17 +114,6 @@ func (c *Core) Advance() {
 		return
 	}
 	c.committing = nil
-	c.durable, c.stored = done.Own, c.stored || done.Complete
-	for o, at := range done.Frontiers {
-		if p := c.peers[o]; p != nil {
-			p.committed = at
-		}
-	}
-	for _, p := range c.list {
-		if p.logged || p.committing.Epoch != p.epoch || p.committing.Seq == p.durable {
-			continue
-		}
-		p.durable = p.committing.Seq
-		c.sendTo(p.origin, &Ack{At: p.committing})
-	}
+	c.durable, c.noted = done.Own, c.noted || done.Complete
+	c.stored(done.Frontiers)
 }

@@ -19,6 +19,9 @@ func (s *Sim) check(n *node) error {
 	if err := s.checkReady(n); err != nil {
 		return err
 	}
+	if err := s.checkVector(n); err != nil {
+		return err
+	}
 	if s.now%(50*tick) == 0 {
 		if err := s.checkKept(n); err != nil {
 			return err
@@ -43,10 +46,41 @@ func (n *node) refuses(r rescind.Record) bool {
 // covers, were it not for r.
 func (s *Sim) required(r rescind.Record) bool { return s.trueTime() <= r.ExpiresAt.Add(required) }
 
-// checkAcks: who acknowledges has committed.
+// checkVector: what a node has once acknowledged, its version vector goes on saying,
+// in memory and on disk (W2 of package gossip).
+func (s *Sim) checkVector(n *node) error {
+	held := n.core.Held()
+	for i := range s.nodes {
+		at := n.disk.promised[origin(i)]
+		if at.Epoch == 0 {
+			continue
+		}
+		if n.disk.frontiers[origin(i)].Before(at) {
+			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its disk says %v", s.now, n.index, at, i, n.disk.frontiers[origin(i)])
+		}
+		for _, h := range held {
+			if h.Origin == origin(i) && !h.Says(at) {
+				return fmt.Errorf("at %v: n%d acknowledged %v of n%d and says that it holds %+v", s.now, n.index, at, i, h)
+			}
+		}
+	}
+	return nil
+}
+
+// checkAcks: who acknowledges has committed, the records and the frontier that says
+// so (W1 of package gossip).
 func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 	for _, a := range acks {
 		peer := s.nodes[int(a.Origin)-1]
+		at := gossip.Position{Epoch: n.disk.epoch, Seq: a.Seq}
+		switch {
+		case !peer.disk.frontiers[origin(n.index)].Before(at):
+			if peer.disk.promised[origin(n.index)].Before(at) {
+				peer.disk.promised[origin(n.index)] = at
+			}
+		case peer.rolledBack[origin(n.index)].Before(at):
+			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its frontier there is %v", s.now, peer.index, at, n.index, peer.disk.frontiers[origin(n.index)])
+		}
 		for _, r := range n.own[:a.Seq] {
 			if onDisk := peer.disk.records[r.Digest]; onDisk.Join(r) != onDisk && !s.lost[r.Digest] && !s.skipped[r.Digest] {
 				return fmt.Errorf("at %v: n%d acknowledged %d records of n%d; %v is not on its disk", s.now, peer.index, a.Seq, n.index, r.Digest)

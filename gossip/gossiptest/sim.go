@@ -85,14 +85,16 @@ type disk struct {
 	epoch     uint64
 	own       uint64
 	frontiers map[gossip.Origin]gossip.Position
+	complete  bool
+	promised  map[gossip.Origin]gossip.Position // the furthest position of each origin that was acknowledged from this disk
 }
 
 func emptyDisk() disk {
-	return disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}}
+	return disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}, promised: map[gossip.Origin]gossip.Position{}}
 }
 
 func (d disk) clone() disk {
-	d.records, d.frontiers = maps.Clone(d.records), maps.Clone(d.frontiers)
+	d.records, d.frontiers, d.promised = maps.Clone(d.records), maps.Clone(d.frontiers), maps.Clone(d.promised)
 	return d
 }
 
@@ -106,15 +108,17 @@ type node struct {
 	commit   *gossip.Commit
 	commitAt time.Duration
 	upAt     time.Duration
-	own      []rescind.Record // of this epoch, number 1 first
-	told     uint64           // how many of them have been acknowledged
-	lacks    []acked          // what has been acknowledged and was not here yet
-	others   [][]acked        // what the disk of each other node vouched for when this one started; nil once it has synchronised
-	sweeps   uint64
-	slow     bool
-	skew     time.Duration // of its wall clock
-	rightAt  time.Duration // when a clock that has jumped is set right
-	right    time.Duration // the skew then
+
+	rolledBack map[gossip.Origin]gossip.Position // frontiers of disks that old copies have replaced
+	own        []rescind.Record                  // of this epoch, number 1 first
+	told       uint64                            // how many of them have been acknowledged
+	lacks      []acked                           // what has been acknowledged and was not here yet
+	others     [][]acked                         // what the disk of each other node vouched for when this one started; nil once it has synchronised
+	sweeps     uint64
+	slow       bool
+	skew       time.Duration // of its wall clock
+	rightAt    time.Duration // when a clock that has jumped is set right
+	right      time.Duration // the skew then
 }
 
 // trueTime is the true wall clock.
@@ -136,7 +140,7 @@ func New(seed uint64, opt Options) *Sim {
 		written: map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
 	}
 	for i := range opt.Nodes {
-		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow}
+		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow, rolledBack: map[gossip.Origin]gossip.Position{}}
 		n.disk.clock = s.trueTime() // as if the cluster had run for long
 		n.old = n.disk.clone()
 		if opt.Store {
@@ -196,7 +200,7 @@ func (s *Sim) open(n *node) {
 	n.others = s.vouchedFor(n)
 	n.core = gossip.New(gossip.Config{
 		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Complete: n.disk.complete, ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
 		Confirmed: loaded.clock, BelieveAfter: s.opt.Believe,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil

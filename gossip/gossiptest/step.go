@@ -200,6 +200,7 @@ func (s *Sim) persist(n *node) {
 	for _, o := range n.commit.Forget {
 		delete(n.disk.frontiers, o)
 	}
+	n.disk.complete = n.disk.complete || n.commit.Complete
 	n.commit = nil
 }
 
@@ -235,6 +236,11 @@ func (s *Sim) crash(n *node) {
 		for d, r := range n.disk.records {
 			if n.old.records[d] != r {
 				s.lost[d] = true
+			}
+		}
+		for o, at := range n.disk.frontiers {
+			if n.rolledBack[o].Before(at) {
+				n.rolledBack[o] = at
 			}
 		}
 		n.disk = n.old.clone()
