@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rescind"
@@ -63,12 +64,25 @@ func (n *Node) follow(ctx context.Context) {
 		if _, changed := n.merge(r); changed {
 			n.counters.applied.Add(1)
 		}
-	}, func() {
+	}, n.holding, func() {
 		select {
 		case n.vouched <- struct{}{}:
 		default: // there is news to be told already
 		}
 	})
+}
+
+// holding yields all that this node holds.
+func (n *Node) holding(yield func(rescind.Record) bool) {
+	for cursor, done := (rescind.Digest{}), false; !done; {
+		var part []rescind.Record
+		part, cursor, done = n.set.Scan(cursor, scanPart)
+		for _, r := range part {
+			if !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // unavailable is why a revocation is not acknowledged although this node and
@@ -82,11 +96,16 @@ func unavailable(cause error) error {
 
 // troubleKind is the kind of what keeps the store from taking anything.
 func troubleKind(trouble error) ReasonKind {
+	is := func(errs ...error) bool {
+		return slices.ContainsFunc(errs, func(err error) bool { return errors.Is(trouble, err) })
+	}
 	switch {
-	case errors.Is(trouble, sharedlog.ErrFull):
+	case is(sharedlog.ErrFull):
 		return ReasonStoreFull
-	case errors.Is(trouble, sharedlog.ErrReplaced):
+	case is(sharedlog.ErrReplaced, sharedlog.ErrLost):
 		return ReasonStoreLost
+	case is(sharedlog.ErrDenied, sharedlog.ErrTooOld, sharedlog.ErrOff, sharedlog.ErrQuota, sharedlog.ErrWrongStream, sharedlog.ErrMayNotSync):
+		return ReasonStoreUnfit
 	}
 	return ReasonStoreAway
 }

@@ -29,7 +29,8 @@ type Config struct {
 // Link is a connection that may not be there at the moment.
 type Link struct {
 	*nats.Conn
-	ended sync.WaitGroup // nats.go's last call of us
+	ended    sync.WaitGroup // nats.go's last call of us
+	attempts attempts
 }
 
 // Dial returns before there is a connection, and fails only for settings that
@@ -46,6 +47,7 @@ func Dial(cfg Config) (*Link, error) {
 		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			cfg.Logger.Debug("NATS connection for "+cfg.Name, "error", err)
+			l.denied(err)
 		}),
 		nats.ClosedHandler(func(*nats.Conn) { l.ended.Done() }),
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -51,33 +50,71 @@ func (l *Log) commit(ctx context.Context, b store.Batch) error {
 	if s == nil {
 		return errors.New("commit before the log was loaded")
 	}
-	parts := l.split(b.Records)
-	if len(parts) == 0 {
-		parts = []part{{}}
-	}
-	last := &parts[len(parts)-1]
-	last.at = store.Position{Epoch: l.identity.Epoch, Seq: b.Own}
-	batch := l.counters.batches.Add(1)
-	var group errgroup.Group
-	group.SetLimit(maxInFlight)
-	for i, p := range parts[:len(parts)-1] {
-		group.Go(func() error { return l.persist(ctx, s, p, fmt.Sprint(batch, ".", i)) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if err := l.persist(ctx, s, *last, fmt.Sprint(batch)); err != nil {
+	l.counters.batches.Add(1)
+	if err := l.persistAll(ctx, s, l.number(l.split(b.Records)), b.Own, l.unlessLost); err != nil {
 		return err
 	}
 	for own := l.own.Load(); own < b.Own && !l.own.CompareAndSwap(own, b.Own); own = l.own.Load() {
+	}
+	if len(b.Records) == 0 { // a mark says it
+		if err := l.persuade(ctx, l.unlessLost, func(ctx context.Context) error {
+			_, err := l.mark(ctx, s, l.reader.sending(l.cfg.Steady()))
+			return err
+		}); err != nil {
+			return err
+		}
 	}
 	l.trouble.set(&l.trouble.commit, nil)
 	return nil
 }
 
+// persistAll makes parts durable, the last one at the end, with what it says of
+// this node's numbers. Parts of one bucket go in order.
+func (l *Log) persistAll(ctx context.Context, s *stream, parts []part, own uint64, allowed func() error) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	last := &parts[len(parts)-1]
+	last.at = store.Position{Epoch: l.identity.Epoch, Seq: own}
+	var group errgroup.Group
+	group.SetLimit(maxInFlight)
+	for rest := parts[:len(parts)-1]; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].bucket == rest[0].bucket {
+			n++
+		}
+		same := rest[:n]
+		rest = rest[n:]
+		group.Go(func() error {
+			for _, p := range same {
+				if err := l.persist(ctx, s, p, allowed); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return l.persist(ctx, s, *last, allowed)
+}
+
+// number numbers the messages that parts become.
+func (l *Log) number(parts []part) []part {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	for i := range parts {
+		l.numbers++
+		parts[i].number = l.numbers
+	}
+	return parts
+}
+
 // part is what goes into one message.
 type part struct {
 	bucket  uint64
+	number  uint64
 	records []rescind.Record
 	at      store.Position
 }
@@ -103,18 +140,50 @@ func (l *Log) split(records []rescind.Record) (parts []part) {
 	return parts
 }
 
-// persist publishes p until the stream has it. All attempts are one message to
-// the stream, which keeps it once.
-func (l *Log) persist(ctx context.Context, s *stream, p part, id string) error {
-	subject := s.bucketSubject(p.bucket)
-	if len(p.records) == 0 {
-		subject = s.markSubject(l.identity.Origin)
-	}
-	e := entry{origin: l.identity.Origin, at: cmp.Or(p.at, store.Position{Epoch: l.identity.Epoch}), records: p.records}
-	sealed := l.cfg.Sealer.Seal(e.append(nil))
+// persist publishes p until the stream has it. Attempts under one ID are one
+// message to the stream, which keeps it once.
+func (l *Log) persist(ctx context.Context, s *stream, p part, allowed func() error) error {
+	e := entry{origin: l.identity.Origin, at: cmp.Or(p.at, store.Position{Epoch: l.identity.Epoch}), number: p.number, records: p.records}
+	m := &nats.Msg{Subject: s.bucketSubject(p.bucket), Data: l.cfg.Sealer.Seal(e.append(nil))}
+	id := newID()
+	return l.persuade(ctx, allowed, func(ctx context.Context) error {
+		if err := l.room(ctx, s, len(m.Data)); err != nil {
+			return err
+		}
+		age, _ := l.history.state()
+		m.Header = nil // the client adds to it
+		_, err := l.send(ctx, s, m, jetstream.WithMsgID(id))
+		switch {
+		case errors.Is(err, errDuplicate):
+			l.counters.duplicates.Add(1)
+			id = newID()
+			return err
+		case errors.Is(err, ErrLost), errors.Is(err, errSuperseded):
+			id = newID() // what was sent may be gone with the rest
+			return err
+		case err != nil:
+			return err
+		}
+		if now, _ := l.history.state(); now != age {
+			id = newID()
+			return errSuperseded
+		}
+		l.writing.Lock()
+		defer l.writing.Unlock()
+		l.written.add(p.bucket, p.number)
+		return nil
+	})
+}
+
+// persuade tries until it succeeds or ctx ends. allowed says why it may not be
+// tried now.
+func (l *Log) persuade(ctx context.Context, allowed func() error, try func(context.Context) error) error {
 	start := l.cfg.Steady()
 	for wait := retryPause; ; wait = min(2*wait, retryMost) {
-		_, err := l.publish(ctx, subject, sealed, jetstream.WithMsgID(fmt.Sprintf("%016x.%d.%s", l.identity.Origin, l.identity.Epoch, id)))
+		err := allowed()
+		if err == nil {
+			err = try(ctx)
+		}
 		if err == nil {
 			return nil
 		}
@@ -125,31 +194,10 @@ func (l *Log) persist(ctx context.Context, s *stream, p part, id string) error {
 	}
 }
 
-// publish sends one message and returns its number in the stream.
-func (l *Log) publish(ctx context.Context, subject string, sealed []byte, opts ...jetstream.PublishOpt) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	return l.publishMsg(ctx, &nats.Msg{Subject: subject, Data: sealed}, opts...)
-}
-
-func (l *Log) publishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (uint64, error) {
-	start := time.Now()
-	ack, err := l.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(l.cfg.Stream))...)
-	if err != nil {
-		return 0, refusal(err)
-	}
-	l.published.Observe(time.Since(start))
-	return ack.Sequence, nil
-}
-
-// refusal tells a full stream from whatever else.
-func refusal(err error) error {
-	const storeFailed, insufficientStorage = 10077, 10047
-	var api *jetstream.APIError
-	if errors.As(err, &api) && (api.ErrorCode == storeFailed || api.ErrorCode == insufficientStorage) {
-		return fmt.Errorf("%w (%s)", ErrFull, api.Description)
-	}
-	return err
+// unlessLost lets nothing be acknowledged while the stream lacks something.
+func (l *Log) unlessLost() error {
+	_, lost := l.history.state()
+	return lost
 }
 
 // bucketOf returns the bucket of the records that expire at t.

@@ -47,8 +47,35 @@ func (l *Log) Drop(ctx context.Context, now rescind.Millis) error {
 		if err := s.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 			return fmt.Errorf("drop lapsed revocations from the stream %s: %w", l.cfg.Stream, err)
 		}
+		l.reader.dropped(bucket)
+	}
+	for _, subject := range l.reader.gone(s, l.identity.Origin) {
+		if err := s.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return fmt.Errorf("drop the marks of a node that is gone from the stream %s: %w", l.cfg.Stream, err)
+		}
 	}
 	return nil
+}
+
+// dropped notes that nothing of a bucket need be in the stream any more.
+func (r *reader) dropped(bucket uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.seen, bucket)
+}
+
+// gone returns the subjects of the marks of nodes that have not written one for
+// so long that nobody needs them.
+func (r *reader) gone(s *stream, self uint64) (subjects []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, o := range r.origins {
+		if id != self && o.markedAt > 0 && !o.cleared && r.clock > o.markedAt.Add(markLives) {
+			o.cleared = true
+			subjects = append(subjects, s.markSubject(id))
+		}
+	}
+	return subjects
 }
 
 // lapsed reports whether all records of bucket have lapsed at now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -190,7 +191,7 @@ func TestStrangers(t *testing.T) {
 	storetest.Commit(t, l, batch(1))
 	js := admin(t, p.url())
 	prefix := l.stream.Load().prefix
-	good := entry{origin: 7, at: store.Position{Epoch: 7}, records: []rescind.Record{storetest.Record(9, storetest.Far)}}.append(nil)
+	good := entry{origin: 7, at: store.Position{Epoch: 7}, number: 1, records: []rescind.Record{storetest.Record(9, storetest.Far)}}.append(nil)
 	for _, m := range []string{"", "noise", "sealed", "sealed\x01", "sealed" + string(good[:len(good)-1]), "sealed\x02" + string(good[1:]), "sealed" + string(make([]byte, 65))} {
 		for _, subject := range []string{"r.1", "r.x", "m.y", "z.z.z"} {
 			if _, err := js.Publish(t.Context(), prefix+subject, []byte(m)); err != nil {
@@ -269,13 +270,14 @@ func TestWrongStreams(t *testing.T) {
 		"number":  func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 },
 		"old":     func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld },
 		"memory":  func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
-		"ttl":     func(c *jetstream.StreamConfig) { c.AllowMsgTTL = false },
+		"size":    func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1 << 10 },
+		"no ack":  func(c *jetstream.StreamConfig) { c.NoAck = true },
 		"subject": func(c *jetstream.StreamConfig) { c.Subjects = []string{"something.else"} },
 	} {
 		cfg := config(p.url())
-		cfg.Cluster = name
+		cfg.Cluster = strings.ReplaceAll(name, " ", "-")
 		c := first.newStream()
-		c.Name, c.Subjects = "rescind-log-"+name, []string{"rescind." + name + ".log.0123456789abcdef.>"}
+		c.Name, c.Subjects = "rescind-log-"+cfg.Cluster, []string{"rescind." + cfg.Cluster + ".log.0123456789abcdef.>"}
 		change(&c)
 		if _, err := js.CreateStream(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -314,7 +316,7 @@ func TestStreamMadeAnew(t *testing.T) {
 func follow(t testing.TB, l *Log, merge func(rescind.Record), held func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { l.Follow(ctx, merge, held) })
+	running.Go(func() { l.Follow(ctx, merge, func(func(rescind.Record) bool) {}, held) })
 	t.Cleanup(func() { stop(); running.Wait() })
 }
 
@@ -473,12 +475,16 @@ func TestSettingsThatCantWork(t *testing.T) {
 
 // FuzzEntry: what is read is what was written, and nothing else is read.
 func FuzzEntry(f *testing.F) {
-	f.Add(entry{origin: 1, at: store.Position{Epoch: 2, Seq: 3}, mark: 4}.append(nil))
+	f.Add(mark{stream: 9, origin: 1, at: store.Position{Epoch: 2, Seq: 3}, number: 4, written: []tally{{5, 6}}}.append(nil))
 	f.Add(entry{origin: 1, at: store.Position{Epoch: 2}, records: []rescind.Record{storetest.Record(1, storetest.Far)}}.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := entryOf(b)
 		if err == nil && string(e.append(nil)) != string(b) {
 			t.Errorf("%x reads as %+v", b, e)
+		}
+		m, err := markOf(b)
+		if err == nil && string(m.append(nil)) != string(b) {
+			t.Errorf("%x reads as %+v", b, m)
 		}
 	})
 }

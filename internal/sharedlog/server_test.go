@@ -132,9 +132,9 @@ var (
 
 func config(url string) Config {
 	return Config{
-		MaxBytes: 4 << 20, // servers set it aside
+		MaxBytes: 8 << 20, // servers set it aside
 		Cluster:  "test", URL: url, SyncingServer: syncing, Sealer: plain{}, Logger: quiet,
-		Steady: func() time.Duration { return time.Since(began) }, MarkEvery: 50 * time.Millisecond, anyClock: true,
+		Steady: func() time.Duration { return time.Since(began) }, MarkEvery: 50 * time.Millisecond, countEvery: 300 * time.Millisecond, anyClock: true,
 	}
 }
 

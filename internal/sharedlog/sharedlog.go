@@ -23,7 +23,7 @@ import (
 // Errors that callers can tell apart with errors.Is.
 var (
 	// ErrFull: the stream has reached its limit and refuses what is new.
-	ErrFull = errors.New("the stream of revocations is full; raise store.max-bytes and the stream's own limit, or wait until some have lapsed")
+	ErrFull = errors.New("the stream of revocations is full; raise its limit (nats stream edit) and store.max-bytes, or wait until some have lapsed")
 
 	// ErrMayNotSync: the servers are not known to sync what they acknowledge.
 	ErrMayNotSync = errors.New("the NATS server does not tell whether it syncs each write (sync_interval: always), and without that a power failure can take acknowledged revocations; configure it so and say so with store.dangerously-assume-sync")
@@ -49,6 +49,9 @@ type Config struct {
 
 	URL       string // the servers, separated by commas
 	CredsFile string // NATS credentials; empty: none
+
+	// Domain is the JetStream domain that the stream is in. Empty: that of the server.
+	Domain string
 
 	// Stream is its name. Empty means "rescind-log-" and the cluster's.
 	Stream string
@@ -77,7 +80,8 @@ type Config struct {
 	// Logger receives what an operator should know. nil means slog.Default().
 	Logger *slog.Logger
 
-	anyClock bool // Drop believes any time, for tests that can't wait for it
+	anyClock   bool          // Drop believes any time, for tests that can't wait for it
+	countEvery time.Duration // how often the stream's counts are compared; 0 means 15 s
 }
 
 // DefaultMaxBytes is the meaning of a Config.MaxBytes of 0.
@@ -88,6 +92,7 @@ var names = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 func (c *Config) validate() error {
 	c.Stream = cmp.Or(c.Stream, "rescind-log-"+c.Cluster)
 	c.Replicas, c.MaxBytes = cmp.Or(c.Replicas, 1), cmp.Or(c.MaxBytes, DefaultMaxBytes)
+	c.countEvery = cmp.Or(c.countEvery, 15*time.Second)
 	c.MarkEvery, c.Logger = cmp.Or(c.MarkEvery, 2*time.Second), cmp.Or(c.Logger, slog.Default())
 	switch {
 	case !names.MatchString(c.Cluster), !names.MatchString(c.Stream):
@@ -96,6 +101,8 @@ func (c *Config) validate() error {
 		return errors.New("no URL; the log needs NATS servers that all nodes share")
 	case c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5:
 		return fmt.Errorf("%d replicas; use 1, 3 or 5", c.Replicas)
+	case c.Domain != "" && !names.MatchString(c.Domain):
+		return fmt.Errorf("the JetStream domain %.80q; use letters, digits, - and _", c.Domain)
 	case c.MaxBytes < 0:
 		return fmt.Errorf("a limit of %d bytes", c.MaxBytes)
 	}
@@ -115,12 +122,20 @@ type Log struct {
 	close  context.CancelFunc
 	calls  sync.WaitGroup
 
-	stream atomic.Pointer[stream] // nil until it has been opened
-	own    atomic.Uint64          // the durable end of this node's own numbers
-	reader reader
+	stream  atomic.Pointer[stream] // nil until it has been opened
+	own     atomic.Uint64          // the durable end of this node's own numbers
+	reader  reader
+	history history
+	size    size
+
+	marking chan struct{} // holds something while a mark is being written
+
+	writing sync.Mutex // guards the two below; never held during I/O
+	numbers uint64     // of the messages of records that this node has begun to write
+	written counts     // those that the stream has
 
 	trouble  trouble
-	counters struct{ commits, batches, skipped atomic.Uint64 }
+	counters struct{ commits, batches, skipped, duplicates, losses, rewritten atomic.Uint64 }
 
 	published *timing.Histogram // messages, until they were acknowledged
 }
@@ -137,9 +152,15 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l := &Log{cfg: cfg, log: cfg.Logger, link: link, identity: newIdentity(), published: timing.New(store.SyncBounds)}
 	l.closed, l.close = context.WithCancel(context.Background())
-	l.reader.positions = map[uint64]store.Position{}
+	l.written, l.marking = counts{}, make(chan struct{}, 1)
+	l.reader.reset(false)
 	l.trouble.init()
-	if l.js, err = jetstream.New(link.Conn); err != nil {
+	if cfg.Domain == "" {
+		l.js, err = jetstream.New(link.Conn)
+	} else {
+		l.js, err = jetstream.NewWithDomain(link.Conn, cfg.Domain)
+	}
+	if err != nil {
 		l.Close()
 		return nil, fmt.Errorf("the shared log: %w", err)
 	}
@@ -186,10 +207,18 @@ func (l *Log) during(ctx context.Context) (inner context.Context, done func(), o
 // and their time is the time until then.
 func (l *Log) Stats() store.Stats {
 	_, err := l.Trouble()
-	return store.Stats{
-		Commits: l.counters.commits.Load(),
-		Syncs:   l.published.Snapshot(),
-		Skipped: l.counters.skipped.Load(),
-		Failed:  err,
+	st := store.Stats{
+		Commits:    l.counters.commits.Load(),
+		Syncs:      l.published.Snapshot(),
+		Skipped:    l.counters.skipped.Load(),
+		Duplicates: l.counters.duplicates.Load(),
+		Losses:     l.counters.losses.Load(),
+		Rewritten:  l.counters.rewritten.Load(),
+		Failed:     err,
 	}
+	st.SharedBytes, st.SharedLimit = l.size.get()
+	if s := l.stream.Load(); s != nil {
+		st.AllowsRollup = s.rollup.Load()
+	}
+	return st
 }

@@ -1,6 +1,7 @@
 package sharedlog
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ const patience = 4 * time.Second
 // trouble is why nothing can be made durable at the moment.
 type trouble struct {
 	mu      sync.Mutex // guards the fields below
+	lost    error      // what the stream lacks of what it had acknowledged
 	commit  error      // of the commit under way
 	rest    error      // of whatever else is written or read
 	changed chan struct{}
@@ -35,7 +37,13 @@ func (t *trouble) set(field *error, err error) {
 // tell sets the trouble where it is worth it: err after so many attempts since
 // start.
 func (t *trouble) tell(field *error, err error, since time.Duration) {
-	if errors.Is(err, ErrFull) || errors.Is(err, ErrReplaced) || since >= patience {
+	for _, plain := range []error{ErrFull, ErrReplaced, ErrLost, ErrDenied, ErrQuota, ErrOff, ErrTooOld} {
+		if errors.Is(err, plain) {
+			t.set(field, err)
+			return
+		}
+	}
+	if since >= patience {
 		t.set(field, err)
 	}
 }
@@ -46,8 +54,5 @@ func (t *trouble) tell(field *error, err error, since time.Duration) {
 func (l *Log) Trouble() (changed <-chan struct{}, err error) {
 	l.trouble.mu.Lock()
 	defer l.trouble.mu.Unlock()
-	if err = l.trouble.commit; err == nil {
-		err = l.trouble.rest
-	}
-	return l.trouble.changed, err
+	return l.trouble.changed, cmp.Or(l.trouble.lost, l.trouble.commit, l.trouble.rest)
 }

@@ -17,7 +17,13 @@ type Stats struct {
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
 
-	Skipped uint64 // entries of a shared log that could not be read
+	Skipped      uint64 // entries of a shared log that could not be read
+	Duplicates   uint64 // messages for a shared log under whose ID somebody else had written
+	Losses       uint64 // times that a shared log was found to lack what it had acknowledged
+	Rewritten    uint64 // records that this node has written back into a shared log
+	SharedBytes  uint64 // that a shared log takes
+	SharedLimit  uint64 // at which it is full; 0: none, or not known
+	AllowsRollup bool   // one message can remove others from a shared log, see sharedlog
 
 	Failed error // why the store accepts nothing more, or nil
 }
