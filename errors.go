@@ -8,6 +8,10 @@ var (
 	// never evicts one to make room.
 	ErrFull = errors.New("revocation limit reached")
 
+	// ErrStoreFull: the store that the cluster shares has no room. It comes with an
+	// ErrFull.
+	ErrStoreFull = errors.New("the store of revocations is full")
+
 	// ErrNotReady: the node has not loaded and synchronised yet.
 	ErrNotReady = errors.New("node not ready")
 

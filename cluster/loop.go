@@ -173,6 +173,8 @@ type loop struct {
 	core      *gossip.Core
 	loaded    time.Duration // when the disk was loaded
 	lastHeard time.Duration // of any peer
+	readAsOf  time.Duration // all that was acknowledged by then has been read in the shared log
+	fromLog   bool          // the shared log alone has told this node all that there is
 	warned    bool          // that it serves without having met a peer
 	told      states        // to whoever watches
 	due       *time.Timer   // when the core has a commit

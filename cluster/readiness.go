@@ -17,6 +17,14 @@ func (l *loop) decideReady(v *view) (reasons []Reason, ready bool) {
 		l.core.Found()
 		return nil, true
 	}
+	if l.shared != nil {
+		switch {
+		case l.readFromLog(v):
+			return nil, true
+		case !v.synced && !l.shared.Whole():
+			return []Reason{{ReasonStoreLost, "the stream of revocations lacks what nodes that run have written; one of them is writing it back"}}, false
+		}
+	}
 	state := l.core.Standing(v.at, l.surroundings(v))
 	if state == gossip.StateFirst && !l.ready.Load() {
 		l.core.Found()

@@ -31,6 +31,7 @@ const (
 	ReasonStoreUnfit    ReasonKind = "store-unfit"     // the shared log can't be used as it is set up: permissions, version, settings
 	ReasonNarrow        ReasonKind = "path-narrow"     // small messages get through and the transfer of the state does not
 	ReasonUnreachable   ReasonKind = "path-address"    // nobody reaches this node at the address that it advertises
+	ReasonStoreRollup   ReasonKind = "store-rollup"    // the shared log lets one message remove others
 	ReasonStrangers     ReasonKind = "store-strangers" // somebody else writes into the shared log
 )
 
@@ -38,8 +39,8 @@ const (
 func ReasonKinds() []ReasonKind {
 	return []ReasonKind{
 		ReasonFailed, ReasonClosed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
-		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStrangers,
 		ReasonNarrow, ReasonUnreachable,
+		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStoreRollup, ReasonStrangers,
 	}
 }
 

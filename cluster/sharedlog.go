@@ -51,6 +51,7 @@ func (c Config) needsDataDir() bool {
 // vouchFor tells the core what the shared log has brought.
 func (l *loop) vouchFor() {
 	positions, asOf := l.shared.Held()
+	l.readAsOf = max(l.readAsOf, asOf)
 	held := make(map[gossip.Origin]gossip.Position, len(positions))
 	for o, at := range positions {
 		held[gossip.Origin(o)] = gossip.Position(at)
@@ -72,6 +73,38 @@ func (n *Node) follow(ctx context.Context) {
 	})
 }
 
+// settle is for how long a node without peers reads on in the shared log before
+// it is ready: nodes that run would have written a mark meanwhile, and with it
+// whether the stream lacks something.
+const settle = 3 * sharedlog.DefaultMarkEvery
+
+// readFromLog reports whether this node knows all that was acknowledged by the
+// shared log alone: it has read a mark of its own there, and nobody is heard who
+// might know more. Where the stream is new, somebody with a disk may be about to
+// be heard.
+func (l *loop) readFromLog(v *view) bool {
+	wait := settle
+	if l.shared.Blank() && !l.cfg.Bootstrap {
+		wait = max(settle, l.cfg.JoinTimeout)
+	}
+	if !l.fromLog && l.readAsOf >= l.loaded+wait && !v.hearsPeer() && l.shared.Whole() {
+		l.fromLog = true
+		l.core.Found()
+	}
+	v.synced = v.synced || l.fromLog
+	return l.fromLog
+}
+
+// hearsPeer reports whether a peer is being heard that hears us.
+func (v *view) hearsPeer() bool {
+	for _, m := range v.members {
+		if m.Alive && m.Echoes {
+			return true
+		}
+	}
+	return false
+}
+
 // holding yields all that this node holds.
 func (n *Node) holding(yield func(rescind.Record) bool) {
 	for cursor, done := (rescind.Digest{}), false; !done; {
@@ -89,7 +122,7 @@ func (n *Node) holding(yield func(rescind.Record) bool) {
 // others know it. The store keeps it once it can, unless all of them end before.
 func unavailable(cause error) error {
 	if errors.Is(cause, sharedlog.ErrFull) {
-		return fmt.Errorf("%w: %w", rescind.ErrFull, cause)
+		return fmt.Errorf("%w: %w: %w", rescind.ErrFull, rescind.ErrStoreFull, cause)
 	}
 	return fmt.Errorf("%w: %w", rescind.ErrUnavailable, cause)
 }

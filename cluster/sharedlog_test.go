@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"rescind"
 	"rescind/filter"
 	"rescind/gossip/carrier"
@@ -270,5 +273,92 @@ func TestSharedLogSettings(t *testing.T) {
 			n.Close()
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestAloneWithTheLog: a node that hears nobody is ready, also under reject, once
+// it has read the stream, and states a bound that the stream alone proves.
+func TestAloneWithTheLog(t *testing.T) {
+	t.Parallel()
+	r := newLogRig(t, 2, func(c *Config) { c.RejectStale = true })
+	r.revoke(0, "before", rescind.AckAll)
+	for i := range r.nodes {
+		r.kill(i)
+	}
+	r.nodes, r.cfgs = r.nodes[:1], r.cfgs[:1]
+	r.cfgs[0].JoinTimeout = time.Hour // no time-out makes it ready
+	n := r.start(0)
+	await(t, "ready", func() bool { return n.ready.Load() })
+	r.refused("before")
+	if v := n.Check(rescind.Token{Issuer: iss, ID: "another"}); v != rescind.Valid {
+		t.Errorf("a check of a node that is alone: %v", v)
+	}
+	s := n.Staleness()
+	if !s.Known || s.Bound == 0 || s.Bound > 30*time.Second {
+		t.Errorf("staleness %+v", s)
+	}
+	r.revoke(0, "after", rescind.AckAll)
+	r.refused("after")
+
+	r.nats.Shutdown() // now nothing proves what others acknowledge
+	await(t, "a growing bound", func() bool { s := n.Staleness(); return !s.Known || s.Bound > 12*time.Second })
+	if v := n.Check(rescind.Token{Issuer: iss, ID: "another"}); v != rescind.Stale {
+		t.Errorf("a check without the stream for so long: %v", v)
+	}
+	r.serve()
+	await(t, "a small bound", func() bool { s := n.Staleness(); return s.Known && s.Bound < 10*time.Second })
+}
+
+// TestRestartBesideAPeerAfterAPurge: the stream is purged under two nodes, and one
+// of them is started again at once. It is not ready before it knows everything.
+func TestRestartBesideAPeerAfterAPurge(t *testing.T) {
+	t.Parallel()
+	r := newLogRig(t, 2, func(*Config) {})
+	var ids []string
+	for i := range 20 {
+		id := fmt.Sprint("token", i)
+		r.revoke(i%2, id, rescind.AckAll)
+		ids = append(ids, id)
+	}
+	r.kill(1)
+	purge(t, r.nats.ClientURL())
+	n := r.start(1)
+	await(t, "ready", func() bool { return n.ready.Load() })
+	for _, id := range ids {
+		if v := n.Check(rescind.Token{Issuer: iss, ID: id}); v != rescind.Revoked {
+			t.Errorf("%s is %v on a node that says it is ready", id, v)
+		}
+	}
+	await(t, "written back", func() bool {
+		s := r.nodes[0].Status()
+		return s.Store.Losses > 0 && !Has(s.Reasons, ReasonStoreLost)
+	})
+	for i := range r.nodes {
+		r.kill(i)
+	}
+	r.startAll()
+	for _, id := range ids {
+		r.refused(id)
+	}
+}
+
+// purge empties the log's stream, as an operator may.
+func purge(t *testing.T, url string) {
+	t.Helper()
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), "rescind-log-rescind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }

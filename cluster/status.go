@@ -63,6 +63,12 @@ type StoreStats struct {
 	LogBytes  uint64    // of the part of the log that is not in tables yet
 	Syncs     Histogram // the time of each sync of the log
 
+	SharedBytes uint64 // that the shared log takes
+	SharedLimit uint64 // at which it is full; 0: none, or there is no such log
+	Losses      uint64 // times that it was found to lack what it had acknowledged
+	Rewritten   uint64 // records that this node has written back into it
+	Strangers   uint64 // messages there that nobody of this cluster has written
+
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
 }

@@ -50,7 +50,10 @@ func (l *loop) publish() {
 	l.told.tell(&l.events, v.members)
 	reasons, ready := l.decideReady(v)
 	v.asOf, v.known = l.core.Staleness(now)
-	v.known = v.known && v.synced
+	if v.known = v.known && v.synced; l.shared != nil {
+		v.asOf = min(v.asOf, l.readAsOf)
+		v.known = v.known && v.asOf > 0
+	}
 	v.lapsing, v.trusted = l.core.Lapsing(now)
 	v.trusted = v.trusted || l.cfg.alone()
 	l.publishReach(l.core.Held()) // work has applied all that this counts
@@ -78,8 +81,12 @@ func (l *loop) warnings(v *view) (reasons []Reason) {
 		reasons = append(reasons, because(troubleKind(trouble), "revocations are not acknowledged, because they can't be made durable: %v", trouble))
 	}
 	if l.shared != nil {
-		if n := l.shared.Stats().Skipped; n > 0 {
-			reasons = append(reasons, because(ReasonStrangers, "%d messages in the stream of revocations can't be read: nobody of this cluster wrote them, or they are damaged", n))
+		s := l.shared.Stats()
+		if n := s.Skipped + s.Duplicates; n > 0 {
+			reasons = append(reasons, because(ReasonStrangers, "%d messages in the stream of revocations can't be read: nobody of this cluster wrote them there, or they are damaged", n))
+		}
+		if s.AllowsRollup {
+			reasons = append(reasons, because(ReasonStoreRollup, "the stream of revocations allows roll-up headers: whoever may publish there can wipe it"))
 		}
 	}
 	return reasons
@@ -173,7 +180,7 @@ func (n *Node) Staleness() Staleness {
 	if v == nil || !v.known || n.alive.Err() != nil {
 		return Staleness{}
 	}
-	if n.cfg.alone() || len(v.members) == 0 {
+	if n.cfg.alone() || len(v.members) == 0 && n.shared == nil {
 		return Staleness{Known: true}
 	}
 	return Staleness{Known: true, Bound: steady() - v.asOf}
@@ -242,6 +249,7 @@ func (n *Node) storeStats() StoreStats {
 	st := n.store.Stats()
 	return StoreStats{
 		DiskBytes: st.DiskBytes, LogBytes: st.LogBytes, Syncs: st.Syncs,
+		SharedBytes: st.SharedBytes, SharedLimit: st.SharedLimit, Losses: st.Losses, Rewritten: st.Rewritten, Strangers: st.Skipped + st.Duplicates,
 		SlowOperations: st.SlowOperations, BackgroundErrors: st.BackgroundErrors,
 	}
 }

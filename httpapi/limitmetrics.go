@@ -22,7 +22,7 @@ type RoomStats = admission.Stats
 type limitsStats struct{ admin, client, secret limitStats }
 
 var (
-	descUsed     = desc("revocations_used_ratio", "The share that the live revocations take of their limit, of number or of bytes, whichever is more; at 1 the node refuses new ones.")
+	descUsed     = desc("revocations_used_ratio", "The share that the live revocations take of their limit, of number, of bytes or of the shared stream's, whichever is more; at 1 the node refuses new ones.")
 	descMaxBytes = desc("revocations_bytes_limit", "The memory of the live revocations at which the node refuses new ones; absent where there is no such limit.")
 	descLimited  = desc("rate_limited_total", "Requests that were refused because their caller made too many.", "limit")
 	descRoomUsed = desc("admission_used", "How much of it clients have taken: connections, requests of HTTP/2, calls of gRPC.", "of")
@@ -52,6 +52,9 @@ func (c limitCollector) Collect(ch chan<- prometheus.Metric) {
 	if st.MaxBytes > 0 {
 		used = max(used, float64(st.Filter.Bytes)/float64(st.MaxBytes))
 		gauge(ch, descMaxBytes, float64(st.MaxBytes))
+	}
+	if st.Store.SharedLimit > 0 {
+		used = max(used, float64(st.Store.SharedBytes)/float64(st.Store.SharedLimit))
 	}
 	gauge(ch, descUsed, used)
 	for name, s := range map[string]*limitStats{"admin": &c.stats.admin, "client": &c.stats.client, "secret": &c.stats.secret} {

@@ -14,6 +14,11 @@ var (
 	descSync      = desc("store_sync_seconds", "Time of each sync of the store's log.")
 	descDisk      = desc("store_bytes", "Size of the data folder.")
 	descLog       = desc("store_log_bytes", "Size of the part of the store's log that is not in tables yet.")
+	descShared    = desc("store_stream_bytes", "Size of the stream that the nodes share (store.kind: jetstream); absent without one.")
+	descSharedMax = desc("store_stream_limit_bytes", "Size at which that stream refuses what is new; absent where it has no limit.")
+	descLosses    = desc("store_stream_losses_total", "Times that the stream was found to lack what it had acknowledged.")
+	descRewritten = desc("store_stream_rewritten_total", "Records that this node has written back into the stream.")
+	descStrangers = desc("store_stream_strangers_total", "Messages in the stream that nobody of this cluster has written there, or that are damaged.")
 	descSlow      = desc("store_slow_operations_total", "Operations on the disk that took longer than five seconds.")
 	descStoreBack = desc("store_background_errors_total", "Failures to write or merge the store's tables.")
 
@@ -28,7 +33,7 @@ var (
 
 func describeNode(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descWindow, descSeen, descGaps, descSync, descDisk, descLog, descSlow, descStoreBack,
+		descWindow, descSeen, descGaps, descSync, descDisk, descLog, descShared, descSharedMax, descLosses, descRewritten, descStrangers, descSlow, descStoreBack,
 		descQueue, descQueueLimit, descInbox, descRevoked, descNotRevoked, descNotUsed,
 	} {
 		ch <- d
@@ -43,6 +48,7 @@ func collectNode(ch chan<- prometheus.Metric, st cluster.Status) {
 	histogram(ch, descSync, st.Store.Syncs)
 	gauge(ch, descDisk, float64(st.Store.DiskBytes))
 	gauge(ch, descLog, float64(st.Store.LogBytes))
+	collectStream(ch, st.Store)
 	counter(ch, descSlow, st.Store.SlowOperations)
 	counter(ch, descStoreBack, st.Store.BackgroundErrors)
 	for _, q := range st.Queues {
@@ -55,6 +61,19 @@ func collectNode(ch chan<- prometheus.Metric, st cluster.Status) {
 	}
 	counters(ch, descNotRevoked, st.Refused.Revocations)
 	counters(ch, descNotUsed, st.Refused.Uses)
+}
+
+// collectStream makes metrics of the stream that nodes without disks share.
+func collectStream(ch chan<- prometheus.Metric, s cluster.StoreStats) {
+	if s.SharedBytes > 0 {
+		gauge(ch, descShared, float64(s.SharedBytes))
+	}
+	if s.SharedLimit > 0 {
+		gauge(ch, descSharedMax, float64(s.SharedLimit))
+	}
+	counter(ch, descLosses, s.Losses)
+	counter(ch, descRewritten, s.Rewritten)
+	counter(ch, descStrangers, s.Strangers)
 }
 
 // counters makes one series of each; the names are the node's own.

@@ -46,6 +46,8 @@ var known = map[cluster.ReasonKind]advice{
 		do: "Open TCP and UDP of gossip.bind's port between the nodes, set the MTU of tunnels right or let ICMP \"fragmentation needed\" through, and raise max_payload of the NATS server to 1 MB."},
 	cluster.ReasonUnreachable: {severity: Critical, meaning: "Others can't send to this node, so that it takes no part by gossip. It acknowledges nothing that they would wait for.",
 		do: "Set gossip.advertise to the host:port at which the other nodes reach this one, or open that port, UDP and TCP, towards it."},
+	cluster.ReasonStoreRollup: {severity: Warning, meaning: "An earlier version made the stream so. Nodes take it back once the last of that version is gone.",
+		do: "Finish the upgrade. If it stays so, the log says why: nats stream edit --no-allow-rollup does the same."},
 	cluster.ReasonStrangers: {severity: Warning, meaning: "They are skipped. They take room in the stream.",
 		do: "The log names the subjects. Give the right to publish there to the nodes alone, see the list of permissions in docs/operations.md."},
 }

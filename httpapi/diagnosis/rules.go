@@ -142,6 +142,7 @@ func limits(v View) (found []Problem) {
 	}{
 		{"limit", "%d revocations, and its limit is %d", "revocations.max", v.Total, v.Max},
 		{"memory", "revocations in %d bytes, and its limit is %d", "memory.limit", v.Filter.Bytes, v.MaxBytes},
+		{"store", "revocations in a stream of %d bytes, and the stream's limit is %d", "the stream's limit (nats stream edit --max-bytes) and store.max-bytes", int(v.Store.SharedBytes), int(v.Store.SharedLimit)},
 	} {
 		what := fmt.Sprintf(l.what, l.used, l.most)
 		switch {

@@ -130,6 +130,8 @@ var (
 		"as many requests as are allowed wait already")
 	Full = passing("full", "Revocation limit reached", time.Minute,
 		"the node holds as many live revocations as it, or as one issuer, may have; it never evicts one, so room comes with expiry or a higher revocations.max")
+	FullStore = passing("full", "Revocation limit reached", time.Minute,
+		"the stream that the cluster keeps its revocations in is full; the revocation is in force where it has arrived, but not durable. Room comes with expiry, or once an operator raises the limit of the stream")
 	NotReady = passing("not-ready", "Node not ready", time.Second,
 		"the node has not loaded and synchronised yet")
 	Closing = passing("closing", "Node is shutting down", time.Second,
@@ -168,6 +170,6 @@ func Kinds() []Kind {
 	return []Kind{
 		InvalidField, Malformed, TooLarge, MediaType, SlowBody, Accept, NotFound, Method, NotHere, TooMany, StrictOff,
 		Token, NoToken, OtherType, Header, OtherIssuer, Scope, Consumed, Admin, Receiver, AdminOff, InvalidClient, OtherClient, MayNot,
-		CannotKnow, Stale, Undecided, Behind, Busy, Full, NotReady, Closing, Isolated, Unstored, Timeout, Unconfirmed, Unexpected,
+		CannotKnow, Stale, Undecided, Behind, Busy, Full, FullStore, NotReady, Closing, Isolated, Unstored, Timeout, Unconfirmed, Unexpected,
 	}
 }

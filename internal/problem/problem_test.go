@@ -23,7 +23,8 @@ import (
 // sentinels are all that a client can meet, by the names that the sources give
 // them; the test reads these for what is missing.
 var sentinels = map[string]error{
-	"rescind.ErrFull": rescind.ErrFull, "rescind.ErrNotReady": rescind.ErrNotReady, "rescind.ErrUnavailable": rescind.ErrUnavailable,
+	"rescind.ErrFull": rescind.ErrFull, "rescind.ErrStoreFull": rescind.ErrStoreFull,
+	"rescind.ErrNotReady": rescind.ErrNotReady, "rescind.ErrUnavailable": rescind.ErrUnavailable,
 	"rescind.ErrClosed": rescind.ErrClosed, "rescind.ErrIsolated": rescind.ErrIsolated, "rescind.ErrUnconfirmed": rescind.ErrUnconfirmed,
 	"rescind.ErrBehind": rescind.ErrBehind, "rescind.ErrConsumed": rescind.ErrConsumed, "rescind.ErrRevoked": rescind.ErrRevoked,
 	"rescind.ErrStale": rescind.ErrStale, "rescind.ErrUndecided": rescind.ErrUndecided, "rescind.ErrStrictOff": rescind.ErrStrictOff,

@@ -32,6 +32,7 @@ var table = []row{
 	{rescind.ErrUndecided, Undecided},
 	{rescind.ErrBehind, Behind},
 	{rescind.ErrBusy, Busy},
+	{rescind.ErrStoreFull, FullStore},
 	{rescind.ErrFull, Full},
 	{rescind.ErrClosed, Closing},
 	{rescind.ErrIsolated, Isolated},

@@ -220,6 +220,18 @@ func (l *Log) Whole() bool {
 	return l.reader.wholeLocked(l.identity.Origin)
 }
 
+// Blank reports whether nobody else has left anything in the stream.
+func (l *Log) Blank() bool {
+	l.reader.mu.Lock()
+	defer l.reader.mu.Unlock()
+	for id := range l.reader.origins {
+		if id != l.identity.Origin {
+			return false
+		}
+	}
+	return len(l.reader.seen) == 0
+}
+
 // Load yields every record that has not lapsed at now and was acknowledged before
 // the call, as often as it was written. It waits for the servers until ctx ends.
 // yield must not call the log. Frontiers are told by Held.

@@ -74,7 +74,7 @@ type Config struct {
 	Sealer Sealer               // required
 	Steady func() time.Duration // a clock that counts suspended time; required
 
-	// MarkEvery is how often a mark is written. 0 means 2 s.
+	// MarkEvery is how often a mark is written. 0 means DefaultMarkEvery.
 	MarkEvery time.Duration
 
 	// Logger receives what an operator should know. nil means slog.Default().
@@ -83,6 +83,10 @@ type Config struct {
 	anyClock   bool          // Drop believes any time, for tests that can't wait for it
 	countEvery time.Duration // how often the stream's counts are compared; 0 means 15 s
 }
+
+// DefaultMarkEvery is the meaning of a Config.MarkEvery of 0. What is known of the
+// staleness is this old and the way to the servers and back.
+const DefaultMarkEvery = time.Second
 
 // DefaultMaxBytes is the meaning of a Config.MaxBytes of 0.
 const DefaultMaxBytes = 1 << 30
@@ -93,7 +97,7 @@ func (c *Config) validate() error {
 	c.Stream = cmp.Or(c.Stream, "rescind-log-"+c.Cluster)
 	c.Replicas, c.MaxBytes = cmp.Or(c.Replicas, 1), cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	c.countEvery = cmp.Or(c.countEvery, 15*time.Second)
-	c.MarkEvery, c.Logger = cmp.Or(c.MarkEvery, 2*time.Second), cmp.Or(c.Logger, slog.Default())
+	c.MarkEvery, c.Logger = cmp.Or(c.MarkEvery, DefaultMarkEvery), cmp.Or(c.Logger, slog.Default())
 	switch {
 	case !names.MatchString(c.Cluster), !names.MatchString(c.Stream):
 		return fmt.Errorf("the names of the cluster %.80q and the stream %.80q; use letters, digits, - and _", c.Cluster, c.Stream)
