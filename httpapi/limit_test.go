@@ -53,6 +53,13 @@ func TestUsedRatio(t *testing.T) {
 			t.Errorf("%+v: a limit of bytes", c)
 		}
 	}
+	r.node.status = cluster.Status{Total: 6, Max: 1000, Store: cluster.StoreStats{SharedBytes: 950, SharedLimit: 1000}}
+	full := r.do("GET", "/metrics", "", "", "").Body.String()
+	for _, want := range []string{"rescind_revocations_used_ratio 0.95\n", "rescind_store_stream_bytes 950\n", "rescind_store_stream_limit_bytes 1000\n"} {
+		if !strings.Contains(full, want) {
+			t.Errorf("of a stream that is nearly full the metrics lack %s", want)
+		}
+	}
 	for range 5 {
 		r.do("GET", "/v1/cluster", testAdmin, "", "")
 	}

@@ -62,6 +62,7 @@ func TestProblems(t *testing.T) {
 		}, "not-ready critical", "majority of the stream's replicas"},
 		"near the limit":           {func(v *View) { v.Total = 800 }, "near-limit warning", "and its limit is 1000: 80 %"},
 		"full":                     {func(v *View) { v.Total = 1000 }, "full-limit critical", "refused here by 503"},
+		"a stream near its limit":  {func(v *View) { v.Store.SharedBytes, v.Store.SharedLimit = 85, 100 }, "near-store warning", "nats stream edit"},
 		"no limit":                 {func(v *View) { v.Max = 0 }, "", ""},
 		"near the limit of memory": {func(v *View) { v.Filter.Bytes, v.MaxBytes = 90, 100 }, "near-memory warning", "memory.limit"},
 		"out of memory":            {func(v *View) { v.Filter.Bytes, v.MaxBytes = 101, 100 }, "full-memory critical", "in 101 bytes"},
