@@ -99,10 +99,13 @@ func TestAnonymousRate(t *testing.T) {
 		ask     func() int
 		bounded bool
 	}{
-		"revoke":    {func() int { return from("203.0.113.1", "POST", "/oauth2/revoke", "", "token="+fresh()) }, true},
-		"public":    {func() int { return from("203.0.113.2", "POST", "/oauth2/revoke", "", "client_id=spa&token="+fresh()) }, true},
-		"log out":   {func() int { return from("203.0.113.3", "DELETE", "/v1/session", "Bearer "+fresh(), "") }, true},
-		"a network": {func() int { n++; return from(fmt.Sprintf("[2001:db8::%x]", n), "POST", "/oauth2/revoke", "", "token="+fresh()) }, true},
+		"revoke":  {func() int { return from("203.0.113.1", "POST", "/oauth2/revoke", "", "token="+fresh()) }, true},
+		"public":  {func() int { return from("203.0.113.2", "POST", "/oauth2/revoke", "", "client_id=spa&token="+fresh()) }, true},
+		"log out": {func() int { return from("203.0.113.3", "DELETE", "/v1/session", "Bearer "+fresh(), "") }, true},
+		"a network": {func() int {
+			n++
+			return from(fmt.Sprintf("[2001:db8::%x]", n), "POST", "/oauth2/revoke", "", "token="+fresh())
+		}, true},
 		"by a proxy": {func() int {
 			return from("198.51.100.77", "POST", "/oauth2/revoke", "", "token="+fresh(), "X-Forwarded-For", "203.0.113.4")
 		}, true},
