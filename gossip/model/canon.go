@@ -41,7 +41,7 @@ func (q *Quorum) permute(sorted []uint64, places *[5]int, at int, used names, ea
 // class is the first name that is a member of the same lists; such names stand together.
 func (q *Quorum) class(name int) uint64 {
 	for first := range name {
-		same := true
+		same := q.Changed.has(first) == q.Changed.has(name)
 		for _, l := range q.Lists {
 			same = same && l.Members.has(first) == l.Members.has(name)
 		}
@@ -57,7 +57,8 @@ func (q *Quorum) sign(s *State, name int) uint64 {
 	m := uint64(7)
 	for i := name * q.Gens; i < (name+1)*q.Gens; i++ {
 		p := &s.P[i]
-		m = mix(m, uint64(p.Flags)<<32|uint64(p.Num)<<24|uint64(p.List)<<16|uint64(p.Knows.of(name))<<8|uint64(p.Said.of(name)))
+		m = mix(m, uint64(p.Flags)<<32|uint64(p.Num)<<24|uint64(p.List)<<16)
+		m = mix(m, uint64(p.Knows.of(name))<<8|uint64(p.Said.of(name)))
 		m = mix(m, uint64(p.Said>>25))
 		same := func(is bool) {
 			m <<= 1

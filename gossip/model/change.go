@@ -27,7 +27,17 @@ func (t *turn) proposes(i int, l uint8) {
 		return
 	}
 	t.takes(p, l)
+	t.since(&s, i)
 	t.done(propose, i, int(l), s)
+}
+
+// since lets a reader begin anew: what was echoed before it knew counts no longer.
+func (t *turn) since(s *State, i int) {
+	if int(s.Reader) == i+1 && t.on(ListSince) {
+		for j := range s.P {
+			s.P[j].Said = 0
+		}
+	}
 }
 
 // takes gives p a list that is not in force.
@@ -55,9 +65,11 @@ func (t *turn) learns(i int, l uint8) {
 	}
 	if from >= 0 && (its > mine || its == mine && p.List != l && !t.on(ListSame)) {
 		t.takes(p, l)
+		t.since(&s, i)
 		t.done(learn, i, from, s)
 	} else if sure >= 0 && p.List == l && t.pending(p) {
 		p.Flags |= inForce
+		t.since(&s, i)
 		t.done(learn, i, sure, s)
 	}
 }
@@ -104,6 +116,7 @@ func (t *turn) forces(i int) {
 	}
 	if t.majorityOf(&s, from, p.List) {
 		p.Flags |= inForce
+		t.since(&s, i)
 		t.done(force, i, i, s)
 	}
 }

@@ -38,7 +38,8 @@ type Result struct {
 func (r Result) String() string {
 	switch {
 	case r.Violated:
-		return fmt.Sprintf("VIOLATED after %d states, in %d steps:\n  %s", r.States, len(r.Trace), strings.Join(r.Trace, "\n  "))
+		trace := strings.Join(r.Trace, "\n  ")
+		return fmt.Sprintf("VIOLATED after %d states, in %d steps:\n  %s", r.States, len(r.Trace), trace)
 	case r.Whole:
 		return fmt.Sprintf("holds in all %d states, up to %d steps deep", r.States, r.Depth)
 	}

@@ -77,7 +77,8 @@ func (t *turn) back() {
 		if t.on(BackTell) && p.is(exists|whole) && o.is(exists) && o.Heard.has(b) && p.Num == s.Copy.Num {
 			t.undo(&s, b)
 			t.done(tellBack, b, j, s)
-		} else if p.is(exists|whole|unchecked) && o.is(exists|whole) && !o.Heard.has(b) && !p.Told.has(j) && t.name(j) != t.name(b) {
+		} else if p.is(exists|whole|unchecked) && o.is(exists|whole) &&
+			!o.Heard.has(b) && !p.Told.has(j) && t.name(j) != t.name(b) {
 			if p.Told = p.Told.with(j); t.namesOf(p.Told).size() >= t.majority(0)-1 {
 				p.Told, p.Flags = 0, p.Flags&^unchecked
 			}

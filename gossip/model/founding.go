@@ -92,7 +92,7 @@ func (t *turn) whole(s *State, i, founder int) {
 }
 
 func (t *turn) suffice(all names) bool {
-	if t.Bootstrap || !t.on(FoundAll) {
+	if t.Bootstrap {
 		return all.size() >= t.Names/2+1
 	}
 	return all.size() == t.Names

@@ -18,8 +18,6 @@ const (
 	I2Noted                     // durably, before the vector is told
 	I3                          // who is not whole does not count
 	AckDurable                  // acknowledge what is on disk
-	FoundAll                    // all names are heard to be new
-	FoundNew                    // refused where somebody is whole
 	FoundBind                   // bind to one founding, count once all are bound
 	ListBoth                    // both majorities while a list is not in force
 	ListOne                     // one change at a time
@@ -27,6 +25,7 @@ const (
 	ListHigher                  // nobody counts where one knows a higher list
 	ListKnow                    // the old majority tells after having learned the new list
 	ListCaught                  // the new majority holds what the old one tells
+	ListSince                   // echoes count from when the reader knew the list, or saw it in force
 	DropState                   // a newcomer takes the state of a witness
 	DropVoid                    // "all hold it" is void if one is not the newest incarnation
 	BackTell                    // whoever hears a folder that went back tells it
@@ -50,9 +49,10 @@ type Quorum struct {
 	Crashes     int  // at most
 	Older       bool // of two incarnations with one number the older process's counts as higher
 	Lists       []List
+	Changed     names // these already know the last list, which is in force, and the others none but the first
+	Ready       bool  // names that later lists add begin whole, as after one more change
 	Founding    bool  // begins with empty folders
 	Bootstrap   bool  // a majority suffices to found
-	Never       names // these names begin without any process ever started (founding)
 	Drops       bool  // entries that all hold are dropped from vectors
 	Back        bool  // one folder is copied and restored
 	Remember    int   // how many others remember the later version of it, at least, before it is restored
@@ -101,7 +101,7 @@ func (q *Quorum) Start() State {
 		p.Flags = exists
 		switch {
 		case q.Founding:
-		case q.list(0).has(name):
+		case q.list(0).has(name) || q.Ready:
 			p.Flags, p.Num, p.Knows = exists|whole, 1, all
 		default: // a name that a later list adds
 			p.Num, p.Knows = 1, known(0).with(name, q.incarnation(name*q.Gens, 1))
@@ -110,6 +110,9 @@ func (q *Quorum) Start() State {
 	if len(q.Lists) > 0 {
 		for i := range s.P {
 			s.P[i].Flags |= inForce
+			if q.Changed.has(q.name(i)) {
+				s.P[i].List = uint8(len(q.Lists) - 1)
+			}
 		}
 		for i := range s.P {
 			if !s.P[i].is(exists) {
@@ -118,7 +121,7 @@ func (q *Quorum) Start() State {
 		}
 		for i := range q.count() { // of names that are not members nobody knows
 			for name := range q.Names {
-				if !q.list(0).has(name) && q.name(i) != name {
+				if !q.list(0).has(name) && q.name(i) != name && !q.Ready {
 					s.P[i].Knows = s.P[i].Knows.with(name, 0)
 				}
 			}

@@ -69,7 +69,7 @@ type process struct {
 	List          uint8 // the latest known
 	Knows         known // durably
 	Said          known // before the majority: with its acknowledgement; after: with its echo
-	Told, Agreed  slots // a newcomer's witnesses in the first and in the second round; while founding, who was heard to be new
+	Told, Agreed  slots // a newcomer's witnesses in both rounds; while founding, who was heard to be new
 	Olds, Caughts slots // while founding: the statement, and who has accepted it
 	Heard         slots // who stated to hold the record, or the folder before it was rolled back
 	Bound         uint8 // to the founding of process Bound-1

@@ -173,7 +173,8 @@ func (f *flow) receives(i int) {
 	for r := range places {
 		s := f.s
 		h := &s.M[i]
-		if i != origin(r) && f.sent(r) && h.Records>>r&1 == 0 && (places[r].Epoch == 1 || h.Mem[0].Epoch == 2 || h.Next.Epoch == 2) {
+		known := places[r].Epoch == 1 || h.Mem[0].Epoch == 2 || h.Next.Epoch == 2
+		if i != origin(r) && f.sent(r) && h.Records>>r&1 == 0 && known {
 			f.take(h, r)
 			f.based(&s, h)
 			f.done(batch, i, r, s)
