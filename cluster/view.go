@@ -77,6 +77,11 @@ func (l *loop) warnings(v *view) (reasons []Reason) {
 	if other := time.Duration(l.lastOther.Load()); other > 0 && v.at-other < time.Minute {
 		reasons = append(reasons, because(ReasonOtherVersion, "a node that speaks another version of the protocol is being heard; the two ignore each other until the older one is upgraded"))
 	}
+	for _, c := range l.carriers {
+		if why := c.Status().Unreached; why != "" {
+			reasons = append(reasons, because(ReasonUnreachable, "%s; set gossip.advertise to the address at which the others reach this node", why))
+		}
+	}
 	if _, trouble := l.store.Trouble(); trouble != nil {
 		reasons = append(reasons, because(troubleKind(trouble), "revocations are not acknowledged, because they can't be made durable: %v", trouble))
 	}

@@ -10,8 +10,9 @@ import (
 type carrierJSON struct {
 	Name          string `json:"name"`
 	Connected     bool   `json:"connected"`
-	Address       string `json:"address"` // where it listens, or the server it is connected to
-	Members       int    `json:"members"` // 0 where the carrier has no membership
+	Address       string `json:"address"`              // where it listens, or the server it is connected to
+	Advertised    string `json:"advertised,omitempty"` // the address that others are told; not for NATS
+	Members       int    `json:"members"`              // 0 where the carrier has no membership
 	Sent          uint64 `json:"sent"`
 	SentBytes     uint64 `json:"sent_bytes"`
 	Received      uint64 `json:"received"`
@@ -33,6 +34,7 @@ func carriersOf(st cluster.Status) []carrierJSON {
 			Name:          c.Name,
 			Connected:     c.Connected,
 			Address:       c.Address,
+			Advertised:    c.Advertised,
 			Members:       c.Members,
 			Sent:          c.Sent,
 			SentBytes:     c.SentBytes,

@@ -23,13 +23,25 @@ func (a *API) remote(r *http.Request) string {
 		if !isTrusted(trusted, client) {
 			break
 		}
-		next, err := netip.ParseAddr(strings.Trim(hop, " \t"))
+		next, err := hopAddr(strings.Trim(hop, " \t"))
 		if err != nil {
 			break
 		}
 		client = next.Unmap()
 	}
 	return client.String()
+}
+
+// hopAddr reads what a proxy has written of its client: an address, in brackets or
+// not, and with a port behind it as some gateways do.
+func hopAddr(hop string) (netip.Addr, error) {
+	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+		return withPort.Addr(), nil
+	}
+	if inner, ok := strings.CutPrefix(hop, "["); ok && strings.HasSuffix(inner, "]") {
+		hop = strings.TrimSuffix(inner, "]")
+	}
+	return netip.ParseAddr(hop)
 }
 
 // network is the address by which a client is counted: of IPv6 the first 64 bits,

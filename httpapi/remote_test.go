@@ -25,6 +25,10 @@ func TestRemote(t *testing.T) {
 		"nonsense":                   {"10.1.2.3:99", []string{"198.51.100.7, unknown"}, "10.1.2.3"},
 		"IPv6":                       {"[fd00::1]:99", []string{"2001:db8::1"}, "2001:db8::1"},
 		"IPv4 in IPv6":               {"[::ffff:10.1.2.3]:99", []string{"198.51.100.7"}, "198.51.100.7"},
+		"with a port":                {"10.1.2.3:99", []string{"198.51.100.7:51234"}, "198.51.100.7"},
+		"IPv6 with a port":           {"10.1.2.3:99", []string{"[2001:db8::1]:51234"}, "2001:db8::1"},
+		"IPv6 in brackets":           {"10.1.2.3:99", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"proxies with ports":         {"10.1.2.3:99", []string{"198.51.100.7:1, 10.9.9.9:2"}, "198.51.100.7"},
 		"no address":                 {"@", nil, "@"},
 	} {
 		req := httptest.NewRequest("GET", "/", nil)

@@ -60,13 +60,16 @@ type Peer struct {
 // refuses, does not answer or has another key is not "nobody". Counters start at 0 with the
 // carrier and count messages once per destination; a NATS broadcast has one.
 type Status struct {
-	Name      string // "gossip" or "nats"
-	Connected bool   // it reaches another member; or a NATS server, which has its subscriptions
-	Address   string // the address it listens at, or the server it is connected to, without credentials
-	Alone     bool   // it works, and can say that nobody else is there: see below
-	Members   int    // other members known to be alive; always 0 for NATS
-	Largest   int    // bytes that a message may have now: what the server accepts; 0 while not connected
-	Regional  bool   // not all members are meant to be reached by it
+	Name       string // "gossip" or "nats"
+	Connected  bool   // it reaches another member; or a NATS server, which has its subscriptions
+	Address    string // the address it listens at, or the server it is connected to, without credentials
+	Alone      bool   // it works, and can say that nobody else is there: see below
+	Members    int    // other members known to be alive; always 0 for NATS
+	Advertised string // the address that other members are told; empty for NATS
+	Unreached  string // why nobody can send to this node at that address; empty: not known to be so
+	Paths      []Path // what gets through to and from the members that are alive; none for NATS
+	Largest    int    // bytes that a message may have now: what the server accepts; 0 while not connected
+	Regional   bool   // not all members are meant to be reached by it
 
 	Sent, SentBytes         uint64 // handed to the network
 	Received, ReceivedBytes uint64 // handed to the handler

@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -12,6 +13,7 @@ import (
 // What Memberlist sends is one byte that says what it is, and the rest.
 const (
 	frameData    = 0 // the rest is a message
+	frameMany    = 2 // the rest is messages, each after its length
 	frameGoodbye = 1 // the rest is the memberlist name of a process that leaves
 )
 
@@ -36,10 +38,25 @@ func (d delegate) NotifyMsg(buf []byte) {
 	switch {
 	case len(buf) > 1 && buf[0] == frameData && sendable(buf[1:]):
 		d.m.gate.deliver(d.m.Name(), bytes.Clone(buf[1:]))
+	case len(buf) > 1 && buf[0] == frameMany:
+		d.deliverMany(buf[1:])
 	case len(buf) > 1 && buf[0] == frameGoodbye:
 		d.m.lost(d.m.roster.goodbye(string(buf[1:]), time.Now()), PeerLeft)
 	default:
 		d.m.counters.fail(errFrame)
+	}
+}
+
+// deliverMany takes apart what a lane has put together.
+func (d delegate) deliverMany(buf []byte) {
+	for len(buf) > 0 {
+		size, n := binary.Uvarint(buf)
+		if n <= 0 || size > uint64(len(buf)-n) || !sendable(buf[n:n+int(size)]) {
+			d.m.counters.fail(errFrame)
+			return
+		}
+		d.m.gate.deliver(d.m.Name(), bytes.Clone(buf[n:n+int(size)]))
+		buf = buf[n+int(size):]
 	}
 }
 

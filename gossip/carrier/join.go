@@ -172,12 +172,6 @@ func (m *Memberlist) joinSeed(ctx context.Context, seed string, c *contacts) err
 	return errors.Join(errs...)
 }
 
-// contact exchanges the list of members with whoever is at addr.
-func (m *Memberlist) contact(_ context.Context, addr netip.AddrPort) error {
-	_, err := m.list.Join([]string{addr.String()})
-	return err
-}
-
 // SeedsTried reports whether each seed has been looked up and dialled once since
 // the carrier was started, with whatever outcome.
 func (m *Memberlist) SeedsTried() bool { return len(m.cfg.Join) == 0 || m.tried.Load() }

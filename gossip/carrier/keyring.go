@@ -18,6 +18,19 @@ func keyring(keys [][]byte) (*memberlist.Keyring, error) {
 	return memberlist.NewKeyring(keys, keys[0])
 }
 
+// pathKeys derives the keys of path checks. Without keys nothing leaves this host,
+// and one that everybody knows will do.
+func pathKeys(keys [][]byte) [][32]byte {
+	if len(keys) == 0 {
+		return [][32]byte{DeriveKey([]byte("rescind without a key, on loopback only"), "path check")}
+	}
+	derived := make([][32]byte, len(keys))
+	for i, key := range keys {
+		derived[i] = DeriveKey(key, "path check")
+	}
+	return derived
+}
+
 // SetKeys replaces the keys while the carrier runs, see Ring. It fails if the
 // carrier was started without.
 func (m *Memberlist) SetKeys(keys [][]byte) error {
@@ -29,6 +42,9 @@ func (m *Memberlist) SetKeys(keys [][]byte) error {
 	}
 	m.setKeys.Lock()
 	defer m.setKeys.Unlock()
+	if err := m.paths.ring.Set(pathKeys(keys)); err != nil {
+		return fmt.Errorf("gossip: keys of path checks: %w", err)
+	}
 	for _, key := range keys {
 		if err := m.keys.AddKey(key); err != nil {
 			return fmt.Errorf("gossip: install a key: %w", err)

@@ -34,12 +34,18 @@ func (m *Memberlist) listen(ctx context.Context) error {
 	if m.keys, err = keyring(m.cfg.Keys); err != nil {
 		return fmt.Errorf("prepare the keys: %w", err)
 	}
+	ring, err := NewRing(m.cfg.Cluster, pathKeys(m.cfg.Keys))
+	if err != nil {
+		return fmt.Errorf("prepare the keys of path checks: %w", err)
+	}
+	m.paths = paths{ring: ring, seen: map[uint64]chan struct{}{}, waiting: map[uint64]chan struct{}{}}
 	logger := debugLog(m.log, m.counters.stranger)
 	if m.transport, err = newTransport(ctx, bind, plain, m.cfg.MaxStreamBytes, m.log, m.receive); err != nil {
 		return fmt.Errorf("listen at gossip.bind %s: %w", bind, err)
 	}
 	m.transport.inbound.SetKnown(m.roster.has)
 	m.transport.bytes.SetKnown(m.roster.has)
+	m.transport.pathDatagram, m.transport.pathConn = m.pathDatagram, m.pathConn
 	m.bound = netip.AddrPortFrom(bind.Addr(), m.transport.port())
 	if m.advertise, err = advertiseAddress(m.bound, m.cfg.Advertise); err != nil {
 		return errors.Join(err, m.transport.Shutdown())

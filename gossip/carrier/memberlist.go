@@ -102,7 +102,10 @@ type Memberlist struct {
 	counters  counters
 	changed   chan struct{} // of capacity 1
 
-	nobody  atomic.Bool // every seed was reached, and is this member
+	nobody    atomic.Bool // every seed was reached, and is this member
+	paths     paths
+	unreached atomic.Pointer[string] // why nobody can send to this member; nil: not known to be so
+
 	tried   atomic.Bool // each seed, once
 	closing atomic.Bool
 	once    sync.Once
@@ -146,6 +149,8 @@ func NewMemberlist(cfg MemberlistConfig) (*Memberlist, error) {
 	m.running.Go(func() { m.sendDatagrams(ctx) })
 	m.running.Go(func() { m.keepJoined(ctx) })
 	m.running.Go(func() { m.notify(ctx) })
+	m.running.Go(func() { m.watchPaths(ctx) })
+	m.log.Info("gossip: listening", "address", m.Addr(), "advertised", m.Advertised())
 	return m, nil
 }
 
@@ -171,6 +176,9 @@ func (m *Memberlist) Limit(to Node) int {
 	if to != 0 && m.roster.find(to) == nil || len(m.roster.reachable()) == 0 {
 		return 0
 	}
+	if member := m.roster.find(to); member != nil && member.datagramsOnly() {
+		return MaxDatagram
+	}
 	return MaxMessage
 }
 
@@ -179,6 +187,10 @@ func (m *Memberlist) Status() Status {
 	members := len(m.roster.reachable())
 	s := Status{Name: m.Name(), Connected: members > 0, Alone: members == 0 && m.nobody.Load(), Address: m.Addr(), Members: members, Regional: m.cfg.Regional, Largest: m.Limit(0)}
 	m.counters.fill(&s)
+	s.Advertised, s.Paths = m.Advertised(), m.Paths()
+	if why := m.unreached.Load(); why != nil && members == 0 {
+		s.Unreached = *why
+	}
 	s.Refused = m.transport.inbound.Stats().Refused + m.transport.bytes.Stats().Refused
 	return s
 }

@@ -24,6 +24,9 @@ type member struct {
 	addr netip.AddrPort
 	seq  uint64 // order of appearance
 	lane lane
+
+	path    atomic.Pointer[Path] // nil: not checked yet
+	checkAt atomic.Int64         // when the path is checked next, in Unix nanoseconds
 }
 
 // roster keeps the other members. memberlist's own list does not tell a member

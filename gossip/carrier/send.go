@@ -36,6 +36,9 @@ func (m *Memberlist) Send(to Node, msg []byte) bool {
 	switch {
 	case member == nil:
 		return false
+	case len(msg) > MaxDatagram && member.datagramsOnly():
+		m.counters.drop(1)
+		return false // another carrier, or smaller parts
 	case len(msg) > MaxDatagram:
 		return m.streams.push(member, msg)
 	default:
@@ -73,12 +76,22 @@ func (m *Memberlist) sendDatagram(d datagram) {
 	}
 	m.marked = append(append(m.marked[:0], dataMark), d.msg...)
 	if d.to != nil {
-		m.sendMarked(d.to)
+		m.sendSmall(d.to, d.msg)
 		return
 	}
 	for _, to := range m.roster.reachable() {
-		m.sendMarked(to)
+		m.sendSmall(to, d.msg)
 	}
+}
+
+// sendSmall sends what m.marked holds as a datagram, or msg by a stream where
+// datagrams are known to be lost.
+func (m *Memberlist) sendSmall(to *member, msg []byte) {
+	if to.streamsOnly() {
+		m.streams.push(to, msg)
+		return
+	}
+	m.sendMarked(to)
 }
 
 func (m *Memberlist) sendMarked(to *member) {

@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 
 	"github.com/hashicorp/memberlist"
@@ -10,8 +11,11 @@ import (
 const (
 	// A lane holds what a healthy member takes within a second or so; more
 	// would only arrive late.
-	maxLaneMessages = 64
-	maxLaneBytes    = 8 << 20
+	maxLaneMessages = 1024
+	// maxTogether bounds what one connection brings where several small messages
+	// wait: where datagrams do not get through, each would else need its own.
+	maxTogether  = 256 << 10
+	maxLaneBytes = 8 << 20
 
 	// maxStreams bounds the transfers at one time, each of which holds some
 	// three copies of its message.
@@ -72,42 +76,55 @@ func (s *streams) start(m *member) bool {
 // work sends what is in m's lane. A failure empties the lane: what waits behind
 // would fail after the same time-out, and is repaired above anyway.
 func (s *streams) work(m *member) {
-	for msg := m.lane.next(); msg != nil; msg = m.lane.next() {
-		if err := s.transfer(m, msg); err != nil {
-			s.counters.drop(1)
+	for framed, count, size := m.lane.next(); framed != nil; framed, count, size = m.lane.next() {
+		if err := s.transfer(m, framed); err != nil {
+			s.counters.drop(count)
 			s.counters.fail(err)
 			s.empty(&m.lane, false)
 			continue
 		}
-		s.counters.sent(len(msg))
+		s.counters.sentMessages.Add(uint64(count))
+		s.counters.sentBytes.Add(uint64(size))
 	}
 }
 
 // transfer waits for its turn each time, so that one busy lane does not keep
 // the others waiting.
-func (s *streams) transfer(m *member, msg []byte) error {
+func (s *streams) transfer(m *member, framed []byte) error {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
-		return s.send(m.node, frame(frameData, msg))
+		return s.send(m.node, framed)
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	}
 }
 
-// next takes a message out, or returns nil and ends the worker's claim.
-func (l *lane) next() []byte {
+// next takes out what goes by the next connection, in a frame: one message, or
+// several small ones. It returns nil, and ends the worker's claim, if there is none.
+func (l *lane) next() (framed []byte, count, size int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
 		l.queue, l.busy = nil, false
-		return nil
+		return nil, 0, 0
 	}
-	msg := l.queue[0]
-	l.queue[0] = nil // else the slice would hold it until all are sent
-	l.queue = l.queue[1:]
-	l.size -= len(msg)
-	return msg
+	for count < len(l.queue) && (count == 0 || size+len(l.queue[count]) <= maxTogether) {
+		size += len(l.queue[count])
+		count++
+	}
+	if count == 1 {
+		framed = frame(frameData, l.queue[0])
+	} else {
+		framed = []byte{frameMany}
+		for _, msg := range l.queue[:count] {
+			framed = append(binary.AppendUvarint(framed, uint64(len(msg))), msg...)
+		}
+	}
+	clear(l.queue[:count]) // else the slice would hold them until all are sent
+	l.queue = l.queue[count:]
+	l.size -= size
+	return framed, count, size
 }
 
 // empty drops what is queued; with shut, also what would be pushed later.

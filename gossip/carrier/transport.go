@@ -66,6 +66,8 @@ type transport struct {
 	ctx          context.Context // its end cancels dials and closes connections
 	loopbackOnly bool            // without a key nothing leaves this host
 	data         func(msg []byte)
+	pathDatagram func(sealed []byte)
+	pathConn     func(ctx context.Context, conn net.Conn)
 
 	tcp     *net.TCPListener
 	udp     *net.UDPConn
@@ -135,6 +137,8 @@ func (t *transport) readPackets() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil || n == 0: // an ICMP error that came back, or nothing
+		case buf[0] == pathMark:
+			t.pathDatagram(buf[1:n])
 		case buf[0] == dataMark:
 			t.data(bytes.Clone(buf[1:n]))
 		default:
@@ -181,11 +185,41 @@ func (t *transport) admit(conn net.Conn) {
 		return
 	}
 	bound := &inboundConn{boundConn: t.bind(conn, func() {}), room: t.bytes, from: admission.AddrOf(conn.RemoteAddr())}
-	select {
-	case t.streams <- bound:
-	case <-t.ctx.Done():
-		bound.Close()
+	t.running.Go(func() { t.sort(bound) })
+}
+
+// sort tells connections of path checks from memberlist's, by their first byte.
+func (t *transport) sort(conn *inboundConn) {
+	var first [1]byte
+	if _, err := conn.Read(first[:]); err != nil {
+		conn.Close()
+		return
 	}
+	if first[0] == pathMark {
+		t.pathConn(t.ctx, conn)
+		return
+	}
+	select {
+	case t.streams <- &begunConn{inboundConn: conn, first: first[:]}:
+	case <-t.ctx.Done():
+		conn.Close()
+	}
+}
+
+// begunConn is a connection whose first byte has been read.
+type begunConn struct {
+	*inboundConn
+	first []byte
+}
+
+// Read yields that byte first.
+func (c *begunConn) Read(p []byte) (int, error) {
+	if len(c.first) > 0 && len(p) > 0 {
+		n := copy(p, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.inboundConn.Read(p)
 }
 
 // send sends one of our messages, with its mark before it, as a datagram. It

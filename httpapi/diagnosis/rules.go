@@ -7,6 +7,7 @@ import (
 
 	"rescind"
 	"rescind/cluster"
+	"rescind/gossip/carrier"
 )
 
 func readiness(v View) []Problem {
@@ -182,6 +183,9 @@ func carriers(v View) (found []Problem) {
 		}
 	}
 	for _, c := range v.Carriers {
+		found = append(found, halfPaths(c.Paths)...)
+	}
+	for _, c := range v.Carriers {
 		if c.Name == "nats" && c.TooLarge > 0 && c.Largest > 0 {
 			found = append(found, Problem{"nats-max-payload", Notice, fmt.Sprintf("The NATS server takes messages of at most %d bytes (max_payload); %d larger ones were not sent by it.", c.Largest, c.TooLarge),
 				"Nothing is lost for good: they go by gossip, or in smaller parts. A newcomer takes longer to be brought up to date.",
@@ -200,6 +204,24 @@ func carriers(v View) (found []Problem) {
 				"Nothing is lost for good: gaps are found and asked for again. Until then the window is longer.",
 				"If it goes on: this machine, or its network, is overloaded. Look at its processor and at the rate of revocations."})
 		}
+	}
+	return found
+}
+
+// halfPaths is about members to or from which a protocol does not get through.
+func halfPaths(paths []carrier.Path) (found []Problem) {
+	for _, p := range paths {
+		if !p.Known || p.Whole() || len(found) == maxMembers {
+			continue
+		}
+		severity := Warning
+		if !p.UDPOut && !p.TCPOut || !p.UDPIn && !p.TCPIn {
+			severity = Critical
+		}
+		found = append(found, Problem{"path-half", severity, fmt.Sprintf("Between this node and %s at %s does not get through: %s%s.",
+			p.Name, p.Address, strings.Join(p.Missing(), ", "), lastError(p.Why)),
+			"Where one of UDP and TCP gets through in a direction, it carries what the other would: slower, and in smaller parts. Where neither does, log-outs do not get through that way.",
+			"Open the port of gossip.bind for UDP and TCP, in both directions between these two, in security groups, network policies and host firewalls."})
 	}
 	return found
 }
