@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
 	"rescind"
+	"rescind/internal/onetime"
 )
 
 // Config says what a node is part of. Only DataDir is required, or SharedLog and
-// NATS.
+// NATS. No number and no duration may be negative: none of them has a "never" or a
+// "no limit" that is not said.
 type Config struct {
 	// Cluster is the name that every member shares; messages of other
 	// clusters are ignored. Empty means "rescind".
@@ -48,7 +51,8 @@ type Config struct {
 	// JoinTimeout is how long a starting node looks for a peer before it knows
 	// that it knows only its own disk. A node that has met one, or whose folder was
 	// never complete, does not become ready by it: the latter only if the carriers
-	// can say that nobody else is there, or by Bootstrap. 0 means 10 s.
+	// can say that nobody else is there, or by Bootstrap. 0 means 10 s; at most one
+	// hour.
 	JoinTimeout time.Duration
 
 	// Bootstrap is the operator's word that a node whose folder was never complete
@@ -58,11 +62,13 @@ type Config struct {
 
 	// ForgetAfter is how long an unreachable peer counts in the staleness
 	// bound and in "all" and "majority" before it is no longer listed. 0 means
-	// one hour.
+	// one hour; at most rescind.MaxLifetimeLimit, after which no record matters that
+	// it might have.
 	ForgetAfter time.Duration
 
 	// MaxLifetime is the longest lifetime of any token: how long a revocation
-	// without an expiry lives. 0 means 30 days.
+	// without an expiry lives. 0 means 30 days; at most rescind.MaxLifetimeLimit. An
+	// Issuer or Verifier whose tokens live longer is refused, see Node.MaxLifetime.
 	MaxLifetime time.Duration
 
 	// MaxRevocations bounds the live revocations that this node accepts; at
@@ -193,17 +199,8 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Ack, rescind.AckLocal)
 	setDefault(&c.MaxStaleness, 10*time.Second)
 	setDefault(&c.VersionWait, time.Second)
-	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
-		return c, fmt.Errorf("cluster: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
-	}
-	if c.MaxRevocations < 0 || c.MaxBytes < 0 {
-		return c, fmt.Errorf("cluster: Config.MaxRevocations is %d and MaxBytes %d; neither may be negative", c.MaxRevocations, c.MaxBytes)
-	}
-	if c.IssuerShare < 0 || c.IssuerShare > 100 {
-		return c, fmt.Errorf("cluster: Config.IssuerShare is %d; use a percentage from 1 to 100, or 0 for no bound", c.IssuerShare)
-	}
-	if c.VersionWait < 0 || c.VersionWait > time.Minute {
-		return c, fmt.Errorf("cluster: Config.VersionWait is %v; use at most %v", c.VersionWait, time.Minute)
+	if err := c.checkNumbers(); err != nil {
+		return c, err
 	}
 	if err := c.checkOneTime(); err != nil {
 		return c, err
@@ -218,6 +215,46 @@ func (c Config) withDefaults() (Config, error) {
 		c.now = time.Now
 	}
 	return c, nil
+}
+
+// checkNumbers refuses numbers and durations that mean nothing. A row for each.
+func (c Config) checkNumbers() error {
+	type bound struct {
+		field       string
+		value, most int64
+		shown       any
+	}
+	length := func(field string, d, most time.Duration) bound {
+		return bound{field, int64(d), int64(most), fmt.Sprintf("%v; use at most %v", d, most)}
+	}
+	number := func(field string, n, most int64) bound {
+		return bound{field, n, most, fmt.Sprintf("%d; use at most %d", n, most)}
+	}
+	bounds := []bound{
+		length("JoinTimeout", c.JoinTimeout, time.Hour),
+		length("ForgetAfter", c.ForgetAfter, rescind.MaxLifetimeLimit),
+		length("MaxLifetime", c.MaxLifetime, rescind.MaxLifetimeLimit),
+		length("MaxStaleness", c.MaxStaleness, rescind.MaxLifetimeLimit),
+		length("VersionWait", c.VersionWait, time.Minute),
+		number("MaxRevocations", int64(c.MaxRevocations), math.MaxInt64),
+		number("MaxBytes", int64(c.MaxBytes), math.MaxInt64),
+		number("IssuerShare", int64(c.IssuerShare), 100),
+	}
+	if c.OneTime != nil {
+		bounds = append(bounds, number("OneTime.Buckets", int64(c.OneTime.Buckets), onetime.MaxBuckets), number("OneTime.Replicas", int64(c.OneTime.Replicas), 5))
+	}
+	if c.SharedLog != nil {
+		bounds = append(bounds, number("SharedLog.Replicas", int64(c.SharedLog.Replicas), 5), number("SharedLog.MaxBytes", c.SharedLog.MaxBytes, math.MaxInt64))
+	}
+	if c.Gossip != nil {
+		bounds = append(bounds, number("Gossip.MaxStreamBytes", c.Gossip.MaxStreamBytes, math.MaxInt64))
+	}
+	for _, b := range bounds {
+		if b.value < 0 || b.value > b.most {
+			return fmt.Errorf("cluster: Config.%s is %v, and nothing negative", b.field, b.shown)
+		}
+	}
+	return nil
 }
 
 func setDefault[T comparable](field *T, value T) {

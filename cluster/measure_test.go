@@ -73,7 +73,7 @@ func TestGapsAreTimed(t *testing.T) {
 func TestWindowsAreForgottenAndBounded(t *testing.T) {
 	var tracker ackTracker
 	all := timing.New(windowBounds)
-	tracker.meet(nil)
+	tracker.meet(membersFrom(0, maxWindows+10))
 	tracker.enter(newWaiter(time.Now(), rescind.AckLocal, nil), 1)
 	for o := range gossip.Origin(maxWindows + 10) {
 		tracker.acked(gossip.PeerAck{Origin: o + 1, Seq: 1}, all)

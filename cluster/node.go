@@ -71,8 +71,8 @@ type Node struct {
 
 	// alive ends when the node no longer learns what is revoked: it is closed, or
 	// has failed. Its cause says which. From then on nothing is Valid.
-	alive context.Context
-	end   context.CancelCauseFunc
+	alive    context.Context
+	end      context.CancelCauseFunc
 	failOnce sync.Once
 	failed   chan struct{}
 	failure  error // set before failed is closed
@@ -210,6 +210,10 @@ func (n *Node) NATSURL() string {
 // the token is known to be revoked, and every Watch ends. context.Cause says why:
 // rescind.ErrClosed, or what Err returns.
 func (n *Node) Alive() context.Context { return n.alive }
+
+// MaxLifetime is Config.MaxLifetime: what may live longer than that could outlive its
+// revocation. Constructors of package token ask for it.
+func (n *Node) MaxLifetime() time.Duration { return n.cfg.MaxLifetime }
 
 // Ready is closed when the node answers checks.
 func (n *Node) Ready() <-chan struct{} { return n.readyCh }

@@ -20,6 +20,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,7 +168,8 @@ type Config struct {
 	Rooms func() []RoomStats
 
 	// MaxLifetime is the longest lifetime of any token, as the node is
-	// configured; a revocation may not reach beyond it. 0 means 30 days.
+	// configured; a revocation may not reach beyond it. 0 means what the node says, or
+	// 30 days where it says nothing; more than the node's is refused.
 	MaxLifetime time.Duration
 
 	// AckTimeout is how long a revocation waits for other nodes unless the
@@ -197,11 +199,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Verifier == nil {
 		return c, errors.New("httpapi: Config.Verifier is nil")
 	}
-	if c.MaxLifetime == 0 {
-		c.MaxLifetime = 30 * 24 * time.Hour
+	most := rescind.MaxLifetimeLimit
+	if n, ok := c.Node.(token.LifetimeChecker); ok {
+		most = n.MaxLifetime()
+		c.MaxLifetime = cmp.Or(c.MaxLifetime, most)
 	}
-	if c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit {
-		return c, fmt.Errorf("httpapi: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, 30*24*time.Hour)
+	if c.MaxLifetime < 0 || c.MaxLifetime > most {
+		return c, fmt.Errorf("httpapi: Config.MaxLifetime is %v; use at most %v", c.MaxLifetime, most)
 	}
 	if c.AckTimeout == 0 {
 		c.AckTimeout = 2 * time.Second

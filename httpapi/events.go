@@ -32,7 +32,7 @@ type eventJSON struct {
 	Member       string     `json:"member,omitempty"`
 	State        string     `json:"state,omitempty"`
 	Cause        string     `json:"cause,omitempty"` // of the last event: why there are no more
-	Lost         int        `json:"lost,omitzero"` // events before this one that the reader was too slow for
+	Lost         int        `json:"lost,omitzero"`   // events before this one that the reader was too slow for
 }
 
 func newEvent(e cluster.Event) eventJSON {

@@ -144,17 +144,20 @@ type VerifierConfig struct {
 	Leeway time.Duration
 
 	// MaxLifetime refuses tokens with exp more than this after iat, or after
-	// now if they have no iat. 0 means DefaultMaxLifetime. It must not exceed
-	// the cluster's maximum lifetime: a revocation of a session or a subject
+	// now if they have no iat. 0 means DefaultMaxLifetime, or the Checker's if that
+	// is less. It must not exceed the cluster's maximum lifetime, which is checked
+	// where the Checker is a LifetimeChecker: a revocation of a session or a subject
 	// lives that long, and no token may live longer. An issuer whose tokens
 	// have no iat must not make longer-lived ones at all, since their age
 	// can't be told.
 	MaxLifetime time.Duration
 
-	// MaxTokenBytes refuses longer tokens. 0 means DefaultMaxTokenBytes.
+	// MaxTokenBytes refuses longer tokens. 0 means DefaultMaxTokenBytes; negative is
+	// refused.
 	MaxTokenBytes int
 
-	// MaxDepth refuses JSON that nests deeper. 0 means DefaultMaxDepth.
+	// MaxDepth refuses JSON that nests deeper. 0 means DefaultMaxDepth; negative is
+	// refused.
 	MaxDepth int
 
 	// CacheTokens is how many verified tokens are remembered, so that a token

@@ -61,6 +61,7 @@ package token
 
 import (
 	"context"
+	"time"
 
 	"rescind"
 )
@@ -70,6 +71,24 @@ import (
 // verification.
 type Checker interface {
 	Check(rescind.Token) rescind.Verdict
+}
+
+// LifetimeChecker is a Checker that says for how long a revocation is remembered
+// that names no expiry; *cluster.Node is one. A token that lives longer would be good
+// again when its session's revocation has gone: constructors refuse such lifetimes.
+type LifetimeChecker interface {
+	Checker
+
+	// MaxLifetime returns the longest lifetime of any token. It never changes.
+	MaxLifetime() time.Duration
+}
+
+// remembered returns for how long c remembers, as far as it says so.
+func remembered(c Checker) time.Duration {
+	if l, ok := c.(LifetimeChecker); ok {
+		return l.MaxLifetime()
+	}
+	return rescind.MaxLifetimeLimit
 }
 
 // Revoker makes a revocation durable and spreads it. *cluster.Node is one. Once

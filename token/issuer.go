@@ -48,8 +48,9 @@ type SignerConfig struct {
 
 	// SessionLifetime is the hard time-out: no token of a session expires
 	// later than this after its login. It must not exceed the cluster's maximum
-	// lifetime, for which a revoked session is remembered. 0 means
-	// DefaultMaxLifetime.
+	// lifetime, for which a revoked session is remembered; that is checked where the
+	// Checker is a LifetimeChecker. 0 means DefaultMaxLifetime, or the Checker's if
+	// that is less.
 	SessionLifetime time.Duration
 
 	// Checker and Revoker are the node: the same *cluster.Node for both. Other
@@ -129,7 +130,7 @@ func (i *Issuer) Stats() Stats {
 func NewIssuer(c SignerConfig) (*Issuer, error) {
 	c = c.owned()
 	setDefault(&c.AccessLifetime, DefaultAccessLifetime)
-	setDefault(&c.SessionLifetime, DefaultMaxLifetime)
+	setDefault(&c.SessionLifetime, min(DefaultMaxLifetime, remembered(c.Checker)))
 	setDefault(&c.RefreshLifetime, c.SessionLifetime)
 	setDefault(&c.RetryGrace, DefaultRetryGrace)
 	if c.Now == nil {
@@ -165,6 +166,8 @@ func (c SignerConfig) validate() error {
 		return errors.New("no Checker or Revoker; pass a *cluster.Node")
 	case c.AccessLifetime < time.Second || c.AccessLifetime > c.RefreshLifetime || c.RefreshLifetime > c.SessionLifetime:
 		return errors.New("lifetimes must satisfy 1 s <= AccessLifetime <= RefreshLifetime <= SessionLifetime")
+	case c.SessionLifetime > remembered(c.Checker):
+		return fmt.Errorf("a SessionLifetime of %v; the Checker remembers revocations for %v only: raise its MaxLifetime on every node first", c.SessionLifetime, remembered(c.Checker))
 	case c.RetryGrace > MaxRetryGrace:
 		return fmt.Errorf("a RetryGrace of %v; at most %v is allowed", c.RetryGrace, MaxRetryGrace)
 	}

@@ -15,7 +15,7 @@ import (
 func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 	setDefault(&c.Leeway, DefaultLeeway)
 	c.Leeway = max(c.Leeway, 0)
-	setDefault(&c.MaxLifetime, DefaultMaxLifetime)
+	setDefault(&c.MaxLifetime, min(DefaultMaxLifetime, remembered(c.Checker)))
 	setDefault(&c.MaxTokenBytes, DefaultMaxTokenBytes)
 	setDefault(&c.MaxDepth, DefaultMaxDepth)
 	setDefault(&c.CacheTokens, DefaultCacheTokens)
@@ -35,6 +35,8 @@ func (c VerifierConfig) withDefaults() (VerifierConfig, error) {
 		return c, fmt.Errorf("a Leeway of %v; at most %v is allowed", c.Leeway, rescind.MaxLeeway)
 	case c.MaxLifetime < 0 || c.MaxLifetime > rescind.MaxLifetimeLimit:
 		return c, fmt.Errorf("a MaxLifetime of %v; use at most %v", c.MaxLifetime, rescind.MaxLifetimeLimit)
+	case c.MaxLifetime > remembered(c.Checker):
+		return c, fmt.Errorf("a MaxLifetime of %v; the Checker remembers revocations for %v only: raise its MaxLifetime on every node first", c.MaxLifetime, remembered(c.Checker))
 	case c.MaxTokenBytes < 0 || c.MaxDepth < 0:
 		return c, errors.New("negative MaxTokenBytes or MaxDepth; they must not be negative")
 	}

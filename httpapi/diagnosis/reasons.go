@@ -17,7 +17,7 @@ const notAcknowledged = "New log-outs get 503 and are in force only where they h
 var known = map[cluster.ReasonKind]advice{
 	cluster.ReasonFailed: {severity: Critical, meaning: "It takes no revocations.",
 		do: "The log says why. Mend that and start it again."},
-	cluster.ReasonClosed: {severity: Notice, meaning: "It has been shut down and answers nothing.", do: "Start it again."},
+	cluster.ReasonClosed:  {severity: Notice, meaning: "It has been shut down and answers nothing.", do: "Start it again."},
 	cluster.ReasonLoading: {severity: Notice, meaning: "It knows nothing yet.", do: "Wait."},
 	cluster.ReasonLooking: {severity: Warning, meaning: "It knows no more than its own disk yet.",
 		do: "Wait. If it stays so, check gossip.join, nats.url and the firewall."},

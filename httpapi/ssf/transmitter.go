@@ -41,7 +41,7 @@ type TransmitterConfig struct {
 	Log       Log
 
 	// MaxBytes is how much may wait for one receiver; beyond it the oldest is
-	// dropped. 0 means 64 MiB.
+	// dropped. 0 means 64 MiB; negative is refused.
 	MaxBytes int64
 
 	// Client pushes events, but follows no redirect. nil means one of its own.
@@ -107,6 +107,9 @@ func NewTransmitter(c TransmitterConfig) (*Transmitter, error) {
 	}
 	if err := CheckReceivers(c.Receivers); err != nil {
 		return nil, err
+	}
+	if c.MaxBytes < 0 {
+		return nil, fmt.Errorf("ssf: TransmitterConfig.MaxBytes is %d; it must not be negative", c.MaxBytes)
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultQueue
