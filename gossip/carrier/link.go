@@ -98,6 +98,11 @@ func (n *NATS) options() []nats.Option {
 		nats.ErrorHandler(n.problem),
 		nats.ClosedHandler(func(*nats.Conn) { n.ended.Done() }),
 	}
+	return append(options, n.identity()...)
+}
+
+// identity says who this node is, and to which server.
+func (n *NATS) identity() (options []nats.Option) {
 	if n.cfg.CredsFile != "" {
 		options = append(options, nats.UserCredentials(n.cfg.CredsFile))
 	}
@@ -142,6 +147,9 @@ func (n *NATS) subscribe(subject string) error {
 }
 
 func (n *NATS) receive(msg []byte) {
+	if n.hearLoop(msg) {
+		return
+	}
 	if !sendable(msg) {
 		n.counters.fail(errTooLarge)
 		return

@@ -82,6 +82,7 @@ type NATS struct {
 	gate     gate
 	counters counters
 	link     link
+	loops    loops
 
 	closing atomic.Bool
 	once    sync.Once
@@ -126,6 +127,7 @@ func NewNATS(cfg NATSConfig) (*NATS, error) {
 		return nil, fmt.Errorf("nats: %s", redact(err.Error()))
 	}
 	n.running.Go(func() { n.publish(ctx) })
+	n.running.Go(func() { n.proveLoops(ctx) })
 	return n, nil
 }
 
@@ -211,7 +213,7 @@ func (n *NATS) Limit(Node) int {
 
 // Status returns the carrier's condition.
 func (n *NATS) Status() Status {
-	s := Status{Name: n.Name(), Connected: n.link.up.Load(), Alone: n.link.quiet() && n.counters.receivedMessages.Load() == 0, Overrun: n.overrun(), Largest: n.Limit(0)}
+	s := Status{Name: n.Name(), Connected: n.link.up.Load() && n.loops.broken.Load() == nil, Alone: n.link.quiet() && n.loops.broken.Load() == nil && n.counters.receivedMessages.Load() == 0, Overrun: n.overrun(), Largest: n.Limit(0)}
 	if server := n.link.server.Load(); server != nil {
 		s.Address = *server
 	}
