@@ -44,7 +44,7 @@ type Node struct {
 	readyCh  chan struct{}
 	view     atomic.Pointer[view]  // published by the loop; nil until loaded
 	reach    atomic.Pointer[reach] // likewise
-	waiting  atomic.Int64          // callers of WaitFor that wait
+	waiting  waiters               // callers of WaitFor that wait
 	acks     ackTracker
 	events   hub
 	watches  *tokenWatches

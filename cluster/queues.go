@@ -14,6 +14,6 @@ func (n *Node) queues() []Queue {
 		{"proposals", len(n.proposals), cap(n.proposals)},
 		{"scans", len(n.readers.scans), cap(n.readers.scans)},
 		{"comparisons", len(n.readers.compares), cap(n.readers.compares)},
-		{"version_waits", int(n.waiting.Load()), maxWaiting},
+		{"version_waits", n.waiting.len(), maxWaiting},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"rescind"
 	"rescind/gossip"
@@ -21,7 +22,52 @@ const (
 	// are held already do not count: whoever fills it with invented ones keeps
 	// nobody from a check, and a node that is not behind answers all others.
 	maxWaiting = 1000
+
+	// maxWaitingEach bounds those of one caller, see rescind.ForCaller.
+	maxWaitingEach = 32
 )
+
+// waiters counts the callers that wait for versions.
+type waiters struct {
+	mu  sync.Mutex
+	all int
+	by  map[string]int // those that are known by name
+}
+
+// enter reports whether one more may wait; leave then tells of its end.
+func (w *waiters) enter(caller string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all >= maxWaiting || caller != "" && w.by[caller] >= maxWaitingEach {
+		return false
+	}
+	w.all++
+	if caller != "" {
+		if w.by == nil {
+			w.by = make(map[string]int)
+		}
+		w.by[caller]++
+	}
+	return true
+}
+
+func (w *waiters) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all
+}
+
+func (w *waiters) leave(caller string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all--
+	if caller == "" {
+		return
+	}
+	if w.by[caller]--; w.by[caller] <= 0 {
+		delete(w.by, caller)
+	}
+}
 
 // version is a revocation's place in its origin's stream.
 type version struct {
@@ -91,7 +137,7 @@ func (r *reach) covers(versions []version) bool {
 // to arrive. An invented version costs that wait and nothing else.
 //
 // Errors: *rescind.InvalidError, rescind.ErrBehind, rescind.ErrBusy beyond
-// 1,000 waiting callers, rescind.ErrNotReady while the disk is being loaded.
+// 1,000 waiting calls, or 32 of one caller (rescind.ForCaller), rescind.ErrNotReady while the disk is being loaded.
 func (n *Node) WaitFor(ctx context.Context, version string) error {
 	versions, err := parseVersions(version)
 	if err != nil {
@@ -104,11 +150,12 @@ func (n *Node) WaitFor(ctx context.Context, version string) error {
 	case r.covers(versions):
 		return nil
 	}
-	defer n.waiting.Add(-1)
-	if n.waiting.Add(1) > maxWaiting {
+	caller := rescind.CallerOf(ctx)
+	if !n.waiting.enter(caller) {
 		n.counters.waitsRefused.Add(1)
 		return rescind.ErrBusy
 	}
+	defer n.waiting.leave(caller)
 	n.counters.waits.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, n.policy.Load().VersionWait)
 	defer cancel()

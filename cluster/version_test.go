@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,8 +74,8 @@ func TestInventedVersionsCostTheBoundedWait(t *testing.T) {
 				if err := n.WaitFor(ctx, v); !errors.Is(err, rescind.ErrBehind) || time.Since(start) != 100*time.Millisecond {
 					t.Errorf("with a deadline of the caller's: %v after %v", err, time.Since(start))
 				}
-				if n.counters.waits.Load() != 2 || n.counters.waitTimeouts.Load() != 2 || n.waiting.Load() != 0 {
-					t.Errorf("%d waits, %d time-outs, %d waiting", n.counters.waits.Load(), n.counters.waitTimeouts.Load(), n.waiting.Load())
+				if n.counters.waits.Load() != 2 || n.counters.waitTimeouts.Load() != 2 || n.waiting.len() != 0 {
+					t.Errorf("%d waits, %d time-outs, %d waiting", n.counters.waits.Load(), n.counters.waitTimeouts.Load(), n.waiting.len())
 				}
 			})
 		})
@@ -127,8 +128,46 @@ func TestWaitingCallersAreBounded(t *testing.T) {
 			t.Errorf("a version that is held: %v", err)
 		}
 		wg.Wait()
-		if n.waiting.Load() != 0 || n.counters.waitsRefused.Load() != 1 {
-			t.Errorf("%d waiting, %d refused", n.waiting.Load(), n.counters.waitsRefused.Load())
+		if n.waiting.len() != 0 || n.counters.waitsRefused.Load() != 1 {
+			t.Errorf("%d waiting, %d refused", n.waiting.len(), n.counters.waitsRefused.Load())
+		}
+	})
+}
+
+// TestOneCallerWaitsWithinItsPart: whoever holds a thousand calls with versions that
+// it made up keeps nobody else from reading what they wrote.
+func TestOneCallerWaitsWithinItsPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := waitingNode()
+		mallory := rescind.ForCaller(t.Context(), "mallory")
+		var wg sync.WaitGroup
+		var busy atomic.Int64
+		for range maxWaiting {
+			wg.Go(func() {
+				if errors.Is(n.WaitFor(mallory, versionOf(2, 1, 1)), rescind.ErrBusy) {
+					busy.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if got := busy.Load(); got != maxWaiting-maxWaitingEach {
+			t.Errorf("%d of one caller's %d calls are refused", got, maxWaiting)
+		}
+		if err := n.WaitFor(mallory, versionOf(1, 5, 1)); err != nil {
+			t.Errorf("a version that is held: %v", err)
+		}
+		for i := range 60 {
+			wg.Go(func() {
+				if err := n.WaitFor(rescind.ForCaller(t.Context(), fmt.Sprint(i)), versionOf(1, 5, 11)); err != nil {
+					t.Errorf("an honest caller: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		n.publishReach([]gossip.Held{heldTo(1, 5, 11)})
+		wg.Wait()
+		if n.waiting.len() != 0 || len(n.waiting.by) != 0 {
+			t.Errorf("%d wait, of %d callers", n.waiting.len(), len(n.waiting.by))
 		}
 	})
 }

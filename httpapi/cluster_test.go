@@ -217,10 +217,10 @@ func TestWaitingRequestsAreBounded(t *testing.T) {
 	raw, invented := access(t), "00000000000000ab.1.1"
 	ctx, hangUp := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	for range 1000 {
+	for i := range 1000 {
 		wg.Go(func() {
 			req := httptest.NewRequestWithContext(ctx, "GET", "/v1/check", nil)
-			req.Header.Set("Authorization", "Bearer "+raw)
+			req.Header.Set("Authorization", "Bearer "+access(t, "sub", fmt.Sprint(i/25), "jti", fmt.Sprint(i)))
 			req.Header.Set("Rescind-Version", invented)
 			if rec := r.send(req); rec.Code != http.StatusServiceUnavailable {
 				t.Errorf("status %d", rec.Code)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,7 +117,7 @@ func (v *Verifier) VerifyFresh(ctx context.Context, raw string, f Freshness) (*V
 	if f.bad != nil {
 		return nil, f.bad
 	}
-	late := v.waitFor(ctx, f.Version)
+	late := v.waitFor(rescind.ForCaller(ctx, callerOf(verified)), f.Version)
 	if verified, err = v.verify(raw, r); err != nil { // what was waited for may have revoked it
 		return nil, err
 	}
@@ -124,6 +125,14 @@ func (v *Verifier) VerifyFresh(ctx context.Context, raw string, f Freshness) (*V
 		return nil, late
 	}
 	return verified, nil
+}
+
+// callerOf names whose token it is: of the places to wait in, one subject gets a
+// part, however many tokens it has. The name is a copy: it may be kept while others
+// wait.
+func callerOf(v *Verified) string {
+	t := &v.Token
+	return t.Issuer + "\x00" + cmp.Or(t.Subject, t.ClientID, t.ID)
 }
 
 // waitFor waits until the Checker holds version.

@@ -119,14 +119,14 @@ func runRestore(ctx context.Context, e env) error {
 		return &exitError{exitUnreachable, fmt.Errorf("the node's answer breaks off; restoring again is harmless: %w", err)}
 	}
 	if c.json {
-		_, err := fmt.Fprintf(e.stdout, "%s\n", b)
+		_, err := fmt.Fprintf(e.stdout, "%s\n", legibleJSON(b))
 		return err
 	}
 	var done struct {
 		Taken           time.Time
 		Records, Lapsed int
 	}
-	if err := json.Unmarshal(b, &done); err != nil {
+	if err := decodeAnswer(b, &done); err != nil {
 		return fmt.Errorf("read the node's answer: %w", err)
 	}
 	_, err = fmt.Fprintf(e.stdout, "restored %d revocations of %s; %d more had lapsed\n", done.Records-done.Lapsed, done.Taken.Format(time.RFC3339), done.Lapsed)

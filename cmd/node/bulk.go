@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,11 +46,11 @@ func (c *client) printResults(e env, answers io.Reader, bar *bar) error {
 			Done                                  bool
 			Problem                               struct{ Title, Detail string }
 		}
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+		if err := decodeAnswer(lines.Bytes(), &v); err != nil {
 			return errors.New("what the node answers can't be read")
 		}
 		if c.json {
-			fmt.Fprintf(e.stdout, "%s\n", lines.Bytes())
+			fmt.Fprintf(e.stdout, "%s\n", legibleJSON(lines.Bytes()))
 		}
 		switch {
 		case v.Line == 0:

@@ -97,7 +97,7 @@ func runHealthcheck(ctx context.Context, e env) error {
 	defer cancel()
 	status, answer, err := c.do(ctx, http.MethodGet, "/readyz", "", nil)
 	if err == nil && status != http.StatusOK {
-		err = &exitError{exitRefused, fmt.Errorf("not ready: %s", bytes.TrimSpace(answer))}
+		err = &exitError{exitRefused, fmt.Errorf("not ready: %s", legible(string(bytes.TrimSpace(answer))))}
 	}
 	return err
 }

@@ -203,7 +203,7 @@ func (c *client) stream(ctx context.Context, method, path string, body io.Reader
 // problemOf makes an error of a refusal.
 func problemOf(status int, answer []byte) error {
 	var p struct{ Title, Detail string }
-	_ = json.Unmarshal(answer, &p) // what is no problem+json has neither
+	_ = decodeAnswer(answer, &p) // what is no problem+json has neither
 	return fmt.Errorf("the node answers %d: %s", status, cmp.Or(p.Detail, p.Title, http.StatusText(status)))
 }
 

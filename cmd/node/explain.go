@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"text/tabwriter"
@@ -33,11 +32,11 @@ func (c *client) explain(ctx context.Context, e env, raw string) error {
 		return problemOf(status, answer)
 	}
 	var v explanation
-	if err := json.Unmarshal(answer, &v); err != nil {
+	if err := decodeAnswer(answer, &v); err != nil {
 		return fmt.Errorf("read the node's answer: %w", err)
 	}
 	if c.json {
-		if _, err := e.stdout.Write(answer); err != nil {
+		if _, err := e.stdout.Write(legibleJSON(answer)); err != nil {
 			return err
 		}
 	} else if err := v.print(e); err != nil {

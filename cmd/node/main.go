@@ -113,11 +113,11 @@ func report(w io.Writer, err error) int {
 		return exitOK
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintln(w, "rescind:", exit.err)
+			fmt.Fprintln(w, "rescind:", legibleLines(exit.err.Error()))
 		}
 		return exit.code
 	default:
-		fmt.Fprintln(w, "rescind:", err)
+		fmt.Fprintln(w, "rescind:", legibleLines(err.Error()))
 		return exitRefused
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -54,11 +53,11 @@ func runRevoke(ctx context.Context, e env) error {
 		return problemOf(status, answer)
 	}
 	if c.json {
-		_, err = fmt.Fprintf(e.stdout, "%s\n", bytes.TrimSpace(answer))
+		_, err = fmt.Fprintf(e.stdout, "%s\n", legibleJSON(bytes.TrimSpace(answer)))
 		return err
 	}
 	var receipt receiptView
-	if err := json.Unmarshal(answer, &receipt); err != nil {
+	if err := decodeAnswer(answer, &receipt); err != nil {
 		return fmt.Errorf("read the node's answer: %w", err)
 	}
 	return receipt.print(e.stdout)

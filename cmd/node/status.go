@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -130,11 +129,11 @@ func showCluster(ctx context.Context, e env, name string, table func(io.Writer, 
 		return problemOf(status, answer)
 	}
 	if c.json {
-		_, err := e.stdout.Write(answer)
+		_, err := e.stdout.Write(legibleJSON(answer))
 		return err
 	}
 	var v clusterView
-	if err := json.Unmarshal(answer, &v); err != nil {
+	if err := decodeAnswer(answer, &v); err != nil {
 		return fmt.Errorf("read the node's answer: %w", err)
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)

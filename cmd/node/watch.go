@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,11 +56,11 @@ func (c *client) printEvents(w io.Writer, stream io.Reader) error {
 			continue
 		}
 		var v watchedEvent
-		if err := json.Unmarshal([]byte(data), &v); err != nil {
-			return errors.New("what it sends is no event")
+		if err := decodeAnswer([]byte(data), &v); err != nil {
+			return errors.New("what it sends is not an event")
 		}
 		if c.json {
-			fmt.Fprintln(w, data)
+			fmt.Fprintf(w, "%s\n", legibleJSON([]byte(data)))
 			continue
 		}
 		if v.Lost > 0 {

@@ -64,19 +64,19 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 		opts.JetStream, opts.StoreDir, opts.SyncAlways = true, cfg.StoreDir, true
 	}
 	if cfg.Listen != "" {
-		bind, err := bindAddress("nats.embed", cfg.Listen)
+		bind, err := bindAddress("nats.embedded", cfg.Listen)
 		if err != nil {
 			return nil, err
 		}
 		if !bind.Addr().IsLoopback() && !cfg.AllowRemote {
-			return nil, fmt.Errorf("nats.embed %s is no loopback address, and the server would let everybody in; allow it explicitly, or run a NATS server with authentication", bind)
+			return nil, fmt.Errorf("nats.embedded %s is not a loopback address, and the server would let everybody in; allow it explicitly, or run a NATS server with authentication", bind)
 		}
 		// 0 would mean NATS's own default port.
 		opts.Host, opts.Port = bind.Addr().String(), cmp.Or(int(bind.Port()), server.RANDOM_PORT)
 	}
 	s, err := server.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("nats.embed %s: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("nats.embedded %s: %w", cfg.Listen, err)
 	}
 	logs := newServerLog(cmp.Or(cfg.Logger, slog.Default()))
 	s.SetLoggerV2(logs, false, false, false)
@@ -84,7 +84,7 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 	if err := awaitStart(s, logs); err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("nats.embed %s: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("nats.embedded %s: %w", cfg.Listen, err)
 	}
 	return &Embedded{server: s, url: clientURL(s)}, nil
 }

@@ -47,7 +47,7 @@ func TestProblems(t *testing.T) {
 		"one way":                {func(v *View) { v.Members[0].Staleness = 20 * time.Second }, "member-one-way warning", "b is heard, but has confirmed nothing of this node for 20s"},
 		"one way from the start": {func(v *View) { v.Members[0].Known = false }, "member-one-way warning", "b is heard, and has confirmed nothing yet"},
 		"just started":           {func(v *View) { v.Members[0].Known, v.Uptime = false, time.Second }, "", ""},
-		"same name":              {func(v *View) { v.Members[0].Name = "c" }, "members-same-name warning", "2 members are called c"},
+		"same name":              {func(v *View) { v.Members[0].Name = "c" }, "members-same-name warning", "Give each node a node.name and a data folder of its own; all keep one cluster.name"},
 		"clock of another":       {func(v *View) { v.Members[1].ClockSkew = -4 * time.Second }, "clock-skew warning", "c is 4s behind this"},
 		"clock far off":          {func(v *View) { v.Members[1].ClockSkew = time.Minute }, "clock-skew critical", "c is 1m0s ahead of this"},
 		"own clock off":          {func(v *View) { v.Reasons = says(cluster.ReasonClockOff, "this machine's watch is 40s off") }, "clock-off critical", "takes no revocations"},

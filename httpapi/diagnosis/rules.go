@@ -82,7 +82,7 @@ func members(v View) (found []Problem) {
 		if n > 1 {
 			found = append(found, Problem{"members-same-name", Warning, fmt.Sprintf("%d members are called %s.", n, name),
 				"Either two nodes have one name, or one came back with an empty data folder and its old identity still counts. Until that is forgotten, ack=all waits for it, and staleness grows.",
-				"Give each node a cluster.name of its own. An old identity is forgotten after cluster.forget-after."})
+				"Give each node a node.name and a data folder of its own; all keep one cluster.name. An old identity is forgotten after cluster.forget-after."})
 		}
 	}
 	return found
