@@ -91,6 +91,7 @@ type Core struct {
 	previous Position
 	started  time.Duration
 	own      stream
+	logs     int    // instead of maxLogs, for tests; 0: maxLogs
 	durable  uint64 // own records up to this one are committed
 	handed   uint64 // and up to this one, part of a commit
 	peers    map[Origin]*peer
@@ -256,6 +257,7 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 		c.nextAt = now + BeatEvery
 		c.beat(now, 0)
 	}
+	c.trimLogs()
 	c.repair(now)
 	c.pullState(now)
 	c.compare(now)

@@ -8,7 +8,6 @@ import (
 
 // Bounds of what a node remembers of one stream.
 const (
-	maxLog     = 1 << 16 // records to repair others from: 2 MiB
 	maxAhead   = 1 << 15 // records beyond a gap
 	maxAheads  = 64      // stretches of them
 	maxPending = 8       // echoes that wait for the frontier
@@ -24,7 +23,7 @@ type stream struct {
 	epoch    uint64
 	received uint64
 	head     uint64
-	log      []rescind.Record
+	log      repairLog
 	ahead    []stretch
 }
 
@@ -119,10 +118,7 @@ func (s *stream) join() {
 func (s *stream) extend(records []rescind.Record) {
 	s.received += uint64(len(records))
 	s.head = max(s.head, s.received)
-	s.log = append(s.log, records...)
-	if len(s.log) > 2*maxLog {
-		s.log = slices.Clone(s.log[len(s.log)-maxLog:])
-	}
+	s.log.append(records)
 }
 
 // skip moves the frontier to seq because everything up to there is held by
@@ -133,7 +129,7 @@ func (s *stream) skip(seq uint64) {
 	}
 	s.received = seq
 	s.head = max(s.head, seq)
-	s.log = nil
+	s.log = repairLog{}
 	s.join()
 }
 
@@ -152,7 +148,7 @@ func (s *stream) gap() (from, to uint64, ok bool) {
 // slice returns the records from number from on, to number to or as many as
 // fit a message; ok is false if they are no longer remembered.
 func (s *stream) slice(from, to uint64) (records []rescind.Record, ok bool) {
-	first := s.received + 1 - uint64(len(s.log))
+	first := s.received + 1 - uint64(s.log.n)
 	if from < first || from > to {
 		return nil, false
 	}
@@ -160,5 +156,5 @@ func (s *stream) slice(from, to uint64) (records []rescind.Record, ok bool) {
 	if from > to {
 		return nil, true
 	}
-	return s.log[from-first : to+1-first], true
+	return s.log.from(int(from-first), int(to+1-from)), true
 }

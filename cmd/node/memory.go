@@ -13,7 +13,8 @@ import (
 
 const (
 	// memoryReserve is what a node takes besides its revocations, in bytes: some
-	// 50 MB at rest, and the store's buffers, verified tokens and requests.
+	// 50 MB at rest, and the store's buffers, verified tokens and requests, and at most
+	// 32 MiB of records to repair other members from (gossip's maxLogs).
 	memoryReserve = 128 << 20
 
 	// recordBytes is what one revocation takes, of a token or a session, in bytes:
