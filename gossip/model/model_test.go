@@ -128,8 +128,6 @@ var plants = []struct {
 	{"rolled back, and counted before enough have heard it", false,
 		Quorum{Names: 5, Gens: 1, Back: true, Remember: 3, Without: BackCheck}},
 	{"rolled back, and too few know", false, Quorum{Names: 5, Gens: 1, Back: true, Remember: 2}},
-	{"rolled back, and a newcomer does not adopt it", true,
-		Quorum{Names: 3, Gens: 2, Replaced: 1, Back: true, Remember: 2, Without: BackAdopt}},
 	{"two changes at once: two lists of one number", true,
 		Quorum{Names: 4, Gens: 1, Lists: twice, Without: ListSame}},
 	{"two changes at once: more before the first is in force", true,
