@@ -21,6 +21,7 @@ import (
 // acknowledges: write concern says how many nodes refuse what it covers.
 type SharedLog struct {
 	Stream   string // its name; empty: rescind-log- and the cluster's
+	Domain   string // the JetStream domain that it is in; empty: the servers' own
 	Replicas int    // servers that hold it: 1, 3 or 5; 0 means 1. Counts when it is made
 	MaxBytes int64  // at which it refuses more; 0 means 1 GiB. Counts when it is made
 

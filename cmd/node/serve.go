@@ -216,7 +216,7 @@ func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger
 	}
 	if cfg.Store.Kind == "jetstream" {
 		c.SharedLog = &cluster.SharedLog{
-			Stream: cfg.Store.Stream, Replicas: cfg.Store.Replicas, MaxBytes: cfg.Store.MaxBytes, DangerouslyAssumeSync: cfg.Store.DangerouslyAssumeSync,
+			Stream: cfg.Store.Stream, Domain: cfg.Store.Domain, Replicas: cfg.Store.Replicas, MaxBytes: cfg.Store.MaxBytes, DangerouslyAssumeSync: cfg.Store.DangerouslyAssumeSync,
 		}
 	}
 	if cfg.Gossip.Bind != "" {

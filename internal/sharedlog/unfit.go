@@ -53,7 +53,7 @@ func (l *Log) cause(ctx context.Context, err error) error {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("%w for the account of this node's NATS user; enable it there", ErrOff)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%w at the NATS server %s%s; enable it (jetstream {}), or set nats.jetstream-domain if it is in a domain behind a leaf node (%w)", ErrOff, l.link.ConnectedServerName(), l.inDomain(), err)
+		return fmt.Errorf("%w at the NATS server %s%s; enable it (jetstream {}), or set store.domain if it is in a domain behind a leaf node (%w)", ErrOff, l.link.ConnectedServerName(), l.inDomain(), err)
 	case errors.As(err, &api):
 		return refusal(api)
 	}
