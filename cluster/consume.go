@@ -118,6 +118,9 @@ func (n *Node) usable(t rescind.Token, d rescind.Digest) error {
 // claim asks the shared store. A use that lost may be the first that this node
 // hears of the winner's, whose node may have died before it could tell.
 func (n *Node) claim(ctx context.Context, record rescind.Record, use rescind.Use) error {
+	if err := n.oneStore(ctx); err != nil {
+		return err
+	}
 	out, err := n.onetime.Claim(ctx, record.Digest, use, record.ExpiresAt)
 	if err != nil {
 		return err

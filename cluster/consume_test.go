@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -278,11 +279,52 @@ func TestStrictHasOneWinner(t *testing.T) {
 		}
 	}
 	for _, n := range r.nodes {
-		await(t, "all uses", func() bool { return n.Status().Revocations[rescind.ScopeJTI] == tokens })
+		await(t, "all uses", func() bool { return n.Status().Revocations[rescind.ScopeJTI] == tokens+1 }) // and which store decides
 		refuses(t, n, oneTimeToken("a"), rescind.Strict, rescind.ErrConsumed)
 		if d := n.Status().Counters.DoubleUses; d != 0 {
 			t.Errorf("%d double uses", d)
 		}
+	}
+}
+
+// TestTwoServersThatAreNoCluster: nodes that ask two stores let no token be used
+// twice, and say why.
+func TestTwoServersThatAreNoCluster(t *testing.T) {
+	t.Parallel()
+	var urls []string
+	for range 2 {
+		server, err := carrier.StartEmbedded(carrier.EmbeddedConfig{Listen: "127.0.0.1:0", Logger: quiet, StoreDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Shutdown)
+		urls = append(urls, server.ClientURL())
+	}
+	r := newRigWith(t, 2, true, false, func(c *Config) {
+		c.NATS, c.OneTime = &NATS{URL: urls[0]}, &OneTime{}
+		urls = append(urls[1:], urls[0])
+	})
+	await(t, "members", func() bool { return len(r.nodes[0].listed()) == 1 && len(r.nodes[1].listed()) == 1 })
+	told := false
+	for i := range 40 {
+		token, won := oneTimeToken(fmt.Sprint("token", i)), 0
+		for _, n := range r.nodes {
+			err := n.Consume(t.Context(), token, rescind.Strict)
+			switch {
+			case err == nil:
+				won++
+			case errors.Is(err, rescind.ErrUndecided):
+				told = told || strings.Contains(err.Error(), "another store")
+			case !errors.Is(err, rescind.ErrConsumed):
+				t.Error(err)
+			}
+		}
+		if won > 1 {
+			t.Errorf("token %d was used %d times", i, won)
+		}
+	}
+	if !told {
+		t.Error("nobody says that there are two stores")
 	}
 }
 

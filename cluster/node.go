@@ -55,12 +55,13 @@ type Node struct {
 
 	lastForeign atomic.Int64 // when a message came that another key seals, in Unix nanoseconds; 0: never
 
-	onetime *onetime.Store // nil if strict one-time tokens are off
-	shared  *sharedlog.Log // the store, if it is the shared log, or nil
-	vouched chan struct{}  // the shared log has news to vouch for
-	uses    uses
-	shares  shares
-	repeats repeats
+	onetime   *onetime.Store // nil if strict one-time tokens are off
+	storeTold atomic.Int64   // when others were told which store decides, on the steady clock; 0: not yet
+	shared    *sharedlog.Log // the store, if it is the shared log, or nil
+	vouched   chan struct{}  // the shared log has news to vouch for
+	uses      uses
+	shares    shares
+	repeats   repeats
 
 	setKeys  sync.Mutex // orders SetTransportKeys
 	closing  atomic.Bool

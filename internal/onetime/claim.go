@@ -47,6 +47,10 @@ func (s *Store) Claim(ctx context.Context, d rescind.Digest, use rescind.Use, ex
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	mine := newClaim(use)
+	before, err := s.Identity(ctx)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", rescind.ErrUndecided, err)
+	}
 	for {
 		held, err := s.attempt(ctx, d, mine, expires)
 		switch {
@@ -54,10 +58,13 @@ func (s *Store) Claim(ctx context.Context, d rescind.Digest, use rescind.Use, ex
 			if lapsed(expires) {
 				return Outcome{}, fmt.Errorf("%w: the token expired meanwhile", rescind.ErrUndecided)
 			}
+			if after, err := s.Identity(ctx); err != nil || after != before {
+				return Outcome{}, fmt.Errorf("%w: meanwhile another server answered, which has other buckets", rescind.ErrUndecided)
+			}
 			return Outcome{Won: true, Use: use}, nil
 		case err == nil:
 			return Outcome{Use: useOf(held)}, nil
-		case errors.Is(err, ErrMayNotSync) || errors.Is(err, ErrWrongBucket):
+		case fatal(err):
 			return Outcome{}, fmt.Errorf("%w: %w", rescind.ErrUndecided, err)
 		}
 		if !natslink.Pause(ctx, retryPause) {
@@ -65,6 +72,9 @@ func (s *Store) Claim(ctx context.Context, d rescind.Digest, use rescind.Use, ex
 		}
 	}
 }
+
+// fatal reports whether trying again can't help.
+func fatal(err error) bool { return errors.Is(err, ErrMayNotSync) || errors.Is(err, ErrWrongBucket) }
 
 // attempt puts mine if nothing is there and returns what is there.
 func (s *Store) attempt(ctx context.Context, d rescind.Digest, mine []byte, expires rescind.Millis) ([]byte, error) {

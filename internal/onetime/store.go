@@ -104,8 +104,10 @@ type Store struct {
 	conn *natslink.Link
 	js   jetstream.JetStream
 
-	mu      sync.Mutex // guards the buckets; never held during I/O
-	buckets []jetstream.KeyValue
+	mu       sync.Mutex // guards the fields below; never held during I/O
+	buckets  []jetstream.KeyValue
+	identity rescind.Millis // of the first bucket; 0: not known
+	asOf     uint64         // how often the connection had been made anew by then
 }
 
 // Open returns a Store before there is a connection, and fails only for
