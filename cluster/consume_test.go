@@ -331,7 +331,7 @@ func TestTwoServersThatAreNoCluster(t *testing.T) {
 // Without the shared store nobody wins, and revocations go on.
 func TestStrictFailsClosed(t *testing.T) {
 	n, err := Open(t.Context(), Config{
-		Name: "a", DataDir: t.TempDir(), Logger: quiet, JoinTimeout: 10 * time.Millisecond,
+		Name: "a", DataDir: t.TempDir(), Logger: quiet, JoinTimeout: 10 * time.Millisecond, Bootstrap: true,
 		NATS: &NATS{URL: "nats://127.0.0.1:1"}, OneTime: &OneTime{},
 	})
 	if err != nil {
