@@ -136,8 +136,9 @@ func (r *reach) covers(versions []version) bool {
 // Config.VersionWait, and a few milliseconds longer than the revocation takes
 // to arrive. An invented version costs that wait and nothing else.
 //
-// Errors: *rescind.InvalidError, rescind.ErrBehind, rescind.ErrBusy beyond
-// 1,000 waiting calls, or 32 of one caller (rescind.ForCaller), rescind.ErrNotReady while the disk is being loaded.
+// Errors: *rescind.InvalidError, rescind.ErrBehind, rescind.ErrBusy beyond 1,000
+// waiting calls, or 32 of one caller (rescind.ForCaller), rescind.ErrNotReady while
+// the disk is being loaded.
 func (n *Node) WaitFor(ctx context.Context, version string) error {
 	versions, err := parseVersions(version)
 	if err != nil {
@@ -163,7 +164,11 @@ func (n *Node) WaitFor(ctx context.Context, version string) error {
 		select {
 		case <-r.passed:
 		case <-n.alive.Done():
-			return context.Cause(n.alive)
+			cause := context.Cause(n.alive)
+			if errors.Is(cause, rescind.ErrClosed) {
+				return cause
+			}
+			return fmt.Errorf("%w: %w", rescind.ErrUnavailable, cause)
 		case <-ctx.Done():
 			n.counters.waitTimeouts.Add(1)
 			return rescind.ErrBehind

@@ -41,7 +41,7 @@ func TestVersionsHaveOneForm(t *testing.T) {
 
 // waitingNode is a node without a loop, which the test plays.
 func waitingNode() *Node {
-	n := &Node{}
+	n := &Node{alive: context.Background()}
 	n.policy.Store(&Policy{VersionWait: time.Second})
 	n.publishReach([]gossip.Held{heldTo(1, 5, 10)})
 	return n
