@@ -71,6 +71,7 @@ type StoreStats struct {
 
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
+	Crowded          uint64 // times that a file could not be opened, because the process had too many open
 }
 
 // MemberState is what this node believes of another.

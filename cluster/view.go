@@ -255,7 +255,7 @@ func (n *Node) storeStats() StoreStats {
 	return StoreStats{
 		DiskBytes: st.DiskBytes, LogBytes: st.LogBytes, Syncs: st.Syncs,
 		SharedBytes: st.SharedBytes, SharedLimit: st.SharedLimit, Losses: st.Losses, Rewritten: st.Rewritten, Strangers: st.Skipped + st.Duplicates,
-		SlowOperations: st.SlowOperations, BackgroundErrors: st.BackgroundErrors,
+		SlowOperations: st.SlowOperations, BackgroundErrors: st.BackgroundErrors, Crowded: st.Crowded,
 	}
 }
 

@@ -163,6 +163,10 @@ type Config struct {
 	// for metrics and GET /v1/cluster. nil means that they are fixed.
 	Settings func() SettingsStatus
 
+	// Certificates returns until when the files with certificates are good that the
+	// servers go by, for metrics and what is wrong. nil means that there are none.
+	Certificates func() []Certificate
+
 	// Rooms returns what clients may take of the process, for metrics: connections and
 	// the like. nil means that the servers have no such bounds.
 	Rooms func() []RoomStats

@@ -67,7 +67,12 @@ func (a *API) postBulk(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	read := make(chan struct{})
-	go func() { defer close(read); defer close(b.pending); b.read(ctx) }()
+	go func() {
+		defer close(read)
+		defer close(b.pending)
+		defer a.survive(r, func() { b.failure = errPanic })
+		b.read(ctx)
+	}()
 	b.answer(w)
 	cancel() // who can't be answered need not be read
 	<-read
@@ -106,8 +111,20 @@ func (b *bulk) read(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		b.running.Go(func() { result <- b.revoke(n, line) })
+		b.running.Go(func() { result <- b.one(n, line) })
 	}
+}
+
+// errPanic stands for what the log says.
+var errPanic = &problem.Error{Kind: problem.Unexpected, Detail: "the node's log says why"}
+
+// one is revoke, of which a panic concerns that line alone.
+func (b *bulk) one(n int, line []byte) (result bulkResult) {
+	defer b.api.survive(b.r, func() {
+		p := problem.BodyOf(errPanic)
+		result = bulkResult{Line: n, Status: p.Status, Problem: &p}
+	})
+	return b.revoke(n, line)
 }
 
 // revoke handles one line.

@@ -132,3 +132,18 @@ func TestBulkStreams(t *testing.T) {
 		r.node.forget()
 	}
 }
+
+// TestBulkSurvivesAPanic: a bug that one line meets is the failure of that line. It used
+// to end the process, since each line has a goroutine of its own.
+func TestBulkSurvivesAPanic(t *testing.T) {
+	r := newRig(t)
+	results, sum := bulkLines(t, r, `{"scope":"jti","id":"a"}
+{"scope":"jti","id":"`+panicID+`"}
+{"scope":"jti","id":"b"}`)
+	if (sum != bulkSummary{Done: true, Lines: 3, Accepted: 2, Failed: 1}) || results[1].Status != 500 || results[2].Status != 201 {
+		t.Errorf("%+v %+v", results, sum)
+	}
+	if log := r.log.String(); !strings.Contains(log, "panic") || strings.Contains(log, "a bug") {
+		t.Errorf("the log: %s", log)
+	}
+}

@@ -35,6 +35,10 @@ type consumed struct {
 // consumeToken uses up a one-time token: that of the caller, who sends it as
 // the bearer, or any if the caller is an operator.
 func (a *API) consumeToken(w http.ResponseWriter, r *http.Request) {
+	if len(r.Header["Authorization"]) == 0 && r.TLS == nil { // nobody: nothing in the body would change that
+		a.adminOnly(nil)(w, r)
+		return
+	}
 	var req consumeRequest
 	body, err := readBody(w, r, "application/json")
 	if err == nil {

@@ -63,6 +63,7 @@ func (a *API) getEvents(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		defer close(done)
 		defer close(events)
+		defer a.survive(r, nil)
 		for e := range all {
 			select {
 			case events <- e:

@@ -26,6 +26,9 @@ type fakeNode struct {
 	events  chan cluster.Event
 }
 
+// panicID is what a fakeNode can't be asked to revoke.
+const panicID = "panic"
+
 // call is one call of Revoke.
 type call struct {
 	rev     rescind.Revocation
@@ -63,6 +66,9 @@ func (n *fakeNode) revokeForEver(key rescind.Key) {
 }
 
 func (n *fakeNode) Revoke(ctx context.Context, rev rescind.Revocation, ack rescind.Ack) (rescind.Receipt, error) {
+	if rev.ID == panicID {
+		panic("a bug")
+	}
 	if n.err != nil {
 		return rescind.Receipt{}, n.err
 	}

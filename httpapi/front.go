@@ -35,7 +35,7 @@ func (a *API) newDashboard() *dashboard.Dashboard {
 	a.signIns.burst = signInBurst
 	return dashboard.New(dashboard.Config{
 		Node: a.cfg.Node, Version: a.cfg.Version, Links: a.cfg.Links, Logger: a.log,
-		Draining: a.draining.Load, Drained: a.drained,
+		Draining: a.draining.Load, Drained: a.drained, Certificates: a.cfg.Certificates,
 		Admit: a.admit, Revoke: a.revokeForm, Explain: a.cfg.Verifier.Explain,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +19,7 @@ type metrics struct {
 	checks       [numResults]prometheus.Counter // by result, so that a check looks up no label
 	checkSeconds prometheus.Histogram
 	adminRefused prometheus.Counter
+	handshakes   atomic.Uint64 // TLS handshakes that failed
 	registry     *prometheus.Registry
 }
 
@@ -79,6 +81,11 @@ func newMetrics(cfg Config, draining func() bool, limits *limitsStats) *metrics 
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		checks, info, m.adminRefused, m.checkSeconds,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "rescind_tls_handshake_errors_total",
+			Help: "TLS handshakes with clients that failed; the log has a line a second of them at most.",
+		}, func() float64 { return float64(m.handshakes.Load()) }),
+		certificateCollector{cfg.Certificates},
 		&statusCollector{node: cfg.Node, draining: draining},
 		settingsCollector{cfg.Settings},
 		limitCollector{cfg.Node, limits, cfg.Rooms},

@@ -20,6 +20,7 @@ var (
 	descRewritten = desc("store_stream_rewritten_total", "Records that this node has written back into the stream.")
 	descStrangers = desc("store_stream_strangers_total", "Messages in the stream that nobody of this cluster has written there, or that are damaged.")
 	descSlow      = desc("store_slow_operations_total", "Operations on the disk that took longer than five seconds.")
+	descCrowded   = desc("store_too_many_files_total", "How often the store could not open a file because the process had too many open, and waited.")
 	descStoreBack = desc("store_background_errors_total", "Failures to write or merge the store's tables.")
 
 	descQueue      = desc("queue_length", "What waits in a queue of the node.", "queue")
@@ -33,7 +34,7 @@ var (
 
 func describeNode(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descWindow, descSeen, descGaps, descSync, descDisk, descLog, descShared, descSharedMax, descLosses, descRewritten, descStrangers, descSlow, descStoreBack,
+		descWindow, descSeen, descGaps, descSync, descDisk, descLog, descShared, descSharedMax, descLosses, descRewritten, descStrangers, descSlow, descCrowded, descStoreBack,
 		descQueue, descQueueLimit, descInbox, descRevoked, descNotRevoked, descNotUsed,
 	} {
 		ch <- d
@@ -50,6 +51,7 @@ func collectNode(ch chan<- prometheus.Metric, st cluster.Status) {
 	gauge(ch, descLog, float64(st.Store.LogBytes))
 	collectStream(ch, st.Store)
 	counter(ch, descSlow, st.Store.SlowOperations)
+	counter(ch, descCrowded, st.Store.Crowded)
 	counter(ch, descStoreBack, st.Store.BackgroundErrors)
 	for _, q := range st.Queues {
 		gauge(ch, descQueue, float64(q.Length), q.Name)

@@ -168,10 +168,28 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 	if value == http.ErrAbortHandler {
 		panic(value)
 	}
+	a.logPanic(r, value)
+	problem.Unexpected.Write(w, "the node's log says why")
+}
+
+func (a *API) logPanic(r *http.Request, value any) {
 	words := "withheld, it may quote the request"
 	if err, ok := value.(runtime.Error); ok {
 		words = err.Error()
 	}
 	a.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("endpoint", r.Pattern), slog.String("value", words), slog.String("stack", string(debug.Stack())))
-	problem.Unexpected.Write(w, "the node's log says why")
+}
+
+// survive is deferred by each goroutine that a handler starts: what recovered does for
+// the handler's own is not done for them, and a panic would end the process. failed,
+// which may be nil, is called after one.
+func (a *API) survive(r *http.Request, failed func()) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	a.logPanic(r, value)
+	if failed != nil {
+		failed()
+	}
 }

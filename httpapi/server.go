@@ -3,6 +3,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,16 @@ import (
 // handler that streams longer must move its own deadline
 // ([http.ResponseController]).
 func NewServer(addr string, h http.Handler, logger *slog.Logger) *http.Server {
+	return newServer(addr, h, logger, new(atomic.Uint64))
+}
+
+// NewServer is the function of that name for this API: its metrics count the TLS
+// handshakes that fail.
+func (a *API) NewServer(addr string, h http.Handler) *http.Server {
+	return newServer(addr, h, a.log, &a.metrics.handshakes)
+}
+
+func newServer(addr string, h http.Handler, logger *slog.Logger, handshakes *atomic.Uint64) *http.Server {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -41,6 +52,6 @@ func NewServer(addr string, h http.Handler, logger *slog.Logger) *http.Server {
 			SendPingTimeout: 30 * time.Second,
 			PingTimeout:     15 * time.Second,
 		},
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog: newServerLog(logger, handshakes),
 	}
 }

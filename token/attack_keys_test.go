@@ -80,6 +80,10 @@ func TestAttackWeakAndContradictoryKeys(t *testing.T) {
 	small := rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 1024), big.NewInt(1)), E: 65537}
 	even := rsa.PublicKey{N: rs.N, E: 65536}
 	evenN := rsa.PublicKey{N: new(big.Int).Lsh(rs.N, 1), E: 65537}
+	large := func(bits uint, e int) []byte {
+		n := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1))
+		return jwks(jwk(&rsa.PublicKey{N: n, E: e}, "k", nil))
+	}
 	roca := rsa.PublicKey{N: rocaModulus(), E: 65537}
 	as := func(change func(*jwkset.JWKMarshal)) []byte { return jwks(jwk(&ec.PublicKey, "k", change)) }
 	for name, c := range map[string]struct {
@@ -87,6 +91,10 @@ func TestAttackWeakAndContradictoryKeys(t *testing.T) {
 		want string
 	}{
 		"RSA of 1024 bits":     {jwks(jwk(&small, "k", nil)), "1024 bits"},
+		"RSA of 16384 bits":    {large(16384, 65537), "8192"},
+		"RSA of 8193 bits":     {large(8193, 65537), "8192"},
+		"large, huge exponent": {large(8192, 1<<31-1), "65537"},
+		"4097, 65539":          {large(4097, 65539), "65537"},
 		"even exponent":        {jwks(jwk(&even, "k", nil)), "exponent"},
 		"even modulus":         {jwks(jwk(&evenN, "k", nil)), "even"},
 		"ROCA":                 {jwks(jwk(&roca, "k", nil)), "ROCA"},

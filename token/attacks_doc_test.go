@@ -10,7 +10,7 @@ import (
 // TestEveryAttackHasItsTest keeps docs/attacks.md true.
 func TestEveryAttackHasItsTest(t *testing.T) {
 	tests := make(map[string]bool)
-	for _, pattern := range []string{"*_test.go", "../cluster/*_test.go", "../httpapi/*_test.go", "../httpapi/ssf/*_test.go", "../httpapi/extauthz/*_test.go", "../gossip/carrier/*_test.go", "../internal/admission/*_test.go", "../internal/store/*_test.go", "../httpapi/dashboard/*_test.go", "../cmd/node/*_test.go", "../internal/onetime/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../cluster/*_test.go", "../httpapi/*_test.go", "../httpapi/ssf/*_test.go", "../httpapi/extauthz/*_test.go", "../gossip/carrier/*_test.go", "../internal/admission/*_test.go", "../internal/store/*_test.go", "../filter/*_test.go", "../gossip/*_test.go", "../httpapi/dashboard/*_test.go", "../cmd/node/*_test.go", "../internal/onetime/*_test.go"} {
 		for _, path := range must(filepath.Glob(pattern)) {
 			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(must(os.ReadFile(path)), -1) {
 				tests[string(m[1])] = true

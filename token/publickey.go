@@ -85,7 +85,13 @@ func (s *keySet) find(kid, name string, a *algorithm) (*verifyKey, error) {
 
 const (
 	minRSABits = 2048
-	maxRSABits = 16384 // a check costs the square of it
+
+	// What a signature costs to check, a forged one included, goes with the square of
+	// the bits and with the bits of the exponent: 16,384 bits and an exponent of 31 cost
+	// 47 times what 2048 bits and the usual one do.
+	maxRSABits       = 8192
+	manyRSABits      = 4096
+	maxLargeExponent = 65537 // of keys with more than manyRSABits
 )
 
 // checkPublicKey refuses keys that are too weak to trust whatever they sign.
@@ -108,6 +114,8 @@ func checkRSA(k *rsa.PublicKey) error {
 		return fmt.Errorf("the RSA key has %d bits; at least %d are needed", bits, minRSABits)
 	case bits > maxRSABits:
 		return fmt.Errorf("the RSA key has %d bits; at most %d are allowed", bits, maxRSABits)
+	case bits > manyRSABits && k.E > maxLargeExponent:
+		return fmt.Errorf("the RSA exponent of a key of %d bits is %d; beyond %d bits at most %d is allowed", bits, k.E, manyRSABits, maxLargeExponent)
 	case k.N.Bit(0) == 0:
 		return errors.New("the RSA modulus is even")
 	case k.E < 3 || k.E%2 == 0:

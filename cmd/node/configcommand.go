@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"rescind/cmd/node/config"
 )
@@ -23,6 +24,12 @@ func runConfig(_ context.Context, e env) error {
 	}
 	if err := checkFiles(cfg); err != nil {
 		return &exitError{exitUsage, err}
+	}
+	if !print {
+		err := checkExpiries(cfg, time.Now(), func(text string) { fmt.Fprintln(e.stderr, "rescind: soon "+text) })
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
 	}
 	if print {
 		return cfg.Print(e.stdout)

@@ -31,6 +31,8 @@ type face struct {
 	reloader *reloader       // nil: its settings are fixed
 	traces   *tracing.Tracer // nil: none
 	rooms    *rooms          // nil: none
+	hosts    hostCheck       // of listeners on loopback
+	expiries *expiries       // nil: no certificates
 	log      *slog.Logger
 }
 
@@ -46,6 +48,7 @@ type faceConfig struct {
 	admin       net.Listener // for the admin endpoints; nil: with the others
 	grpc        net.Listener // for Envoy; nil: none
 	rooms       *rooms       // what strangers may take; nil: no bounds
+	expiries    *expiries    // nil: no certificates
 	cert        *certificate // nil: no TLS
 	verifier    *token.Verifier
 	api         httpapi.Config  // without Node, Verifier, Version and Logger
@@ -63,7 +66,7 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{rooms: c.rooms, cert: c.cert, traces: c.traces, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
+	f := &face{rooms: c.rooms, expiries: c.expiries, cert: c.cert, traces: c.traces, node: n, verifier: c.verifier, api: api, events: events, log: c.log, addr: c.listener.Addr()}
 	handler := api.Handler()
 	if c.admin != nil {
 		handler = api.PublicHandler()
@@ -77,7 +80,7 @@ func newFace(n *cluster.Node, c faceConfig) (*face, error) {
 }
 
 func (f *face) serve(c faceConfig, l net.Listener, h http.Handler, operators bool) {
-	server := httpapi.NewServer(l.Addr().String(), c.rooms.ofRequests().Handler(c.traces.Handler(h)), c.log)
+	server := f.api.NewServer(l.Addr().String(), c.rooms.ofRequests().Handler(f.hosts.handler(l, c.traces.Handler(h))))
 	if c.cert != nil {
 		server.TLSConfig = f.api.ServerTLS(c.cert.config(), operators)
 	}

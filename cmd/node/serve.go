@@ -97,6 +97,9 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	}
 	room.keepTo()
 	api.Rooms = l.rooms.stats
+	valid := &expiries{log: log}
+	valid.follow(cfg)
+	api.Certificates = valid.list
 	l.rooms.trust(cfg.HTTP.TrustedProxies)
 	traces, err := openTraces(cfg, log)
 	if err != nil {
@@ -125,7 +128,7 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 	}
 	var settings *reloader
 	api.Settings = func() httpapi.SettingsStatus { return settings.status() }
-	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, rooms: l.rooms, cert: cert, verifier: v, api: api, traces: traces, log: log})
+	f, err := newFace(n, faceConfig{listener: l.http, admin: l.admin, grpc: l.grpc, rooms: l.rooms, expiries: valid, cert: cert, verifier: v, api: api, traces: traces, log: log})
 	var startPolls func()
 	if err == nil {
 		startPolls, err = f.events.prepare(cfg, f.api, log)
@@ -135,6 +138,7 @@ func newServing(cfg *config.Config, load func() (*config.Config, error), l liste
 		return nil, errors.Join(err, n.Close(), told.close())
 	}
 	f.told = told
+	f.hosts.follow(cfg)
 	settings = newReloader(cfg, load, log, f.units(level))
 	f.reloader = settings
 	startPolls()

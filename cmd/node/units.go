@@ -53,7 +53,12 @@ func (f *face) prepareAPI(c *config.Config) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { commit(); f.rooms.trust(c.HTTP.TrustedProxies) }, nil
+	return func() {
+		commit()
+		f.rooms.trust(c.HTTP.TrustedProxies)
+		f.hosts.follow(c)
+		f.expiries.follow(c)
+	}, nil
 }
 
 // prepareTransport reads the transport keys. An empty file would bring back the
@@ -83,7 +88,7 @@ func (f *face) prepareCertificate(c *config.Config) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { f.cert.now.Store(pair) }, nil
+	return func() { f.cert.now.Store(pair); f.expiries.follow(c) }, nil
 }
 
 func (f *face) preparePolicy(c *config.Config) (func(), error) {

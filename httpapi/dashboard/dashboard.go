@@ -55,6 +55,9 @@ type Config struct {
 	Node    Node
 	Version string // of the software
 
+	// Certificates returns what expires. nil means nothing.
+	Certificates func() []diagnosis.Certificate
+
 	// Draining reports whether the node has been asked to go, and Drained ends
 	// then: streams end with it.
 	Draining func() bool
@@ -167,7 +170,10 @@ func (d *Dashboard) Run(ctx context.Context) {
 func (d *Dashboard) Problems() []diagnosis.Problem { return d.problems(d.cfg.Node.Status()) }
 
 func (d *Dashboard) problems(st cluster.Status) []diagnosis.Problem {
-	v := diagnosis.View{Status: st, Draining: d.cfg.Draining()}
+	v := diagnosis.View{Status: st, Draining: d.cfg.Draining(), Now: time.Now()}
+	if d.cfg.Certificates != nil {
+		v.Certificates = d.cfg.Certificates()
+	}
 	d.history.before(&v)
 	return diagnosis.Problems(v)
 }

@@ -61,6 +61,10 @@ type View struct {
 	// long ago is no problem of now. The zero value judges all since the start.
 	Before cluster.Counters
 
+	// Certificates are what expires, and Now is against what it is held.
+	Certificates []Certificate
+	Now          time.Time
+
 	// DroppedBefore is by carrier what it had not sent or lost by then.
 	DroppedBefore map[string]uint64
 }
@@ -88,7 +92,7 @@ const (
 // node knows of.
 func Problems(v View) []Problem {
 	var found []Problem
-	for _, rule := range []func(View) []Problem{readiness, reach, crowd, members, clocks, limits, carriers, counted, uses, reasons} {
+	for _, rule := range []func(View) []Problem{readiness, reach, crowd, members, clocks, limits, certificates, carriers, counted, uses, reasons} {
 		found = append(found, rule(v)...)
 	}
 	slices.SortStableFunc(found, func(a, b Problem) int { return int(b.Severity) - int(a.Severity) })

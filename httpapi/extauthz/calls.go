@@ -119,8 +119,9 @@ func arrived(ctx context.Context) {
 	}
 }
 
-// stream tells arrived of the first message of a stream.
-func (c calls) stream(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// stream tells arrived of the first message of a stream, and survives it.
+func (c calls) stream(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer recovered(s.Context(), &err)
 	return handler(srv, begunStream{s})
 }
 

@@ -75,17 +75,22 @@ func newGRPCServer(face Face, c calls, options []grpc.ServerOption) *grpc.Server
 // refuses the request, and the node goes on.
 func survive(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
 	arrived(ctx)
-	defer func() {
-		if v := recover(); v != nil {
-			answer, err = nil, status.Error(codes.Internal, "the node failed to judge this request")
-			words := "withheld, it may quote the request"
-			if bug, ok := v.(runtime.Error); ok {
-				words = bug.Error()
-			}
-			slog.ErrorContext(ctx, "a gRPC call panicked", "panic", words, "stack", string(debug.Stack()))
-		}
-	}()
+	defer recovered(ctx, &err)
 	return handler(ctx, req)
+}
+
+// recovered is deferred: it makes of a panic the error of a call.
+func recovered(ctx context.Context, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	*err = status.Error(codes.Internal, "the node failed to judge this request")
+	words := "withheld, it may quote the request"
+	if bug, ok := v.(runtime.Error); ok {
+		words = bug.Error()
+	}
+	slog.ErrorContext(ctx, "a gRPC call panicked", "panic", words, "stack", string(debug.Stack()))
 }
 
 // health is grpc.health.v1: SERVING while /readyz answers 200.

@@ -16,6 +16,8 @@
 //	what happens                         what the store does
 //	a write or sync fails (EIO, ENOSPC)  Commit returns ErrFailed, for ever; reads go on; the process goes on; all that was acknowledged is there after a restart
 //	a file can't even be looked at       the same
+//	no file can be opened (EMFILE,       Commit waits until the process has closed some, tries again, and says so
+//	ENFILE)
 //	power fails in mid-write             the torn end of the log is cut at the next Open; nothing acknowledged was in it
 //	power fails between two names        the folder opens, also on a file system that keeps no order among names
 //	a bit flips in the log or manifest   Open returns ErrCorrupt; but for the log's last few bytes, see below

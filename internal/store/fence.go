@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -38,7 +39,45 @@ type fence struct {
 
 	syncs *timing.Histogram // of the log
 	usage usage             // of the folder
+
+	crowded atomic.Uint64 // how often a file could not be opened for lack of a descriptor
+	onCrowd func(error)   // called each time the trouble begins
+	giveUp  chan struct{} // closed when nothing waits for a descriptor any more
 }
+
+// crowdPause is how long to wait before a file is opened again.
+const crowdPause = 20 * time.Millisecond
+
+// crowdGrace is how long a closing store still waits.
+const crowdGrace = time.Second
+
+// opening runs op, which opens a file, again until the process has a descriptor for
+// it. That nothing could be opened says nothing of the disk: EMFILE and ENFILE are
+// returned before anything is done there, and they pass as soon as somebody closes a
+// connection. It ends with the error a moment after the store begins to close, when
+// all that was committed stays in the log, and at once while the store opens.
+func (f *fence) opening(op func() error) error {
+	for tries := 0; ; tries++ {
+		err := op()
+		if !f.opened.Load() || !crowded(err) {
+			return err
+		}
+		if f.crowded.Add(1); tries == 0 && f.onCrowd != nil {
+			f.onCrowd(err)
+		}
+		select {
+		case <-time.After(crowdPause):
+		case <-f.giveUp:
+			return err
+		}
+	}
+}
+
+// crowded reports whether an operation had no descriptor.
+func crowded(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
+
+// closing lets what waits for a descriptor wait a little longer, and then give up.
+func (f *fence) closing() { time.AfterFunc(crowdGrace, func() { close(f.giveUp) }) }
 
 // errFenced is what Pebble sees where it can bear an error: in making tables.
 var errFenced = errors.New("an earlier write failed")
@@ -47,7 +86,7 @@ var errFenced = errors.New("an earlier write failed")
 const mergeCategory = "pebble-compaction"
 
 func newFence(disk vfs.FS, dir string, onTrip func(error)) *fence {
-	f := &fence{FS: disk, onTrip: onTrip, scratch: vfs.NewMem(), released: make(chan struct{}), syncs: timing.New(SyncBounds)}
+	f := &fence{FS: disk, onTrip: onTrip, scratch: vfs.NewMem(), released: make(chan struct{}), giveUp: make(chan struct{}), syncs: timing.New(SyncBounds)}
 	if err := f.scratch.MkdirAll(dir, 0o700); err != nil {
 		f.trip(err) // it is memory: this does not happen
 	}
@@ -91,9 +130,11 @@ func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 // create makes a file by op or, when writing has failed, in memory.
 func (f *fence) create(name string, category vfs.DiskWriteCategory, op func() (vfs.File, error)) (vfs.File, error) {
 	var file vfs.File
-	f.do(func() (err error) {
-		file, err = op()
-		return err
+	f.do(func() error {
+		return f.opening(func() (err error) {
+			file, err = op()
+			return err
+		})
 	})
 	if file != nil {
 		f.madeDurable(name)
@@ -121,7 +162,7 @@ func namesOthers(name string) bool {
 // power cut could leave the new marker without its manifest, or no marker.
 func (f *fence) madeDurable(name string) {
 	if namesOthers(name) {
-		f.do(func() error { return syncFolder(f.FS, f.FS.PathDir(name)) })
+		f.do(func() error { return f.opening(func() error { return syncFolder(f.FS, f.FS.PathDir(name)) }) })
 	}
 }
 

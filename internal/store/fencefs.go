@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -22,8 +23,14 @@ func (f *fence) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 }
 
 func (f *fence) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return f.create(to, category, func() (vfs.File, error) {
-		file, err := f.FS.ReuseForWrite(from, to, category)
+	renamed := false
+	return f.create(to, category, func() (file vfs.File, err error) {
+		if renamed { // and then there was no descriptor
+			file, err = f.FS.OpenReadWrite(to, category)
+		} else if file, err = f.FS.ReuseForWrite(from, to, category); crowded(err) {
+			_, there := f.FS.Stat(from)
+			renamed = errors.Is(there, fs.ErrNotExist)
+		}
 		if err == nil {
 			f.usage.rename(from, to)
 		}
@@ -37,7 +44,11 @@ func (f *fence) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts 
 
 // OpenDir opens a folder, which Pebble does in order to sync it.
 func (f *fence) OpenDir(name string) (vfs.File, error) {
-	dir, err := f.FS.OpenDir(name)
+	var dir vfs.File
+	err := f.opening(func() (err error) {
+		dir, err = f.FS.OpenDir(name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +102,15 @@ func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 			return file, nil
 		}
 	}
-	return f.FS.Open(name, opts...)
+	var file vfs.File
+	err := f.opening(func() (err error) {
+		file, err = f.FS.Open(name, opts...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 func (f *fence) Stat(name string) (vfs.FileInfo, error) {

@@ -23,6 +23,10 @@ const (
 	layout = pebble.FormatValueSeparation
 
 	cacheSize = 8 << 20
+
+	// openFiles is how many tables are kept open, at most: the rest of the process's
+	// descriptors are for connections (package admission keeps these free).
+	openFiles = 256
 )
 
 func (s *Store) openPebble(memTable uint64) (db *pebble.DB, err error) {
@@ -35,6 +39,7 @@ func (s *Store) openPebble(memTable uint64) (db *pebble.DB, err error) {
 			Logger:             logger{s.log, s.fence},
 			EventListener:      s.events(),
 			CacheSize:          cacheSize,
+			MaxOpenFiles:       openFiles,
 			MemTableSize:       memTable,
 			Cleaner:            remover{},
 			// A commit that waits for tables to be written could wait for ever

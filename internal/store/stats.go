@@ -17,6 +17,8 @@ type Stats struct {
 	SlowOperations   uint64 // those on the disk that took longer than five seconds
 	BackgroundErrors uint64 // failures to write or merge tables
 
+	Crowded uint64 // times that a file could not be opened, because the process had too many open
+
 	Skipped      uint64 // entries of a shared log that could not be read
 	Duplicates   uint64 // messages for a shared log under whose ID somebody else had written
 	Losses       uint64 // times that a shared log was found to lack what it had acknowledged
@@ -33,6 +35,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		Commits:          s.counters.commits.Load(),
+		Crowded:          s.fence.crowded.Load(),
 		Syncs:            s.fence.syncs.Snapshot(),
 		SlowOperations:   s.counters.slow.Load(),
 		BackgroundErrors: s.counters.background.Load(),

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"rescind/internal/admission"
 )
 
 // Errors that callers can tell apart with errors.Is.
@@ -86,6 +88,8 @@ type Store struct {
 	lock   *pebble.Lock
 	health io.Closer // of the watch for slow operations
 
+	crowds admission.Seldom // what the log says of files that can't be opened
+
 	// unwell is closed when a table could not be written, after which waiting
 	// for one may take for ever.
 	unwell     chan struct{}
@@ -106,7 +110,7 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 			err = fmt.Errorf("open the data folder %s: %w", dir, err)
 		}
 	}()
-	s := &Store{log: opt.Logger, unwell: make(chan struct{})}
+	s := &Store{log: opt.Logger, unwell: make(chan struct{}), crowds: admission.Seldom{Period: time.Second}}
 	fs := opt.FS
 	if fs == nil {
 		fs, s.health = vfs.WithDiskHealthChecks(vfs.Default, slowAfter, nil, s.diskSlow)
@@ -131,6 +135,11 @@ func (s *Store) open(fs vfs.FS, opt Options) (err error) {
 	s.fence = newFence(fs, s.dir, func(cause error) {
 		s.log.Error("store: a write failed; no more revocations are accepted until a restart", "error", cause.Error()) // the text: Pebble's errors print stacks
 	})
+	s.fence.onCrowd = func(cause error) {
+		if muted, ok := s.crowds.Allow(time.Now()); ok {
+			s.log.Warn("store: the process has too many files open; the store waits for some to be closed", "error", cause.Error(), "muted", muted)
+		}
+	}
 	if err := s.fence.usage.begin(fs, s.dir); err != nil {
 		return fmt.Errorf("list the folder: %w", err)
 	}
@@ -156,6 +165,7 @@ func (s *Store) Close() error {
 	if s.db == nil {
 		return nil
 	}
+	s.fence.closing()
 	// Every block of a table has a checksum and is read by Load; the end of a
 	// log has less to tell a flipped bit from a torn write.
 	flushed := s.flush()
