@@ -79,7 +79,7 @@ func (l *loop) warnings(v *view) (reasons []Reason) {
 	}
 	for _, c := range l.carriers {
 		if why := c.Status().Unreached; why != "" {
-			reasons = append(reasons, because(ReasonUnreachable, "%s; set gossip.advertise to the address at which the others reach this node", why))
+			reasons = append(reasons, because(ReasonUnreachable, "%s", why))
 		}
 	}
 	if _, trouble := l.store.Trouble(); trouble != nil {

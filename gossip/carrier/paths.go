@@ -297,7 +297,10 @@ func (m *Memberlist) checkPath(ctx context.Context, addr string) (Path, error) {
 	}
 	select {
 	case <-echo:
-		path.UDPIn, path.UDPOut = true, true
+		path.UDPIn = true
+		if !path.TCPOut { // then nothing but our datagram can have made it send one
+			path.UDPOut = true
+		}
 	case <-time.After(pathPings * pathPause):
 	case <-ctx.Done():
 	}
@@ -420,11 +423,13 @@ func (m *Memberlist) contact(ctx context.Context, addr netip.AddrPort) error {
 	switch {
 	case err != nil: // it has another key, or speaks another version: memberlist says so
 	case !path.TCPOut && path.UDPOut:
-		return fmt.Errorf("TCP to %s does not get through, and UDP does; joining needs TCP: %s", addr, path.Why)
+		text := fmt.Sprintf("TCP to %s does not get through, and UDP does; joining needs TCP of that port: %s", addr, path.Why)
+		m.unreached.Store(&text)
+		return errors.New(text)
 	case !path.TCPOut:
 		return fmt.Errorf("%s can't be reached: %s", addr, path.Why)
 	case !path.TCPIn && !path.UDPIn:
-		text := fmt.Sprintf("%s can't reach this node at %s, which is the address that it advertises: %s", addr, m.Advertised(), path.Why)
+		text := fmt.Sprintf("%s can't reach this node at %s, which is the address that it advertises: %s; set gossip.advertise to the address at which the others reach it", addr, m.Advertised(), path.Why)
 		m.unreached.Store(&text)
 		return errors.New(text)
 	default:
