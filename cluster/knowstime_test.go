@@ -32,7 +32,9 @@ func TestClockInDoubt(t *testing.T) {
 		if n.KnowsTime() {
 			t.Errorf("%v: right after the jump the clock is relied upon", by)
 		}
-		await(t, "doubt", func() bool { return n.Check(tokenOf("x")) == rescind.Unknown && !n.Status().Ready && Has(n.Status().Reasons, ReasonClockOff) })
+		await(t, "doubt", func() bool {
+			return n.Check(tokenOf("x")) == rescind.Unknown && !n.Status().Ready && Has(n.Status().Reasons, ReasonClockOff)
+		})
 		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if n.KnowsTime() || n.Check(tokenOf("x")) != rescind.Unknown || n.Check(tokenOf("gone")) != rescind.Revoked {
 				t.Fatalf("%v: the clock is relied upon, or what is revoked is not", by)

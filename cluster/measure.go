@@ -93,6 +93,7 @@ type counters struct {
 	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
 	firstByGossip, firstByNATS                                                            atomic.Uint64
+	duplicates, replayed                                                                  atomic.Uint64
 
 	accepted [rescind.NumScopes]atomic.Uint64 // parts of revoked, by scope
 
@@ -140,5 +141,6 @@ func (c *counters) snapshot() Counters {
 		Healed: c.healed.Load(), Unsound: c.unsound.Load(), OtherVersion: c.otherVersion.Load(),
 		ReadsDropped: c.readsDropped.Load(), CompareBytes: c.compareBytes.Load(),
 		FirstByGossip: c.firstByGossip.Load(), FirstByNATS: c.firstByNATS.Load(),
+		Duplicates: c.duplicates.Load(), Replayed: c.replayed.Load(),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rescind"
 	"rescind/gossip"
 	"rescind/gossip/carrier"
 )
@@ -51,6 +52,11 @@ func (b inbox) taken(a arrival) { b.bytes.Add(-a.bytes) }
 // receive takes a message from a carrier. It never blocks: what does not fit
 // is dropped, and repaired later.
 func (n *Node) receive(via string, sealed []byte) {
+	path := pathOf(via)
+	if err := n.guard.Seen(path, sealed); err != nil {
+		n.again(err) // a second copy is not worth opening
+		return
+	}
 	plain, err := n.sealer.Open(sealed)
 	if err != nil {
 		if errors.Is(err, carrier.ErrForged) {
@@ -71,6 +77,11 @@ func (n *Node) receive(via string, sealed []byte) {
 		n.log.Debug("ignored a message that could not be understood", "error", err)
 		return
 	}
+	apart := time.Duration(rescind.MillisOf(n.cfg.now())-m.Clock) * time.Millisecond
+	if err := n.guard.Admit(path, sealed, apart.Abs() <= rescind.MaxClockSkew); err != nil {
+		n.again(err)
+		return
+	}
 	// News takes effect at once. The core will say the same a little later, and
 	// records may be applied any number of times.
 	if b, ok := m.Body.(*gossip.Batch); ok {
@@ -78,6 +89,26 @@ func (n *Node) receive(via string, sealed []byte) {
 	}
 	if !n.inbox.put(arrival{m, int64(len(plain))}) {
 		n.counters.dropped.Add(1)
+	}
+}
+
+// pathOf numbers the transports.
+func pathOf(via string) int {
+	if via == "gossip" {
+		return 0
+	}
+	return 1
+}
+
+// again counts a message that has come before. By another transport that is how it should
+// be; else somebody sends what it has recorded, or the network doubles datagrams.
+func (n *Node) again(err error) {
+	if errors.Is(err, carrier.ErrDuplicate) {
+		n.counters.duplicates.Add(1)
+		return
+	}
+	if c := n.counters.replayed.Add(1); c&(c-1) == 0 { // at a bounded rate
+		n.log.Warn("ignored a message that has come before: somebody replays it, or the network doubles it", "so_far", c)
 	}
 }
 

@@ -27,6 +27,7 @@ type Node struct {
 	set     *filter.Set
 	store   durable
 	sealer  *carrier.Ring
+	guard   carrier.Guard // lets each message in once
 
 	embedded *carrier.Embedded   // nil if there is none
 	gossip   *carrier.Memberlist // nil if it is off

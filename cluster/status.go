@@ -140,6 +140,10 @@ type Counters struct {
 	CompareBytes  uint64 // sent for comparisons, before the seal
 	FirstByGossip uint64 // of Applied, those that memberlist brought in a batch before anything else did
 	FirstByNATS   uint64 // of Applied, those that NATS did
+	Duplicates    uint64 // messages that a second transport brought, too
+	Replayed      uint64 // messages that came before by the same transport, or too late to tell
+	Undated       uint64 // requests that were not answered because they may have been recorded long ago
+	Deferred      uint64 // requests of members that had made this node send as much as they may
 
 	Consumed         uint64 // one-time tokens used here
 	ConsumeRefused   uint64 // uses refused here because the token was used or revoked

@@ -25,6 +25,7 @@ type view struct {
 	lapsing  rescind.Millis
 	trusted  bool // that lapsing may decide that a record's time is over
 
+	replays    gossip.Replayed
 	turnedAway uint64 // messages of nodes for which there was no room
 	room       int    // how many members there is room for
 	met        bool   // another member was heard since the start
@@ -38,7 +39,7 @@ func (l *loop) publish() {
 	v := &view{
 		at: now, wallAhead: l.wallAhead(), members: l.core.Members(now), durable: l.core.Durable(),
 		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
-		turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(),
+		replays: l.core.Replayed(), turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(),
 	}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
@@ -237,6 +238,7 @@ func (n *Node) Status() Status {
 	}
 	s.Reasons, s.Comparisons = v.reasons, v.compared
 	s.Counters.TurnedAway, s.Room = v.turnedAway, v.room
+	s.Counters.Undated, s.Counters.Deferred = v.replays.Undated, v.replays.Deferred
 	if over := n.over(); over != nil {
 		s.Reasons = over
 	}

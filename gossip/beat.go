@@ -71,13 +71,18 @@ func (p *peer) view(now time.Duration) View {
 	return v
 }
 
-// stepBeat takes p's beat in its current epoch.
-func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
+// stepBeat takes p's beat in its current epoch. By its date it counts as of at.
+func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	if b.N <= p.beatN {
 		return // late or replayed
 	}
-	c.met = true
-	p.beatN, p.name, p.heardAt, p.fromDisk, p.synced = b.N, b.Name, now, false, b.Synced
+	if sent, ok := c.echoed(b); ok {
+		at = max(at, sent)
+		c.met = true
+	}
+	c.met = c.met || at == now
+	p.beatN, p.name, p.synced = b.N, b.Name, b.Synced
+	p.heardAt, p.fromDisk = max(p.heardAt, at), p.fromDisk && at < p.heardAt
 	p.head = max(p.head, b.Head)
 	if p.known && p.previous.Before(b.Previous) && p.past.Before(b.Previous) {
 		p.based, p.owes = false, p.epoch // it has got back more of its past than it had when we settled
@@ -93,10 +98,10 @@ func (c *Core) stepBeat(now time.Duration, p *peer, b *Beat) {
 		if v.Origin == p.origin && v.At.Epoch != p.epoch {
 			continue // it contradicts itself; taken at its word, this beat would be of an epoch that is over
 		}
-		if (c.peers[v.Origin] != nil || !c.ignores(now, v)) && len(p.views) < maxViews {
+		if (c.peers[v.Origin] != nil || !c.ignores(now, v.aged(now-at))) && len(p.views) < maxViews {
 			p.views[v.Origin] = v
 		}
-		c.hearsay(now, v)
+		c.hearsay(now, v.aged(now-at))
 	}
 	p.countViews(b)
 }

@@ -68,13 +68,14 @@ func newBody(kind byte) Body {
 	}
 }
 
-// Append appends the binary form of m to b: version, kind, sender, epoch, and
+// Append appends the binary form of m to b: version, kind, sender, epoch, clock and
 // the body, numbers as unsigned varints and digests and records in their fixed
 // big-endian forms.
 func (m Message) Append(b []byte) []byte {
 	b = append(b, version, m.Body.kind())
 	b = binary.BigEndian.AppendUint64(b, uint64(m.From))
 	b = binary.AppendUvarint(b, m.Epoch)
+	b = binary.AppendUvarint(b, uint64(m.Clock))
 	return m.Body.append(b)
 }
 
@@ -89,7 +90,7 @@ func Decode(b []byte) (Message, error) {
 	if body == nil {
 		return Message{}, fmt.Errorf("%w: unknown kind", errMalformed)
 	}
-	m := Message{From: r.origin(), Epoch: r.uvarint(), Body: body}
+	m := Message{From: r.origin(), Epoch: r.uvarint(), Clock: rescind.Millis(r.uvarint()), Body: body}
 	body.read(r)
 	switch {
 	case r.failed:
@@ -98,6 +99,8 @@ func Decode(b []byte) (Message, error) {
 		return Message{}, fmt.Errorf("%w: %d bytes too many", errMalformed, len(r.b))
 	case m.From == 0 || m.Epoch == 0:
 		return Message{}, fmt.Errorf("%w: no sender", errMalformed)
+	case m.Clock < 0 || m.Clock > maxClock:
+		return Message{}, fmt.Errorf("%w: a date out of bounds", errMalformed)
 	}
 	return m, nil
 }

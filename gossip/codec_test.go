@@ -26,23 +26,23 @@ func examples() []Message {
 	to.Bucket = 2_980_001
 	beyond := rescind.Bound{Bucket: 2_980_005}
 	return []Message{
-		{1, 2, &Batch{First: 3, Head: 4, Records: records}},
-		{1, 2, &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
-		{1, 2, &Ack{At: Position{3, 4}}},
-		{1, 2, &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
-		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
-		{1, 2, &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
-		{1, 2, &StateRequest{Cursor: d, Most: 8192}},
-		{1, 2, &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
-		{1, 2, &Leave{Head: 5}},
-		{1, 2, &Compare{Round: 3, Hop: 4, Cut: true, Most: 16}},
-		{1, 2, &Compare{Round: 3, Parts: []Part{
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Batch{First: 3, Head: 4, Records: records}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Ack{At: Position{3, 4}}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateRequest{Cursor: d, Most: 8192}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Leave{Head: 5}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Hop: 4, Cut: true, Most: 16}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Parts: []Part{
 			{Part: rescind.Part{Range: rescind.Range{From: from, To: middle}, Sum: rescind.Sum{Hi: 1, Lo: 2, Count: 300}}},
 			{Part: rescind.Part{Range: rescind.Range{From: middle, To: to}}, Listed: true, Records: records},
 			{Part: rescind.Part{Range: rescind.Range{From: beyond, To: rescind.End}}, Listed: true, Records: records[:0]},
 		}}},
-		{1, 2, &Supply{Records: records}},
-		{1, 2, &Full{Limit: 64}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Supply{Records: records}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Full{Limit: 64}},
 	}
 }
 

@@ -194,7 +194,7 @@ func (c *Core) Compared(now time.Duration, s Comparison, o Outcome) {
 	case s.initiator() && len(o.reply) == 0:
 		c.endRound(now, true, cut)
 	default:
-		c.sendTo(s.with, &Compare{Round: s.round, Hop: s.hop + 1, Cut: cut, Most: c.asks(s.with), Parts: o.reply})
+		c.answer(s.with, &Compare{Round: s.round, Hop: s.hop + 1, Cut: cut, Most: c.asks(s.with), Parts: o.reply}, o.listed+2*len(o.reply))
 	}
 }
 

@@ -119,6 +119,7 @@ type Core struct {
 	toldFullAt time.Duration
 
 	comparing comparing
+	replay    Replayed
 
 	apply    []rescind.Record
 	heal     []rescind.Record
@@ -190,9 +191,12 @@ func (c *Core) Step(now time.Duration, m Message) {
 		c.superseded = c.superseded || c.isAnothers(m)
 		return
 	}
-	p := c.peer(m.From, now)
+	at, fresh := c.saidAt(now, m)
+	p := c.sender(now, at, m.From)
 	if p == nil {
-		c.turnAway(now, m)
+		if fresh {
+			c.turnAway(now, m)
+		}
 		return
 	}
 	current := c.enter(now, p, m.Epoch)
@@ -201,32 +205,42 @@ func (c *Core) Step(now time.Duration, m Message) {
 		c.stepRecords(p, m.Epoch, b.First, b.Head, b.Records)
 	case *Beat:
 		if current {
-			c.stepBeat(now, p, b)
+			c.stepBeat(now, at, p, b)
 		}
 	case *Ack:
-		c.stepAck(p, b.At)
+		if current {
+			c.stepAck(p, b.At)
+		}
 	case *RangeRequest:
-		c.stepRangeRequest(now, p, b)
+		if c.mayAsk(now, p, current, fresh) {
+			c.stepRangeRequest(now, p, b)
+		}
 	case *RangeReply:
 		c.stepRangeReply(now, b)
 	case *StateRequest:
-		c.stepStateRequest(now, p, b)
+		if c.mayAsk(now, p, current, fresh) {
+			c.stepStateRequest(now, p, b)
+		}
 	case *StateReply:
 		c.stepStateReply(now, p, b)
 	case *Compare:
-		c.stepCompare(now, p, b)
+		if c.mayAsk(now, p, current, fresh) {
+			c.stepCompare(now, p, b)
+		}
 	case *Supply:
-		if !c.Full() {
+		if !c.Full() && (fresh || p.echoes) {
 			c.mend(b.Records...)
 		}
 	case *Full:
-		c.fullAt, c.met = now, true
+		if fresh {
+			c.fullAt, c.met = now, true
+		}
 	case *Leave:
 		if current {
 			p.left, p.head = true, max(p.head, b.Head)
 		}
 	}
-	if p.greet {
+	if p.greet && (fresh || p.echoes) {
 		p.greet = false
 		c.beat(now, p.origin)
 	}

@@ -27,6 +27,7 @@ func (p Position) Before(q Position) bool {
 type Message struct {
 	From  Origin
 	Epoch uint64
+	Clock rescind.Millis // the sender's wall clock when it was sent; 0, for Step only: now
 	Body  Body
 }
 

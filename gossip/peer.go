@@ -59,6 +59,8 @@ type peer struct {
 
 	portion portion // of what is asked of it and sent to it
 
+	allowance allowance // of what it makes this node send
+
 	asked     Position       // round and step of the last comparison of its that was taken
 	scanned   rescind.Digest // the cursor of its last request for the state
 	scannedAt time.Duration

@@ -62,6 +62,9 @@ type Scan struct {
 func (c *Core) Ready(now time.Duration) Ready {
 	c.keepLogged()
 	commit := c.commit(now)
+	for i := range c.send {
+		c.send[i].Message.Clock = max(c.wallAt(now), 1)
+	}
 	r := Ready{
 		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: commit,
 		Scans: c.scans, Compares: c.compares, Acks: c.acks, Due: c.gatherUntil,

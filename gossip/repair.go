@@ -67,7 +67,7 @@ func (c *Core) stepRangeRequest(now time.Duration, p *peer, req *RangeRequest) {
 		return
 	}
 	records, ok := s.slice(req.From, min(req.To, req.From+uint64(p.portion.answer(maxRecords))-1))
-	c.sendTo(p.origin, &RangeReply{Origin: req.Origin, Epoch: req.Epoch, From: req.From, Gone: !ok, Records: records})
+	c.answer(p.origin, &RangeReply{Origin: req.Origin, Epoch: req.Epoch, From: req.From, Gone: !ok, Records: records}, len(records))
 }
 
 func (c *Core) stepRangeReply(now time.Duration, r *RangeReply) {

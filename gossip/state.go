@@ -228,5 +228,5 @@ func earlier(p, q Position) Position {
 // Scanned answers s with the records found and where to go on.
 func (c *Core) Scanned(s Scan, records []rescind.Record, next rescind.Digest, done bool) {
 	records = records[:min(len(records), maxRecords)] // more would need digests that nobody's hash makes; a comparison brings the rest
-	c.sendTo(s.to, &StateReply{Cursor: s.Cursor, Next: next, Done: done, Views: s.views, Records: records})
+	c.answer(s.to, &StateReply{Cursor: s.Cursor, Next: next, Done: done, Views: s.views, Records: records}, len(records)+len(s.views))
 }

@@ -45,6 +45,9 @@ var (
 	descHealed       = desc("healed_total", "Records that were missing here and that only a comparison with another node found.")
 	descUnsound      = desc("unsound_total", "Parts of the set in memory that were not what had been put there.")
 	descOtherVersion = desc("messages_other_version_total", "Messages of nodes that speak another version of the protocol.")
+	descDuplicates   = desc("messages_duplicate_total", "Messages that a second transport brought as well; that is how it should be.")
+	descReplayed     = desc("messages_replayed_total", "Messages that came before by the same transport, or too late to tell: recorded and sent again, or doubled by the network.")
+	descUnanswered   = desc("requests_unanswered_total", "Requests of other nodes that were not answered: undated, because they may have been recorded, or deferred, because their sender had made this node send as much as it may.", "reason")
 	descTurnedAway   = desc("members_turned_away_total", "Messages of nodes for which there was no room among the members.")
 	descReadsDropped = desc("reads_dropped_total", "Requests of other nodes to read the set that found no room.")
 	descCompared     = desc("comparisons_total", "Comparisons with another node that this one began, by how they ended.", "outcome")
@@ -63,7 +66,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descMembers, descBound, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
 		descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
-		descHealed, descUnsound, descOtherVersion, descTurnedAway, descReadsDropped, descCompared, descCompareBytes,
+		descHealed, descUnsound, descOtherVersion, descDuplicates, descReplayed, descUnanswered, descTurnedAway, descReadsDropped, descCompared, descCompareBytes,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
 		descConsumed, descDoubleUses,
 	} {
@@ -132,6 +135,10 @@ func collectCounters(ch chan<- prometheus.Metric, n cluster.Counters) {
 	counter(ch, descHealed, n.Healed)
 	counter(ch, descUnsound, n.Unsound)
 	counter(ch, descOtherVersion, n.OtherVersion)
+	counter(ch, descDuplicates, n.Duplicates)
+	counter(ch, descReplayed, n.Replayed)
+	counter(ch, descUnanswered, n.Undated, "undated")
+	counter(ch, descUnanswered, n.Deferred, "deferred")
 	counter(ch, descTurnedAway, n.TurnedAway)
 	counter(ch, descReadsDropped, n.ReadsDropped)
 	counter(ch, descCompareBytes, n.CompareBytes)

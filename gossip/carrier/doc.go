@@ -36,9 +36,9 @@
 //
 // It does not promise
 //
-//   - freshness or order. A sealed message can be replayed and withheld. That
-//     is harmless above, where merging is idempotent and receipt alone proves
-//     nothing, and is the reason for not keeping replay windows here.
+//   - freshness or order. A sealed message can be replayed and withheld. A
+//     [Guard] lets each in once, as far as it remembers; how old a message is it
+//     says itself, and that is for whoever sits above to judge.
 //   - which member sealed it. All members share one secret.
 //   - forward secrecy. Who records traffic and later steals the secret can
 //     read it.
