@@ -25,6 +25,7 @@ type waiter struct {
 	by      []rescind.NodeAck
 	origins []gossip.Origin // of by
 	missing map[gossip.Origin]string
+	named   bool // missing are named members, met or not
 }
 
 func newWaiter(start time.Time, ack rescind.Ack, listed map[gossip.Origin]string) *waiter {
@@ -239,6 +240,9 @@ func (w *waiter) acked(a gossip.PeerAck, now time.Time) (done bool) {
 	w.origins = append(w.origins, a.Origin)
 	w.by = append(w.by, rescind.NodeAck{Node: a.Name, After: now.Sub(w.start)})
 	delete(w.missing, a.Origin)
+	if w.named {
+		maps.DeleteFunc(w.missing, func(_ gossip.Origin, name string) bool { return name == a.Name })
+	}
 	select {
 	case <-w.stored:
 		w.settle()

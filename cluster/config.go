@@ -48,6 +48,13 @@ type Config struct {
 	// not on this node's disk; nil keeps them in DataDir.
 	SharedLog *SharedLog
 
+	// Members names the nodes that keep revocations, Name among them: 3 to 9 of
+	// them, or 1 that is alone, the same on every node. Acknowledgements and the
+	// staleness bound then go by majorities of this list. Empty: the cluster is
+	// open, and its members are whoever is heard. It does not go with SharedLog,
+	// whose majority is JetStream's, nor with RefuseIsolated.
+	Members []string
+
 	// JoinTimeout is how long a starting node looks for a peer before it knows
 	// that it knows only its own disk. A node that has met one, or whose folder was
 	// never complete, does not become ready by it: the latter only if the carriers
@@ -58,6 +65,9 @@ type Config struct {
 	// Bootstrap is the operator's word that a node whose folder was never complete
 	// is the first of its cluster, although its seeds don't answer. It changes
 	// nothing once a peer has been met, or where a key does not fit.
+	//
+	// With Members it lets this node found the cluster with a majority of them,
+	// where the others can't be had. It is for the first start only.
 	Bootstrap bool
 
 	// ForgetAfter is how long an unreachable peer counts in the staleness
@@ -88,7 +98,7 @@ type Config struct {
 	MaxBytes int
 
 	// Ack is the write concern of revocations that ask for rescind.AckDefault.
-	// 0 means rescind.AckLocal.
+	// 0 means rescind.AckMajority with Members, else rescind.AckLocal.
 	Ack rescind.Ack
 
 	// RefuseIsolated makes Revoke fail with rescind.ErrIsolated once no peer
@@ -190,6 +200,13 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("cluster: Config.Name is empty and the host has no name: %w", err)
 		}
 		c.Name = host
+	}
+	if err := c.checkMembers(); err != nil {
+		return c, err
+	}
+	c.Members = sorted(c.Members)
+	if len(c.Members) > 0 {
+		setDefault(&c.Ack, rescind.AckMajority)
 	}
 	setDefault(&c.Cluster, "rescind")
 	setDefault(&c.JoinTimeout, 10*time.Second)

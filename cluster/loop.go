@@ -57,7 +57,14 @@ func (n *Node) run(ctx context.Context) {
 		}
 		return
 	}
-	l := &loop{Node: n, core: n.newCore(frontiers, clock.Confirmed), loaded: steady(), told: states{}, gaps: gaps{}}
+	members, err := n.membership(frontiers)
+	if err != nil {
+		n.fail(err)
+		return
+	}
+	l := &loop{
+		Node: n, core: n.newCore(frontiers, clock.Confirmed, members), loaded: steady(), told: states{}, gaps: gaps{},
+	}
 	if n.shared != nil {
 		l.vouchFor()
 	}
@@ -77,7 +84,9 @@ func (n *Node) run(ctx context.Context) {
 	workers.Wait()
 }
 
-func (n *Node) newCore(frontiers []store.Frontier, confirmed rescind.Millis) *gossip.Core {
+func (n *Node) newCore(
+	frontiers []store.Frontier, confirmed rescind.Millis, members *gossip.Membership,
+) *gossip.Core {
 	id := n.store.Identity()
 	known := make(map[gossip.Origin]gossip.Position, len(frontiers))
 	for _, f := range frontiers {
@@ -85,8 +94,8 @@ func (n *Node) newCore(frontiers []store.Frontier, confirmed rescind.Millis) *go
 	}
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
-		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil, ForgetAfter: n.policy.Load().ForgetAfter,
-		Confirmed: confirmed,
+		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil,
+		ForgetAfter: n.policy.Load().ForgetAfter, Confirmed: confirmed, Members: members,
 	}, steady(), rescind.MillisOf(n.cfg.now()))
 }
 
@@ -125,6 +134,9 @@ func (n *Node) batch(c *gossip.Commit) store.Batch {
 	}
 	for o, at := range c.Frontiers {
 		b.Frontiers = append(b.Frontiers, store.Frontier{Origin: uint64(o), Position: store.Position(at)})
+	}
+	if c.Roll != nil {
+		b.Roll = c.Roll.Encode()
 	}
 	for _, o := range c.Forget {
 		b.Forget = append(b.Forget, uint64(o))
@@ -181,6 +193,8 @@ type loop struct {
 	looked    time.Duration // at the staleness bound
 	limited   time.Duration // when the carriers were asked for their limits
 	gaps      gaps
+	quorum    *gossip.Quorum // of named members, as last looked at
+	quorumAt  time.Duration
 }
 
 func (l *loop) run(ctx context.Context) {
@@ -213,6 +227,8 @@ func (l *loop) run(ctx context.Context) {
 			l.counters.commits.Add(1)
 			l.core.Advance()
 			l.acks.durable(l.core.Durable())
+		case o := <-l.orders:
+			o.done <- o.do(l.core)
 		case <-l.due.C: // work asks the core
 		case <-l.vouched:
 			l.vouchFor()
@@ -222,6 +238,11 @@ func (l *loop) run(ctx context.Context) {
 			l.publish()
 			if l.core.Superseded() {
 				l.fail(errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, or it was restored while the clock was behind; give each node a folder of its own, or an empty one"))
+				<-ctx.Done()
+				return
+			}
+			if l.core.Replaced() {
+				l.fail(fmt.Errorf("another folder has taken the name %s: a majority of the members counts that one; empty this folder, or give this node another name", l.cfg.Name))
 				<-ctx.Done()
 				return
 			}
@@ -280,6 +301,7 @@ func (l *loop) work() {
 	for _, a := range r.Acks {
 		l.acks.acked(a, l.measured.window)
 	}
+	l.confirm()
 	for _, out := range r.Send {
 		l.move(out)
 	}

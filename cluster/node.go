@@ -36,6 +36,7 @@ type Node struct {
 
 	inbox     inbox
 	proposals chan *proposal
+	orders    chan order // of an administrator
 	commits   chan *gossip.Commit
 	committed chan error
 	readers   readers
@@ -47,6 +48,7 @@ type Node struct {
 	reach    atomic.Pointer[reach] // likewise
 	waiting  waiters               // callers of WaitFor that wait
 	acks     ackTracker
+	stored   stored // by how many of the named members
 	events   hub
 	watches  *tokenWatches
 
@@ -129,6 +131,7 @@ func Start(cfg Config) (*Node, error) {
 		started:   steady(),
 		inbox:     newInbox(),
 		proposals: make(chan *proposal, 1024),
+		orders:    make(chan order),
 		commits:   make(chan *gossip.Commit, 1),
 		committed: make(chan error, 1),
 		vouched:   make(chan struct{}, 1),

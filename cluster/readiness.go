@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"time"
 
 	"rescind/gossip"
@@ -13,9 +14,16 @@ const foreignFor = time.Minute
 // decideReady returns what an operator should know, and whether the node may be
 // ready. Core.Standing decides; what it can't know is in surroundings.
 func (l *loop) decideReady(v *view) (reasons []Reason, ready bool) {
+	if l.named() {
+		return l.namedReady(v)
+	}
 	if l.cfg.alone() {
 		l.core.Found()
 		return nil, true
+	}
+	if others := l.core.NamedElsewhere(); others != nil {
+		return []Reason{because(ReasonNotNamed, "the members of this cluster are %s, and %s is not one of them: set cluster.follow",
+			strings.Join(others, ","), l.cfg.Name)}, l.ready.Load()
 	}
 	if l.shared != nil {
 		switch {

@@ -23,6 +23,9 @@ const (
 	ReasonEmpty         ReasonKind = "no-peer-empty"   // likewise, and the folder was never complete
 	ReasonNoRoom        ReasonKind = "no-room"         // for this node, says a member
 	ReasonForeignKey    ReasonKind = "foreign-key"     // somebody is there whose key does not fit
+	ReasonNoMajority    ReasonKind = "no-majority"     // of the named members is reached, or this one does not count
+	ReasonMembers       ReasonKind = "members"         // the list of members and what is there differ
+	ReasonNotNamed      ReasonKind = "not-named"       // this node is not one of the named members
 	ReasonClockOff      ReasonKind = "clock-off"       // this machine's clock contradicts most others'
 	ReasonOtherVersion  ReasonKind = "other-version"   // a node that speaks another version of the protocol is heard
 	ReasonStoreAway     ReasonKind = "store-away"      // the shared log does not answer
@@ -38,7 +41,8 @@ const (
 // ReasonKinds returns all kinds, for whoever must have something to say of each.
 func ReasonKinds() []ReasonKind {
 	return []ReasonKind{
-		ReasonFailed, ReasonClosed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty, ReasonNoRoom, ReasonForeignKey, ReasonClockOff, ReasonOtherVersion,
+		ReasonFailed, ReasonClosed, ReasonLoading, ReasonLooking, ReasonSynchronising, ReasonNoPeer, ReasonEmpty,
+		ReasonNoRoom, ReasonForeignKey, ReasonNoMajority, ReasonMembers, ReasonNotNamed, ReasonClockOff, ReasonOtherVersion,
 		ReasonNarrow, ReasonUnreachable,
 		ReasonStoreAway, ReasonStoreFull, ReasonStoreLost, ReasonStoreUnfit, ReasonStoreRollup, ReasonStrangers,
 	}

@@ -83,7 +83,9 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 
 func (n *Node) waiterFor(start time.Time, ack rescind.Ack) *waiter {
 	w := newWaiter(start, ack, n.listed())
-	if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
+	if n.named() {
+		n.stored.concern(w, ack)
+	} else if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
 		w.need = n.onceReady(ack)
 	}
 	return w
@@ -174,8 +176,11 @@ func (n *Node) accepting() error {
 func (n *Node) listed() map[gossip.Origin]string {
 	v := n.view.Load()
 	listed := make(map[gossip.Origin]string, len(v.members))
-	for _, m := range v.members {
-		if !m.Left {
+	for i, m := range v.members {
+		switch {
+		case m.Origin == 0:
+			listed[gossip.Origin(i+1)] = m.Name // a named member that has not been met
+		case !m.Left || n.named():
 			listed[m.Origin] = m.Name
 		}
 	}

@@ -22,8 +22,10 @@ type Status struct {
 	Reasons []Reason // why not ready, or what else an operator should know
 
 	Staleness Staleness
-	Members   []Member // the other nodes
-	Room      int      // how many other nodes there is room for
+	Bound     BoundKind // what Staleness is about
+	Quorum    *Quorum   // of the named members; nil in an open cluster
+	Members   []Member  // the other nodes
+	Room      int       // how many other nodes there is room for
 
 	Revocations map[rescind.Scope]int     // live revocations
 	Total       int                       // their sum

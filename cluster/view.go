@@ -18,6 +18,7 @@ type view struct {
 	heard   time.Duration // when a peer was last heard
 	durable uint64        // own records on disk
 	reasons []Reason
+	quorum  *gossip.Quorum // of named members; nil in an open cluster
 
 	compared gossip.CompareStats
 	synced   bool // or alone
@@ -49,6 +50,7 @@ func (l *loop) publish() {
 	v.heard = max(l.lastHeard, l.loaded)
 	l.acks.meet(v.members)
 	l.told.tell(&l.events, v.members)
+	v.quorum = l.lookAtQuorum(now)
 	reasons, ready := l.decideReady(v)
 	v.asOf, v.known = l.core.Staleness(now)
 	if v.known = v.known && v.synced; l.shared != nil {
@@ -85,6 +87,11 @@ func (l *loop) warnings(v *view) (reasons []Reason) {
 	}
 	if _, trouble := l.store.Trouble(); trouble != nil {
 		reasons = append(reasons, because(troubleKind(trouble), "revocations are not acknowledged, because they can't be made durable: %v", trouble))
+	}
+	if v.quorum != nil {
+		for _, note := range v.quorum.Notes {
+			reasons = append(reasons, Reason{ReasonMembers, note})
+		}
 	}
 	if l.shared != nil {
 		s := l.shared.Stats()
@@ -214,9 +221,9 @@ func (n *Node) Status() Status {
 	s := Status{
 		Cluster: n.cfg.Cluster, Name: n.cfg.Name,
 		Origin: gossip.Origin(id.Origin).String(), Epoch: id.Epoch,
-		Uptime:      steady() - n.started,
-		Ready:       n.ready.Load() && !n.clockOff.Load(),
-		Staleness:   n.Staleness(),
+		Uptime:    steady() - n.started,
+		Ready:     n.ready.Load() && !n.clockOff.Load(),
+		Staleness: n.Staleness(), Bound: n.boundKind(),
 		Revocations: n.held(), Total: n.set.Len(), Max: n.policy.Load().MaxRevocations, MaxBytes: n.policy.Load().MaxBytes, Filter: n.set.Stats(),
 		Counters: n.counters.snapshot(), Window: n.measured.window.Snapshot(),
 		Accepted: n.counters.byScope(), Refused: n.refused(),
@@ -236,7 +243,7 @@ func (n *Node) Status() Status {
 		s.Reasons = n.loading()
 		return s
 	}
-	s.Reasons, s.Comparisons = v.reasons, v.compared
+	s.Reasons, s.Comparisons, s.Quorum = v.reasons, v.compared, quorumOf(v.quorum)
 	s.Counters.TurnedAway, s.Room = v.turnedAway, v.room
 	s.Counters.Undated, s.Counters.Deferred = v.replays.Undated, v.replays.Deferred
 	if over := n.over(); over != nil {

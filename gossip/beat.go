@@ -19,7 +19,10 @@ func (c *Core) beat(now time.Duration, to Origin) {
 		Previous: c.previous,
 		Clock:    c.wallAt(now),
 	}
-	if to == 0 {
+	if c.named != nil {
+		b.Roll = c.named.roll()
+	}
+	if to == 0 && c.named == nil {
 		b.After, b.UpTo, b.Views = c.nextViews(now)
 	} else {
 		b.Views = c.views(now) // a newcomer need not wait for its turn
@@ -31,10 +34,22 @@ func (c *Core) beat(now time.Duration, to Origin) {
 func (c *Core) views(now time.Duration) []View {
 	views := append(make([]View, 0, len(c.list)+1), c.ownView())
 	for _, p := range c.list {
-		views = append(views, p.view(now))
+		v := p.view(now)
+		if c.named != nil {
+			if v.Echo > 0 && c.named.noting(p) {
+				v.Echo = 0
+			}
+			if v.empty() {
+				continue // it claims nothing
+			}
+		}
+		views = append(views, v)
 	}
 	return views
 }
+
+// empty reports whether v neither says that anything is held nor echoes anything.
+func (v View) empty() bool { return v.At.Seq == 0 && !v.Based && v.Past == Position{} && v.Echo == 0 }
 
 // nextViews states what this node holds of its own stream and of those with
 // origins after one and up to another, of all if both are 0. In a large cluster
@@ -76,9 +91,9 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	if b.N <= p.beatN {
 		return // late or replayed
 	}
-	if sent, ok := c.echoed(b); ok {
-		at = max(at, sent)
-		c.met = true
+	sent, echoed := c.echoed(b)
+	if echoed {
+		at, c.met = max(at, sent), true
 	}
 	c.met = c.met || at == now
 	p.beatN, p.name, p.synced = b.N, b.Name, b.Synced
@@ -104,6 +119,12 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 		c.hearsay(now, v.aged(now-at))
 	}
 	p.countViews(b)
+	switch {
+	case c.named != nil:
+		c.hear(now, p, b, sent, echoed)
+	case b.Roll != nil:
+		c.others, _ = b.Roll.lists()
+	}
 }
 
 // forgetViews makes room for those of a beat.
@@ -144,7 +165,7 @@ func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 	}
 	p.echoes = true
 	if v.Based {
-		c.stepAck(p, v.At)
+		c.stepAck(p, v.At, b.Roll)
 	}
 	e := echo{head: b.Head, sent: c.sentAt[v.Echo%uint64(len(c.sentAt))]}
 	c.measureSkew(now, p, e.sent, b.Clock)
@@ -209,7 +230,13 @@ func (c *Core) progress(now time.Duration) {
 			p.prove()
 		}
 	}
-	c.synced = c.synced || c.caughtUp(now)
+	if c.named != nil {
+		c.progressNamed(now)
+		_, off := c.ClockOff(now)
+		c.synced = c.synced || c.named.whole() && c.named.bounded && !off && !c.comparing.verify
+	} else {
+		c.synced = c.synced || c.others == nil && c.caughtUp(now)
+	}
 	c.complete = c.complete || c.synced
 }
 
@@ -271,8 +298,8 @@ func (c *Core) holdsAllOf(p *peer) bool {
 func (c *Core) holds(v View) bool {
 	p := c.peers[v.Origin]
 	switch {
-	case v.At.Epoch == 0:
-		return true
+	case v.At.Epoch == 0 || v.At.Seq == 0 && !v.Based && v.Past == Position{}:
+		return true // it claims nothing
 	case p == nil || p.epoch < v.At.Epoch:
 		return false
 	case p.epoch == v.At.Epoch:

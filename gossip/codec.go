@@ -259,7 +259,7 @@ func (m *Beat) append(b []byte) []byte {
 	b = binary.AppendUvarint(appendPosition(b, m.Previous), uint64(m.Clock))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.After))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.UpTo))
-	return appendViews(b, m.Views)
+	return appendRoll(appendViews(b, m.Views), m.Roll)
 }
 
 func (m *Beat) read(r *reader) {
@@ -269,13 +269,14 @@ func (m *Beat) read(r *reader) {
 	m.Clock = rescind.Millis(r.uvarint())
 	r.failed = r.failed || m.Clock < 0 || m.Clock > maxClock
 	m.After, m.UpTo, m.Views = Origin(r.uint64()), Origin(r.uint64()), r.views()
+	m.Roll = r.roll()
 }
 
 func (*Ack) kind() byte { return kindAck }
 
-func (m *Ack) append(b []byte) []byte { return appendPosition(b, m.At) }
+func (m *Ack) append(b []byte) []byte { return appendRoll(appendPosition(b, m.At), m.Roll) }
 
-func (m *Ack) read(r *reader) { m.At = r.position() }
+func (m *Ack) read(r *reader) { m.At, m.Roll = r.position(), r.roll() }
 
 func (*RangeRequest) kind() byte { return kindRangeRequest }
 

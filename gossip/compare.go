@@ -204,7 +204,7 @@ func (c *Core) endRound(now time.Duration, different, cut bool) {
 	u.with = 0
 	if !different {
 		u.verify = false
-		c.synced = c.synced || c.reconciled(now, with)
+		c.synced = c.synced || c.named == nil && c.others == nil && c.reconciled(now, with)
 		u.stats.Equal++
 		u.nextAt = now + c.cfg.CompareEvery + c.jitter(c.cfg.CompareEvery/3)
 		return

@@ -81,6 +81,9 @@ type Config struct {
 	// BelieveAfter is how long a wall clock that is ahead of what was believed must
 	// go evenly before records lapse by it. 0 means one hour.
 	BelieveAfter time.Duration
+	// Members names the members, of which Name is one. nil: the cluster is open,
+	// and its members are whoever is heard.
+	Members *Membership
 }
 
 // Core is the replication state of one node. It is not safe for concurrent
@@ -120,6 +123,8 @@ type Core struct {
 
 	comparing comparing
 	replay    Replayed
+	named     *named   // nil in an open cluster
+	others    []string // in an open cluster: the members that one which names them has told of
 
 	apply    []rescind.Record
 	heal     []rescind.Record
@@ -161,6 +166,9 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 	}
 	c.lapse = newLapse(cfg.BelieveAfter, now, cfg.Confirmed)
 	c.setWall(now, wall)
+	if cfg.Members != nil {
+		c.named = newNamed(cfg)
+	}
 	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
 		at := cfg.Frontiers[o]
 		p := c.peer(o, now)
@@ -191,6 +199,9 @@ func (c *Core) Step(now time.Duration, m Message) {
 		c.superseded = c.superseded || c.isAnothers(m)
 		return
 	}
+	if c.named != nil && !c.named.takes(c.peers[m.From], m) {
+		return
+	}
 	at, fresh := c.saidAt(now, m)
 	p := c.sender(now, at, m.From)
 	if p == nil {
@@ -209,7 +220,7 @@ func (c *Core) Step(now time.Duration, m Message) {
 		}
 	case *Ack:
 		if current {
-			c.stepAck(p, b.At)
+			c.stepAck(p, b.At, b.Roll)
 		}
 	case *RangeRequest:
 		if c.mayAsk(now, p, current, fresh) {
@@ -287,7 +298,15 @@ func (c *Core) Leave() { c.broadcast(&Leave{Head: c.own.head}) }
 
 // Synced reports whether, since it was started, this node has once held all
 // that some member said it holds, or is the first of its cluster.
-func (c *Core) Synced() bool { return c.synced || c.founded }
+//
+// Of a named member it reports whether its folder counts, and whether in this life
+// it has held what a majority of the members holds.
+func (c *Core) Synced() bool {
+	if c.named != nil {
+		return c.synced && c.named.whole()
+	}
+	return c.synced || c.founded
+}
 
 // Superseded reports whether the cluster has met this node's data folder in a
 // later epoch: another process runs from a copy of it, or it was restored from
@@ -336,7 +355,14 @@ func (c *Core) take(records []rescind.Record) {
 }
 
 // stepAck takes p's acknowledgement of our stream.
-func (c *Core) stepAck(p *peer, at Position) {
+func (c *Core) stepAck(p *peer, at Position, r *Roll) {
+	if c.named != nil && r != nil && r.Whole && at.Epoch == c.cfg.Epoch && at.Seq <= c.own.received {
+		p.count(r, at.Seq)
+		c.named.moved = true
+	}
+	if c.named != nil && (r == nil || !r.Whole) {
+		return // it counts for nothing yet (I3)
+	}
 	if at.Epoch != c.cfg.Epoch || at.Seq <= p.acked || at.Seq > c.own.received {
 		return
 	}

@@ -26,28 +26,59 @@ type Member struct {
 	// Both are 0 until they are measured.
 	Skew, SkewError time.Duration
 
+	// Counts says of a named member that its folder is whole, so that majorities
+	// may be made with it.
+	Counts bool
+
 	Behind uint64 // its records announced and not yet received
 	Acked  uint64 // our records that it has committed
 }
 
 // Members lists the other nodes by name.
 func (c *Core) Members(now time.Duration) []Member {
+	if c.named != nil {
+		return c.namedMembers(now)
+	}
 	members := make([]Member, 0, len(c.peers))
 	for _, p := range c.list {
 		if !c.listed(now, p) {
 			continue
 		}
-		members = append(members, Member{
-			Origin: p.origin, Name: p.name, Epoch: p.epoch,
-			Alive: p.alive(now), Left: p.left, Echoes: p.echoes, Heard: max(0, now-p.heardAt),
-			Staleness: now - p.asOf, Known: p.proven,
-			Skew: p.skew.middle(), SkewError: p.skew.doubt(),
-			Behind: p.head - min(p.head, p.received), Acked: p.acked,
-		})
+		members = append(members, p.member(now))
 	}
 	slices.SortFunc(members, func(a, b Member) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Origin, b.Origin))
 	})
+	return members
+}
+
+func (p *peer) member(now time.Duration) Member {
+	return Member{
+		Origin: p.origin, Name: p.name, Epoch: p.epoch,
+		Alive: p.alive(now), Left: p.left, Echoes: p.echoes, Heard: max(0, now-p.heardAt),
+		Staleness: now - p.asOf, Known: p.proven,
+		Skew: p.skew.middle(), SkewError: p.skew.doubt(),
+		Behind: p.head - min(p.head, p.received), Acked: p.acked,
+	}
+}
+
+// namedMembers lists the other names of the list, met or not.
+func (c *Core) namedMembers(now time.Duration) (members []Member) {
+	for _, name := range c.named.quorum.names {
+		if name == c.named.self {
+			continue
+		}
+		m := Member{Name: name}
+		if p := c.memberNamed(name); p != nil {
+			m = p.member(now)
+			m.Counts = p.named.roll.Whole && p.incarnation() == c.named.want.Known[name]
+			m.Known = p.named.proof != nil
+			if m.Known {
+				m.Staleness = now - p.named.proof.asOf
+			}
+		}
+		members = append(members, m)
+	}
 	return members
 }
 
@@ -64,7 +95,16 @@ func (c *Core) Members(now time.Duration) []Member {
 // has a number up to h. So once we hold all up to h, we are complete as of the
 // sending of n, on our clock alone. Nothing is concluded from the mere receipt
 // of a beat, which may be late or replayed.
+//
+// Among named members it is as of when all that a majority acknowledged is held
+// here, whoever has fallen silent.
 func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
+	if c.named != nil {
+		if c.named.quorum.enough(c.named.quorum.set(c.named.self)) && c.named.bounded {
+			return now, true // alone
+		}
+		return c.named.bound, c.named.bounded
+	}
 	asOf, known = now, true
 	counting, lost := 0, false
 	for _, p := range c.list {

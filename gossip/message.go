@@ -61,6 +61,8 @@ type Beat struct {
 	// smallest; of all if the two are equal.
 	After, UpTo Origin
 	Views       []View
+
+	Roll *Roll // of a named member; nil: it names no members
 }
 
 // View is what a node holds of another origin's streams.
@@ -75,7 +77,10 @@ type View struct {
 }
 
 // Ack says that its sender has committed the receiver's records up to At.
-type Ack struct{ At Position }
+type Ack struct {
+	At   Position
+	Roll *Roll // of a named member
+}
 
 // RangeRequest asks for the records From to To of an origin's epoch.
 type RangeRequest struct {

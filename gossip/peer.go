@@ -57,7 +57,8 @@ type peer struct {
 
 	skew skew // of its wall clock
 
-	portion portion // of what is asked of it and sent to it
+	portion portion   // of what is asked of it and sent to it
+	named   namedPeer // where members are named
 
 	allowance allowance // of what it makes this node send
 
@@ -114,6 +115,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
 	p.told, p.toldUpTo, p.toldAll, p.logged = 0, 0, false, false
 	p.asked, p.scannedAt, p.rangedAt = Position{}, 0, 0
+	p.named = namedPeer{proof: p.named.proof} // what it proved stays true
 	p.attempts, p.askAgain = 0, now+repairAfter
 	return true
 }
@@ -160,6 +162,9 @@ func (c *Core) forgetSilent(now time.Duration) {
 	}
 	slices.SortStableFunc(silent, func(p, q *peer) int { return cmp.Compare(q.heardAt, p.heardAt) })
 	for i, p := range silent {
+		if c.named != nil {
+			break // W2: what a majority rests on is not forgotten, and there are few
+		}
 		if i >= maxForgotten || now-p.heardAt > max(rememberFor, c.cfg.ForgetAfter) {
 			delete(c.peers, p.origin)
 			c.forget = append(c.forget, p.origin)

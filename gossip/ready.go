@@ -39,6 +39,7 @@ type Commit struct {
 	// Complete says that with this commit the folder holds all that there was when
 	// this node became ready: see Config.Complete.
 	Complete bool
+	Roll     *RollState // to replace the stored one; nil: it stays
 }
 
 // PeerAck says that a member has committed our records up to Seq.
@@ -80,7 +81,8 @@ func (c *Core) commit(now time.Duration) *Commit {
 	moved, awaited := c.moved()
 	bare := len(c.uncommitted) == 0
 	completes := c.complete && !c.noted
-	if bare && (len(moved)+len(c.forget) == 0 && !completes || !awaited && now < c.committedAt+persistView) {
+	if bare && c.named.settled(now) &&
+		(len(moved)+len(c.forget) == 0 && !completes || !awaited && now < c.committedAt+persistView) {
 		return nil
 	}
 	if c.gathering(now, bare) {
@@ -90,6 +92,7 @@ func (c *Core) commit(now time.Duration) *Commit {
 	for _, p := range c.list {
 		p.committing = p.at()
 	}
+	c.committing.Roll = c.named.write(now)
 	c.uncommitted, c.forget, c.committedAt, c.handed = nil, nil, now, c.own.received
 	return c.committing
 }
@@ -118,5 +121,6 @@ func (c *Core) Advance() {
 	}
 	c.committing = nil
 	c.durable, c.noted = done.Own, c.noted || done.Complete
+	c.named.stored(done.Roll)
 	c.stored(done.Frontiers)
 }

@@ -136,7 +136,7 @@ func (d *peer) wouldHelp(p *peer) bool {
 	switch {
 	case !ok:
 		return false
-	case v.At.Epoch == p.epoch && (v.Based && !p.based || v.At.Seq > p.received):
+	case v.At.Epoch == p.epoch && (v.Based && !p.based || v.At.Seq > p.received || !p.based && p.past.Before(v.Past)):
 		return true
 	case v.At.Epoch < p.epoch && v.Based:
 		return !p.based && p.past.Before(v.At)

@@ -22,6 +22,8 @@ type clusterJSON struct {
 	Reasons     []string        `json:"reasons"`
 	Problems    []problemJSON   `json:"problems"`
 	StalenessMS *float64        `json:"staleness_ms"`
+	Bound       string          `json:"bound"` // what the staleness is about: majority or listed
+	Quorum      *quorumJSON     `json:"quorum"`
 	Members     []memberJSON    `json:"members"`
 	Revocations revocationsJSON `json:"revocations"`
 	Carriers    []carrierJSON   `json:"carriers"`
@@ -120,6 +122,8 @@ func (a *API) getCluster(w http.ResponseWriter, _ *http.Request) {
 		Reasons:     cluster.Words(st.Reasons),
 		Problems:    problemsOf(a.dashboard.Problems()),
 		StalenessMS: millisOrNull(st.Staleness.Bound, st.Staleness.Known),
+		Bound:       string(st.Bound),
+		Quorum:      newQuorum(st.Quorum),
 		Members:     membersOf(st.Members),
 		Revocations: revocationsJSON{Total: st.Total, Max: st.Max, Bytes: st.Filter.Bytes, MaxBytes: st.MaxBytes, ByScope: byScope(st.Revocations)},
 		Carriers:    carriersOf(st),

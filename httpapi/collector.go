@@ -25,7 +25,9 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descReady   = desc("ready", "1 if the node answers checks and takes no part in a shutdown.")
 	descMembers = desc("members", "Other nodes of the cluster by what this one believes of them.", "state")
-	descBound   = desc("staleness_bound_seconds", "Every revocation acknowledged by a listed member longer ago than this is known here; +Inf if no bound can be stated.")
+	descBound   = desc("staleness_bound_seconds", "Every revocation that a majority of the named members acknowledged longer ago than this is known here, in a cluster without a list every one that a listed member did; +Inf if no bound can be stated.")
+	descNeeded  = desc("members_needed", "Named members that make a majority.")
+	descReached = desc("members_reached", "Named members that count and have answered lately, this one included.")
 	descHeld    = desc("revocations", "Live revocations.", "scope")
 	descLimit   = desc("revocations_limit", "The number of live revocations at which the node refuses new ones.")
 	descMemory  = desc("revocations_bytes", "Memory of the live revocations: Bloom filter and exact tables.")
@@ -64,7 +66,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descMembers, descBound, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
+		descReady, descMembers, descBound, descNeeded, descReached, descHeld, descLimit, descMemory, descFill, descFalse, descNode,
 		descApplied, descRepairs, descState, descSwept, descRefused, descMalformed, descDropped, descCommits,
 		descHealed, descUnsound, descOtherVersion, descDuplicates, descReplayed, descUnanswered, descTurnedAway, descReadsDropped, descCompared, descCompareBytes,
 		descWaits, descWaitTimeouts, descWaitsRefused, descTooStale,
@@ -83,6 +85,10 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, descReady, boolGauge(st.Ready && !c.draining()))
 	gauge(ch, descNode, 1, labelValue(st.Cluster), labelValue(st.Name))
 	gauge(ch, descBound, staleness(st.Staleness.Bound, st.Staleness.Known))
+	if q := st.Quorum; q != nil {
+		gauge(ch, descNeeded, float64(q.Need))
+		gauge(ch, descReached, float64(q.Reached))
+	}
 	gauge(ch, descLimit, float64(st.Max))
 	gauge(ch, descMemory, float64(st.Filter.Bytes))
 	gauge(ch, descFill, st.Filter.Fill)

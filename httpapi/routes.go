@@ -45,6 +45,7 @@ func (a *API) table() []route {
 		{http.MethodPost, "/v1/tokens/consume", "bearer or admin", "use up a one-time token: 200 the first time, 409 ever after", a.limited(a.consumeToken)},
 		{http.MethodPost, "/v1/explain", "admin", "why is this token refused? step by step and scope by scope", a.adminOnly(a.explain)},
 		{http.MethodGet, "/v1/cluster", "admin", "members, staleness, counters", a.adminOnly(a.getCluster)},
+		{http.MethodPost, "/v1/members/accept-loss", "admin", "give up what only lost folders of named members held", a.adminOnly(a.acceptLoss)},
 		{http.MethodGet, "/v1/events", "admin", "revocations and members as they change (server-sent events)", a.adminOnly(a.getEvents)},
 		{http.MethodPost, "/oauth2/revoke", "token", "RFC 7009", a.limited(a.oauthRevoke)},
 		{http.MethodPost, "/oauth2/introspect", "client or admin", "RFC 7662", a.introspect},

@@ -46,7 +46,7 @@ func commands() []command {
 		{"check", "ask a node whether a token is accepted", runCheck},
 		{"revoke", "revoke on a running node", runRevoke},
 		{"status", "show a node and its staleness", runStatus},
-		{"members", "show the other nodes as one node sees them", runMembers},
+		{"members", "show the other nodes as one node sees them; 'members accept-loss' after a loss of disks", runMembers},
 		{"watch", "print revocations and members as they change", runWatch},
 		{"keys", "generate the files with the cluster's secrets", runKeys},
 		{"backup", "write all revocations of a running node to a file", runBackup},

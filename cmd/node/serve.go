@@ -209,7 +209,8 @@ func openTraces(cfg *config.Config, log *slog.Logger) (*tracing.Tracer, error) {
 func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger) cluster.Config {
 	c := cluster.Config{
 		Cluster: cfg.Cluster.Name, Name: cfg.Node.Name, Key: key, DataDir: cfg.Data.Dir,
-		JoinTimeout: cfg.Cluster.JoinTimeout, ForgetAfter: cfg.Cluster.ForgetAfter, Bootstrap: cfg.Cluster.Bootstrap,
+		JoinTimeout: cfg.Cluster.JoinTimeout, ForgetAfter: cfg.Cluster.ForgetAfter,
+		Members: cfg.Cluster.Members, Bootstrap: cfg.Cluster.Bootstrap,
 		MaxLifetime: cfg.Tokens.MaxLifetime, Logger: log,
 	}.With(policyOf(cfg, room))
 	c.RevokeDoubleUsed = cfg.OneTime.OnDoubleUse == "end-session"

@@ -19,6 +19,8 @@ type clusterView struct {
 	Reasons                []string
 	UptimeMS               float64  `json:"uptime_ms"`
 	StalenessMS            *float64 `json:"staleness_ms"`
+	Bound                  string
+	Quorum                 *quorumView
 	Members                []struct {
 		Name, State string
 		StalenessMS *float64 `json:"staleness_ms"`
@@ -49,6 +51,9 @@ func runStatus(ctx context.Context, e env) error {
 		row("staleness", "%s", millis(v.StalenessMS))
 		row("revocations", "%d of %d", v.Revocations.Total, v.Revocations.Max)
 		row("members", "%s", states(v))
+		if v.Quorum != nil {
+			row("majority", "%s", v.Quorum)
+		}
 		for _, c := range v.Carriers {
 			switch {
 			case c.Connected:
@@ -96,7 +101,14 @@ func states(v clusterView) string {
 }
 
 func runMembers(ctx context.Context, e env) error {
+	if len(e.args) > 0 && e.args[0] == "accept-loss" {
+		e.args = e.args[1:]
+		return acceptLoss(ctx, e)
+	}
 	return showCluster(ctx, e, "members", func(w io.Writer, v clusterView) {
+		if q := v.Quorum; q != nil {
+			defer fmt.Fprintf(w, "\n%s\n", q)
+		}
 		fmt.Fprintln(w, "NAME\tSTATE\tSTALENESS\tLAST HEARD\tBEHIND\tUNACKED")
 		for _, m := range v.Members {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", m.Name, m.State, millis(m.StalenessMS), millis(&m.LastHeardMS), m.Behind, m.Unacked)

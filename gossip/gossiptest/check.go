@@ -12,6 +12,7 @@ import (
 
 // check holds one node against the promises that concern it at any time.
 func (s *Sim) check(n *node) error {
+	s.confirm(n)
 	n.lacks = slices.DeleteFunc(n.lacks, func(a acked) bool { return s.holds(n, a) })
 	if err := s.checkStaleness(n); err != nil {
 		return err
@@ -51,15 +52,15 @@ func (s *Sim) required(r rescind.Record) bool { return s.trueTime() <= r.Expires
 func (s *Sim) checkVector(n *node) error {
 	held := n.core.Held()
 	for i := range s.nodes {
-		at := n.disk.promised[origin(i)]
+		at := n.disk.promised[s.nodes[i].origin]
 		if at.Epoch == 0 {
 			continue
 		}
-		if n.disk.frontiers[origin(i)].Before(at) {
-			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its disk says %v", s.now, n.index, at, i, n.disk.frontiers[origin(i)])
+		if n.disk.frontiers[s.nodes[i].origin].Before(at) {
+			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its disk says %v", s.now, n.index, at, i, n.disk.frontiers[s.nodes[i].origin])
 		}
 		for _, h := range held {
-			if h.Origin == origin(i) && !h.Says(at) {
+			if h.Origin == s.nodes[i].origin && !h.Says(at) {
 				return fmt.Errorf("at %v: n%d acknowledged %v of n%d and says that it holds %+v", s.now, n.index, at, i, h)
 			}
 		}
@@ -71,15 +72,18 @@ func (s *Sim) checkVector(n *node) error {
 // so (W1 of package gossip).
 func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 	for _, a := range acks {
-		peer := s.nodes[int(a.Origin)-1]
+		peer := s.byOrigin(a.Origin)
+		if peer == nil {
+			continue // its folder is gone
+		}
 		at := gossip.Position{Epoch: n.disk.epoch, Seq: a.Seq}
 		switch {
-		case !peer.disk.frontiers[origin(n.index)].Before(at):
-			if peer.disk.promised[origin(n.index)].Before(at) {
-				peer.disk.promised[origin(n.index)] = at
+		case !peer.disk.frontiers[n.origin].Before(at):
+			if peer.disk.promised[n.origin].Before(at) {
+				peer.disk.promised[n.origin] = at
 			}
-		case peer.rolledBack[origin(n.index)].Before(at):
-			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its frontier there is %v", s.now, peer.index, at, n.index, peer.disk.frontiers[origin(n.index)])
+		case peer.rolledBack[n.origin].Before(at):
+			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its frontier there is %v", s.now, peer.index, at, n.index, peer.disk.frontiers[n.origin])
 		}
 		for _, r := range n.own[:a.Seq] {
 			if onDisk := peer.disk.records[r.Digest]; onDisk.Join(r) != onDisk && !s.lost[r.Digest] && !s.skipped[r.Digest] {
@@ -97,6 +101,9 @@ func (s *Sim) checkStaleness(n *node) error {
 	asOf, known := n.core.Staleness(s.now)
 	if !known || len(n.lacks) == 0 {
 		return nil
+	}
+	if s.opt.Named {
+		return s.checkBound(n, asOf)
 	}
 	const any = math.MaxUint64
 	listed := map[int]uint64{n.index: any} // up to which epoch

@@ -38,6 +38,9 @@ type Options struct {
 	Believe   time.Duration // of gossip.Config.BelieveAfter; 0 means one hour
 	Skip      float64       // per applied record: it is not merged, and nobody notices
 	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
+	Named     bool          // the members are named
+	Wipe      float64       // per tick: the folder of a named member is replaced by an empty one
+	Ghost     float64       // of those: the process with the old folder lives on
 	Store     bool          // the nodes have the real store, on disks that lose what was not synced
 }
 
@@ -87,6 +90,7 @@ type disk struct {
 	frontiers map[gossip.Origin]gossip.Position
 	complete  bool
 	promised  map[gossip.Origin]gossip.Position // the furthest position of each origin that was acknowledged from this disk
+	roll      gossip.RollState // of a named member
 }
 
 func emptyDisk() disk {
@@ -100,6 +104,9 @@ func (d disk) clone() disk {
 
 type node struct {
 	index    int
+	origin   gossip.Origin
+	name     string
+	ghost    bool         // its folder was replaced, and it lives on
 	core     *gossip.Core // nil while down
 	set      *filter.Set
 	disk     disk
@@ -140,7 +147,10 @@ func New(seed uint64, opt Options) *Sim {
 		written: map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
 	}
 	for i := range opt.Nodes {
-		n := &node{index: i, disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow, rolledBack: map[gossip.Origin]gossip.Position{}}
+		n := &node{
+			index: i, origin: origin(i), name: fmt.Sprint("n", i), disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow,
+			rolledBack: map[gossip.Origin]gossip.Position{},
+		}
 		n.disk.clock = s.trueTime() // as if the cluster had run for long
 		n.old = n.disk.clone()
 		if opt.Store {
@@ -197,10 +207,13 @@ func (s *Sim) open(n *node) {
 		}
 	}
 	n.lacks = slices.Clone(s.acked)
-	n.others = s.vouchedFor(n)
+	if n.others = s.vouchedFor(n); s.opt.Named {
+		n.others = nil // a majority decides, see checkStaleness
+	}
 	n.core = gossip.New(gossip.Config{
-		Origin: origin(n.index), Epoch: n.disk.epoch, Name: fmt.Sprint("n", n.index),
-		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Complete: n.disk.complete, ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+		Origin: n.origin, Epoch: n.disk.epoch, Name: n.name, Members: s.membership(n),
+		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Complete: n.disk.complete,
+		ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
 		Confirmed: loaded.clock, BelieveAfter: s.opt.Believe,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil
@@ -246,6 +259,9 @@ func (s *Sim) trouble() {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
 			s.crash(n)
 		}
+	}
+	if s.rng.Float64() < s.opt.Wipe {
+		s.replaceFolder(s.nodes[s.rng.IntN(s.opt.Nodes)])
 	}
 	if s.rng.Float64() < s.opt.Leave {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {

@@ -153,7 +153,7 @@ func (s *Sim) post(n *node, out gossip.Outgoing) {
 		s.compared += len(bytes)
 	}
 	for i := range s.nodes {
-		if i == n.index || out.To != 0 && out.To != origin(i) {
+		if i == n.index || out.To != 0 && out.To != s.nodes[i].origin {
 			continue
 		}
 		for {
@@ -197,6 +197,9 @@ func (s *Sim) persist(n *node) {
 	}
 	n.disk.own = n.commit.Own
 	maps.Copy(n.disk.frontiers, n.commit.Frontiers)
+	if n.commit.Roll != nil {
+		n.disk.roll = *n.commit.Roll
+	}
 	for _, o := range n.commit.Forget {
 		delete(n.disk.frontiers, o)
 	}
@@ -207,6 +210,9 @@ func (s *Sim) persist(n *node) {
 // acknowledge notes the own records that the last commit has made durable:
 // from now on they must never be lost.
 func (s *Sim) acknowledge(n *node) {
+	if s.opt.Named {
+		return // a majority must have stored them, see confirm
+	}
 	for i, r := range n.own[n.told:n.core.Durable()] {
 		a := acked{n.index, gossip.Position{Epoch: n.disk.epoch, Seq: n.told + uint64(i) + 1}, r, s.now}
 		s.acked = append(s.acked, a)
@@ -277,4 +283,5 @@ func (s *Sim) heal() {
 		}
 	}
 	clear(s.cut)
+	s.endGhosts()
 }

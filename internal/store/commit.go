@@ -31,6 +31,7 @@ type Batch struct {
 	Complete bool
 
 	Frontiers []Frontier // those that have moved
+	Roll      []byte     // what this node knows of the named members; nil: unchanged
 	Forget    []uint64   // origins whose frontier is dropped, also where this batch has one
 }
 
@@ -59,6 +60,9 @@ func (b Batch) fill(to *pebble.Batch) error {
 	}
 	if b.Complete {
 		errs = append(errs, to.Set(keyComplete, []byte{1}, nil))
+	}
+	if b.Roll != nil {
+		errs = append(errs, to.Set(keyRoll, b.Roll, nil))
 	}
 	for _, f := range b.Frontiers {
 		errs = append(errs, to.Merge(frontierKey(f.Origin), frontierValue(f), nil))

@@ -14,6 +14,7 @@ import (
 //	c                         0 in a new folder, 1 once it was complete; missing in those of older versions
 //	o                         own number of the last commit, 8 bytes
 //	t                         clock, see Clock: confirmed 8, waiting 8, waited 8
+//	n                         what a named member knows of the members, opaque here
 //	f <origin 8>              frontier: epoch 8, seq 8
 //	q <name> NUL <number 8>   entry of a queue, see Queued
 //	r <bucket 8> <digest 16>  record: issued before 8, expires at 8
@@ -26,6 +27,7 @@ const format = 1
 const (
 	prefixComplete = 'c'
 	prefixFrontier = 'f'
+	prefixRoll     = 'n'
 	prefixOwn      = 'o'
 	prefixQueue    = 'q'
 	prefixRecord   = 'r'
@@ -34,6 +36,7 @@ const (
 var (
 	keyMeta     = []byte{'m'}
 	keyOwn      = []byte{prefixOwn}
+	keyRoll     = []byte{prefixRoll}
 	keyClock    = []byte{'t'}
 	keyComplete = []byte{prefixComplete}
 )

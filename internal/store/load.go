@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -42,6 +43,21 @@ func (s *Store) Load(now rescind.Millis, yield func(rescind.Record)) (frontiers 
 		return nil, err
 	}
 	return frontiers, nil
+}
+
+// Roll returns the latest Batch.Roll, or nil if there has been none.
+func (s *Store) Roll() (roll []byte, err error) {
+	err = s.shared(func() error {
+		roll, err = s.get(keyRoll)
+		if errors.Is(err, pebble.ErrNotFound) {
+			roll, err = nil, nil
+		}
+		return corrupt(err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of the named members: %w", err)
+	}
+	return roll, nil
 }
 
 // scan calls f for every key from start to before end.

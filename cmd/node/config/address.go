@@ -86,6 +86,7 @@ func withDefaultPort(s, port string) string {
 // lists are the settings that may be a list in the file, repeated as a flag, and
 // are parted by commas otherwise; and what they are lists of.
 var lists = map[string]string{
+	"cluster.members":      "names",
 	"gossip.join":          "host:port, dns+name:port and dnssrv+name",
 	"http.trusted-proxies": "addresses and networks",
 	"admin.client-names":   "names",

@@ -42,6 +42,7 @@ type Config struct {
 		Bootstrap                bool          // the first node of a new cluster
 		KeyFile                  string        // empty: no key, loopback addresses only
 		TransportKeysFile        string        // empty: messages are sealed with KeyFile's key
+		Members                  []string      // names; empty: an open cluster
 	}
 	HTTP struct {
 		Addr           string         // host:port

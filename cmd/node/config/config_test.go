@@ -105,6 +105,8 @@ cluster:
   name: rescind # default
   key-file: "" # default
   transport-keys-file: "" # default
+  members: [] # default
+  bootstrap: false # default
   join-timeout: 10s # default
   bootstrap: false # default
   forget-after: 1h # default

@@ -24,6 +24,7 @@ func (r *reading) derive(c *Config) {
 	if c.NATS.Embedded == "true" {
 		r.deriveEmbedded(c)
 	}
+	r.namedMembers(c)
 	r.oneStore(c)
 	r.sharedStore(c)
 	if c.Cluster.KeyFile == "" {

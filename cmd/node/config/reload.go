@@ -24,7 +24,7 @@ var live = []string{
 // own are the settings in which nodes of one cluster differ by nature; the rest
 // should be the same on all.
 var own = []string{
-	"node.name", "http.addr", "http.tls-cert-file", "http.tls-key-file", "admin.addr", "grpc.addr",
+	"node.name", "cluster.bootstrap", "http.addr", "http.tls-cert-file", "http.tls-key-file", "admin.addr", "grpc.addr",
 	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
 	"events.receivers-file",
 	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",

@@ -17,6 +17,7 @@ import (
 // once read. They need no other setting.
 var good = map[string][3]string{
 	"node.name": {"a", "b", "c"}, "cluster.name": {"x", "y-1", "z_2"}, "cluster.key-file": {"k1", "k2", "k3"}, "cluster.transport-keys-file": {"t1", "t2", "t3"},
+	"cluster.members":      {"a", "b,a, c", "e,f,g,h,i"},
 	"cluster.join-timeout": {"1s", "2s", "3m"}, "cluster.forget-after": {"11s", "2h", "3h"}, "cluster.bootstrap": {"true", "false", "true"},
 	"http.addr": {"127.0.0.1:1", "0.0.0.0:2", ":3"}, "http.trusted-proxies": {"10.0.0.0/8", "127.0.0.1, ::1", "fd00::/8"}, "admin.token-file": {"t1", "t2", "t3"},
 	"http.client-rate": {"1", "2", "3_0"}, "http.tls-cert-file": {"f1", "f2", "f3"}, "http.tls-key-file": {"f1", "f2", "f3"},
@@ -42,7 +43,7 @@ var good = map[string][3]string{
 }
 
 // needs are variables without which a setting is refused.
-var needs = map[string][]string{"one-time.strict": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}, "store.kind": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}}
+var needs = map[string][]string{"cluster.members": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}, "one-time.strict": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}, "store.kind": {"RESCIND_NATS_URL=nats://127.0.0.1:1"}}
 
 // load reads settings with a file system that holds file as node.yaml and the
 // issuer lists of good. With an empty file no --config is given.

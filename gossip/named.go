@@ -1,0 +1,705 @@
+package gossip
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A cluster may name its members. Acknowledgements and the staleness bound then go
+// by majorities of that list, which meet in at least one member: what a majority
+// holds durably is known to whoever has heard a majority since. This is the read
+// half of Attiya, Bar-Noy, Dolev, "Sharing Memory Robustly in Message-Passing
+// Systems", 1995. docs/protocol.md states the rules by their names, W1 to I3.
+
+// Membership makes a Core one of several named members.
+type Membership struct {
+	Names     []string // sorted and valid by CheckMembers, Config.Name among them
+	Bootstrap bool     // this node may found the cluster with a majority, where the others can't be had
+
+	// State is that of the folder's last commit; the zero value: it has none.
+	State RollState
+
+	// Holds says that the folder, which has no State, holds something from before
+	// its members were named.
+	Holds bool
+
+	// Fresh is random, and becomes the cluster's identity if this node founds it.
+	Fresh ClusterID
+}
+
+// named is the part of a Core that knows the members by name.
+//
+// Invariants: have is what the folder holds, and all that is told to others comes
+// from it; want is what was decided since. want.Known never goes back, and an entry
+// for self beyond own() means that this folder does not count.
+type named struct {
+	self      string
+	origin    Origin
+	bootstrap bool
+	fresh     ClusterID
+	want      RollState
+	have      RollState
+	dirty     bool          // want is to be stored at once
+	stated    bool          // want.Stated has moved, which may wait
+	statedAt  time.Duration // when it was last stored
+	quorum    majorities    // of want
+
+	witnesses map[string]*witness
+	second    bool          // the witnesses are being asked again
+	secondAt  time.Duration // since when
+
+	bound      time.Duration // as of when all that a majority acknowledged is held; see bounded
+	bounded    bool
+	moved      bool // what bound follows from has changed
+	majority   uint64
+	everywhere uint64
+	replaced   bool              // a majority says that another folder has this node's name
+	refused    map[string]string // names of processes that are not heard, and why
+	accepted   bool              // an administrator accepts what is lost
+}
+
+// witness is a whole member that has noted the incarnation of this folder.
+type witness struct {
+	voice
+	views     []View // what it held durably by then
+	held      bool   // all of it is held here
+	confirmed bool   // in the second round
+}
+
+// proof is what the last echo of a member showed whose vector is held here: all that
+// it had stored when it sent that is here.
+type proof struct {
+	asOf time.Duration // when the heartbeat that it echoes was sent
+	roll *Roll
+}
+
+// vectorEcho waits until all that its views say is held.
+type vectorEcho struct {
+	sent  time.Duration
+	views []View
+	roll  *Roll
+}
+
+// namedPeer is what a peer is to the named members.
+type namedPeer struct {
+	roll   *Roll        // of its last heartbeat; nil: it names no members
+	proof  *proof       // nil: nothing is proven yet
+	echoes []vectorEcho // that wait, the oldest first
+
+	// counted is up to where it acknowledged our stream while it was whole, and
+	// knew what it knew of the others by then, or since.
+	counted uint64
+	knew    map[string]Incarnation
+	list    uint64 // the highest that it is known to know
+	heard   bool   // it has echoed a heartbeat of ours in this life
+}
+
+func newNamed(cfg Config) *named {
+	m := cfg.Members
+	n := &named{
+		self: cfg.Name, origin: cfg.Origin, bootstrap: m.Bootstrap, fresh: m.Fresh,
+		want: m.State.clone(), have: m.State.clone(), refused: map[string]string{}, moved: true,
+	}
+	if len(n.want.Names) == 0 { // the folder was made before, or just now
+		n.want.Names, n.want.Opened = slices.Clone(m.Names), m.Holds
+	}
+	if n.want.Known == nil {
+		n.want.Known = map[string]Incarnation{}
+	}
+	if n.want.Stated == nil {
+		n.want.Stated = map[string]map[Origin]Position{}
+	}
+	if n.want.Number > 0 && n.want.Known[n.self].Before(n.own()) {
+		n.want.Known[n.self] = n.own()
+	}
+	n.configure(m.Names)
+	n.decided()
+	return n
+}
+
+// configure takes the setting, which asks for a change of the list only where it
+// differs from what it was at the last start: a node that is started late with the
+// older setting changes nothing.
+func (n *named) configure(names []string) {
+	changed := n.want.Configured != nil && !slices.Equal(n.want.Configured, names)
+	if changed && n.want.List > 0 && !slices.Equal(n.want.Names, names) &&
+		n.want.Before == nil && checkChange(n.want.Names, names) == nil {
+		n.want.Before, n.want.Names = n.want.Names, slices.Clone(names)
+		n.want.List++
+		n.want.Caught = false
+	}
+	if n.want.List == 0 {
+		n.want.Names = slices.Clone(names)
+	}
+	n.want.Configured = slices.Clone(names)
+}
+
+// decided notes that want has changed and is to be stored.
+func (n *named) decided() {
+	n.dirty, n.moved = true, true
+	n.quorum = majoritiesOf(&n.want)
+}
+
+// own returns the incarnation of this folder.
+func (n *named) own() Incarnation { return Incarnation{n.want.Number, n.origin} }
+
+// whole reports whether this folder counts: durably, and not replaced by another.
+func (n *named) whole() bool { return n.have.Whole && n.want.Whole && !n.outdated() }
+
+// outdated reports whether this folder's incarnation is known to be replaced.
+func (n *named) outdated() bool { return n.own().Before(n.want.Known[n.self]) }
+
+// unfounded reports whether this folder has never been part of a cluster of named
+// members.
+func (n *named) unfounded() bool { return n.want.List == 0 }
+
+func (n *named) isMember(name string) bool { return slices.Contains(n.quorum.names, name) }
+
+// roll is what this node tells of the members.
+func (n *named) roll() *Roll {
+	r := &Roll{
+		Cluster: n.have.Cluster, List: n.have.List, Caught: n.have.Caught,
+		Whole: n.have.Whole && n.want.Whole, Before: n.have.Opened, Bootstrap: n.bootstrap, Number: n.have.Number, Vote: n.have.Vote,
+	}
+	names := append(slices.Clone(n.have.Names), without(n.have.Before, n.have.Names)...)
+	slices.Sort(names)
+	for _, name := range names {
+		r.Entries = append(r.Entries, Entry{
+			Name: name, InList: slices.Contains(n.have.Names, name), InBefore: slices.Contains(n.have.Before, name),
+			Known: n.have.Known[name],
+		})
+	}
+	return r
+}
+
+// admits reports whether messages of an origin are taken that is not known yet: only
+// a member's heartbeat makes a place for it.
+func (n *named) admits(m Message) bool {
+	b, ok := m.Body.(*Beat)
+	if !ok {
+		return false
+	}
+	switch {
+	case !n.isMember(b.Name) && (b.Roll == nil || b.Roll.List <= n.want.List):
+		n.refuse(b.Name, "it is not one of cluster.members; set cluster.follow there")
+	case b.Roll != nil && n.foreign(b.Roll):
+		n.refuse(b.Name, "it belongs to another cluster with the same name and key")
+	default:
+		delete(n.refused, b.Name)
+		return true
+	}
+	return false
+}
+
+// takes reports whether a message is taken: of a member, or of an origin whose
+// streams are known already.
+func (n *named) takes(p *peer, m Message) bool {
+	if p == nil {
+		return n.admits(m)
+	}
+	if _, ok := m.Body.(*Beat); ok {
+		return n.admits(m)
+	}
+	return true
+}
+
+// noting reports whether it has been decided and not yet stored that p's folder is
+// replaced: what is told until then must prove nothing.
+func (n *named) noting(p *peer) bool { return n.want.Known[p.name] != n.have.Known[p.name] }
+
+// settled reports whether there is nothing to store now. A nil n has nothing.
+func (n *named) settled(now time.Duration) bool {
+	return n == nil || !n.dirty && !(n.stated && now >= n.statedAt+persistView)
+}
+
+// write returns what the next commit stores, or nil if nothing has changed.
+func (n *named) write(now time.Duration) *RollState {
+	if n == nil || !n.dirty && !n.stated {
+		return nil
+	}
+	s := n.want.clone()
+	n.dirty, n.stated, n.statedAt = false, false, now
+	return &s
+}
+
+// stored notes that s is in the folder.
+func (n *named) stored(s *RollState) {
+	if n != nil && s != nil {
+		n.have, n.moved = *s, true
+	}
+}
+
+// ack acknowledges a member's records up to at.
+func (c *Core) ack(at Position) *Ack {
+	a := &Ack{At: at}
+	if c.named != nil {
+		a.Roll = c.named.roll()
+	}
+	return a
+}
+
+// Majority returns up to which number of our stream a majority of the named members,
+// and all of them, have stored our records. Both are 0 in an open cluster.
+func (c *Core) Majority() (majority, everywhere uint64) {
+	if c.named == nil {
+		return 0, 0
+	}
+	return min(c.named.majority, c.durable), min(c.named.everywhere, c.durable)
+}
+
+// Replaced reports whether a majority of the named members counts another folder
+// under this node's name.
+func (c *Core) Replaced() bool { return c.named != nil && c.named.replaced }
+
+// NamedElsewhere returns the members that another node's list names, if this one has
+// none: it then belongs to no majority and should follow.
+func (c *Core) NamedElsewhere() []string { return c.others }
+
+// refuse remembers why a process is not heard, of a bounded number of them.
+func (n *named) refuse(name, why string) {
+	if _, there := n.refused[name]; there || len(n.refused) < 64 {
+		n.refused[name] = why
+	}
+}
+
+// disagrees reports whether another list has the number of ours: two administrators
+// changed it at once.
+func (n *named) disagrees(r *Roll) bool {
+	names, _ := r.lists()
+	return r.List == n.want.List && !slices.Equal(names, n.want.Names)
+}
+
+func (n *named) foreign(r *Roll) bool {
+	return r.Cluster != ClusterID{} && n.want.Cluster != ClusterID{} && r.Cluster != n.want.Cluster
+}
+
+// hear takes what p's heartbeat says of the members. echoed says that it answers our
+// heartbeat of the time sent.
+func (c *Core) hear(now time.Duration, p *peer, b *Beat, sent time.Duration, echoed bool) {
+	n, r := c.named, b.Roll
+	if !n.unfounded() {
+		n.learnList(r)
+	}
+	p.named.roll = r
+	if r == nil || n.foreign(r) || p.name == n.self {
+		return
+	}
+	if p.named.list < r.List {
+		p.named.list, n.moved = r.List, true
+	}
+	p.named.heard = p.named.heard || echoed
+	n.adoptIdentity(r)
+	c.note(now, p)
+	n.learnOwn(p)
+	if echoed { // else it may be older than what was stated before this node's start
+		c.compareStated(p, b)
+	}
+	if r.Whole {
+		p.count(r, 0)
+		if echoed {
+			p.queueEcho(vectorEcho{sent, b.Views, r})
+			c.witness(p, b, sent)
+		}
+	}
+	n.moved = true
+}
+
+// learnList takes a later list, or that the one before no longer counts.
+func (n *named) learnList(r *Roll) {
+	if r == nil || !r.Whole || n.foreign(r) {
+		return
+	}
+	names, before := r.lists()
+	switch {
+	case r.List > n.want.List && CheckMembers(names) == nil && len(before) <= MaxMembers:
+		n.want.List, n.want.Names, n.want.Before, n.want.Caught = r.List, names, before, false
+	case r.List == n.want.List && before == nil && n.want.Before != nil && slices.Equal(names, n.want.Names):
+		n.want.Before = nil
+	default:
+		return
+	}
+	n.decided()
+}
+
+// adoptIdentity takes the identity that the cluster got from its founder.
+func (n *named) adoptIdentity(r *Roll) {
+	if n.want.Cluster == (ClusterID{}) && r.Whole && r.Cluster != (ClusterID{}) && !n.unfounded() {
+		n.want.Cluster = r.Cluster
+		n.decided()
+	}
+}
+
+// note keeps in mind that p's folder is a later incarnation of its name. Only a whole
+// member is a witness, and nobody takes the name of a member that is alive.
+func (c *Core) note(now time.Duration, p *peer) {
+	n, is := c.named, p.incarnation()
+	known := n.want.Known[p.name]
+	if is.Number == 0 || !known.Before(is) || !n.isMember(p.name) || !n.whole() {
+		return
+	}
+	if q := c.peers[known.Origin]; q != nil && q != p && q.alive(now) && q.named.roll != nil {
+		n.refuse(p.name, fmt.Sprintf("another process with this name and an older folder (%v) is alive; stop one of them", q.origin))
+		return
+	}
+	delete(n.refused, p.name)
+	n.want.Known[p.name] = is
+	delete(n.want.Stated, p.name)
+	n.decided()
+}
+
+// learnOwn takes what p knows of this node's own name. That this folder is behind an
+// older state of itself is believed of any whole member: it costs a round of
+// witnesses. That another folder took the name must be said by a majority.
+func (n *named) learnOwn(p *peer) {
+	known := p.named.roll.known(n.self)
+	if !p.named.roll.Whole || !n.own().Before(known) || n.want.Number == 0 {
+		return
+	}
+	if (known.Origin == 0 || known.Origin == n.origin) && n.want.Known[n.self].Before(known) {
+		n.want.Whole, n.want.Known[n.self] = false, known
+		n.want.Number, n.witnesses = 0, nil
+		n.decided()
+	}
+}
+
+// compareStated holds what p says it holds durably against what it said before. A
+// folder that goes back does not count until it has become a new incarnation.
+func (c *Core) compareStated(p *peer, b *Beat) {
+	n, is := c.named, p.incarnation()
+	known := n.want.Known[p.name]
+	if !n.whole() || known.Origin != p.origin {
+		return
+	}
+	before, now := n.want.Stated[p.name], make(map[Origin]Position, len(b.Views))
+	back := len(before) > 0 && (is.Before(known) || !p.named.roll.Whole || b.Previous.before(before[p.origin], p.epoch))
+	same := len(before) == len(b.Views)
+	for _, v := range b.Views {
+		at := v.At
+		if !v.Based {
+			at = v.Past
+		}
+		if before[v.Origin].Before(at) {
+			same = false
+		} else {
+			at = before[v.Origin]
+		}
+		now[v.Origin] = at
+	}
+	for o, at := range before {
+		i := slices.IndexFunc(b.Views, func(v View) bool { return v.Origin == o })
+		back = back || at != Position{} && (i < 0 || !b.Views[i].states(at))
+	}
+	switch {
+	case back:
+		n.want.Known[p.name] = Incarnation{Number: known.Number + 1}
+		delete(n.want.Stated, p.name)
+		n.refuse(p.name, "its folder went back to an older copy; it counts again when a majority has told it what it lacks")
+		n.decided()
+	case !same && p.named.roll.Whole:
+		n.want.Stated[p.name], n.stated = now, true
+	}
+}
+
+// before reports whether an epoch that builds on p lacks what was held at at.
+func (p Position) before(at Position, epoch uint64) bool { return at.Epoch < epoch && p.Before(at) }
+
+// states reports whether v says that all up to at is held. A base that was thought
+// complete and is not takes nothing back of what is held.
+func (v View) states(at Position) bool {
+	switch {
+	case at == Position{} || !v.Past.Before(at):
+		return true
+	case v.At.Epoch == at.Epoch:
+		return v.At.Seq >= at.Seq
+	default:
+		return v.At.Epoch > at.Epoch && v.Based
+	}
+}
+
+func (p *peer) incarnation() Incarnation {
+	if p.named.roll == nil {
+		return Incarnation{}
+	}
+	return Incarnation{p.named.roll.Number, p.origin}
+}
+
+// queueEcho keeps the oldest echoes that wait, or a busy cluster would never prove
+// anything, and the latest.
+func (p *peer) queueEcho(e vectorEcho) {
+	if len(p.named.echoes) == maxPending {
+		p.named.echoes = p.named.echoes[:maxPending-1]
+	}
+	p.named.echoes = append(p.named.echoes, e)
+}
+
+// count takes p's acknowledgement of our stream up to seq, sent while it was whole.
+func (p *peer) count(r *Roll, seq uint64) {
+	if p.named.knew == nil {
+		p.named.knew = map[string]Incarnation{}
+	}
+	for _, e := range r.Entries {
+		if p.named.knew[e.Name].Before(e.Known) {
+			p.named.knew[e.Name] = e.Known
+		}
+	}
+	p.named.counted, p.named.list = max(p.named.counted, seq), max(p.named.list, r.List)
+}
+
+// progressNamed draws the conclusions from what is held by now.
+func (c *Core) progressNamed(now time.Duration) {
+	n := c.named
+	for _, p := range c.list {
+		c.proveVector(p)
+	}
+	if !n.want.Whole {
+		c.becomeWhole(now)
+	}
+	if n.want.Before != nil {
+		c.changeList()
+	}
+	if !n.moved {
+		return
+	}
+	n.moved = false
+	n.replaced = n.outdatedBy(c)
+	n.bound, n.bounded = c.bound(now)
+	n.majority, n.everywhere = c.confirmedUpTo()
+}
+
+// proveVector settles p's echoes whose views are held.
+func (c *Core) proveVector(p *peer) {
+	kept := p.named.echoes[:0]
+	for _, e := range p.named.echoes {
+		if !c.holdsAll(e.views) {
+			kept = append(kept, e)
+			continue
+		}
+		if p.named.proof == nil || p.named.proof.asOf < e.sent {
+			p.named.proof, c.named.moved = &proof{e.sent, e.roll}, true
+		}
+	}
+	clear(p.named.echoes[len(kept):])
+	p.named.echoes = kept
+}
+
+func (c *Core) holdsAll(views []View) bool {
+	for _, v := range views {
+		if v.Origin == c.cfg.Origin {
+			if c.previous.Before(v.Past) || v.Based && v.At.Epoch < c.cfg.Epoch && c.previous.Before(v.At) {
+				return false // it knows more of our past than we do
+			}
+			continue
+		}
+		if !c.holds(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// voiceOf returns p as a voice in a set that counts, by what it said in r.
+func (c *Core) voiceOf(p *peer, r *Roll, knows func(string) Incarnation, upTo uint64) (v voice, ok bool) {
+	if r == nil || !r.Whole || p.name == c.named.self || p.named.list > c.named.want.List || c.named.disagrees(r) {
+		return v, false // nobody counts a set in which one knows a later list, or another of that number
+	}
+	return voice{p.name, Incarnation{r.Number, p.origin}, knows, upTo}, true
+}
+
+func (n *named) voice() voice {
+	return voice{name: n.self, is: n.own(), knows: func(name string) Incarnation { return n.want.Known[name] }}
+}
+
+// bound returns as of when this node holds all that a majority acknowledged: the
+// latest time since which so many whole members have echoed it, all of whose vectors
+// it holds, that with itself they are a majority (R1, R2).
+func (c *Core) bound(now time.Duration) (asOf time.Duration, ok bool) {
+	n := c.named
+	if !n.whole() {
+		return 0, false
+	}
+	var voices []voice
+	for _, p := range c.list {
+		if p.named.proof == nil {
+			continue
+		}
+		r := p.named.proof.roll
+		if v, ok := c.voiceOf(p, r, r.known, uint64(p.named.proof.asOf)); ok {
+			voices = append(voices, v)
+		}
+	}
+	upTo, ok := n.quorum.best(n.voice(), voices, n.quorum.enough)
+	if upTo > math.MaxInt64 {
+		return now, ok // alone
+	}
+	return time.Duration(upTo), ok
+}
+
+// confirmedUpTo returns up to which number of our stream a majority and all members
+// have stored our records, ourselves included (W3). 0: none.
+func (c *Core) confirmedUpTo() (majority, everywhere uint64) {
+	n := c.named
+	if !n.whole() {
+		return 0, 0
+	}
+	var voices []voice
+	for _, p := range c.list {
+		p := p
+		if p.named.knew == nil || p.named.counted == 0 {
+			continue
+		}
+		knows := func(name string) Incarnation { return p.named.knew[name] }
+		if v, ok := c.voiceOf(p, p.named.roll, knows, p.named.counted); ok {
+			voices = append(voices, v)
+		}
+	}
+	majority, _ = n.quorum.best(n.voice(), voices, n.quorum.enough)
+	everywhere, _ = n.quorum.best(n.voice(), voices, n.quorum.all)
+	return majority, everywhere
+}
+
+// outdatedBy reports whether a majority of the others knows another folder under
+// this node's name.
+func (n *named) outdatedBy(c *Core) bool {
+	if n.want.Number == 0 {
+		return false
+	}
+	var say members
+	for _, p := range c.list {
+		if r := p.named.roll; r != nil && r.Whole && p.name != n.self {
+			if known := r.known(n.self); known.Origin != 0 && known.Origin != n.origin && n.own().Before(known) {
+				say |= n.quorum.set(p.name)
+			}
+		}
+	}
+	return say != 0 && n.quorum.enough(say)
+}
+
+// changeList ends a change of the list: it is in force when a majority of its members
+// has, since they know of it, held durably what a majority of the list before said
+// that knows of it, too.
+func (c *Core) changeList() {
+	n := c.named
+	if !n.want.Caught && n.have.List == n.want.List && n.whole() {
+		told := n.quorum.set(n.self)
+		for _, p := range c.list {
+			if p.named.proof != nil && p.named.proof.roll.Whole && p.named.proof.roll.List == n.want.List {
+				told |= n.quorum.set(p.name)
+			}
+		}
+		before := majorities{names: n.quorum.names, lists: n.quorum.lists[1:]}
+		if before.enough(told) {
+			n.want.Caught = true // stored with all that was taken until now
+			n.decided()
+		}
+	}
+	var caught members
+	if n.have.Caught && n.have.List == n.want.List {
+		caught |= n.quorum.set(n.self)
+	}
+	for _, p := range c.list {
+		if r := p.named.roll; r != nil && r.Whole && r.List == n.want.List && r.Caught {
+			caught |= n.quorum.set(p.name)
+		}
+	}
+	after := majorities{names: n.quorum.names, lists: n.quorum.lists[:1]}
+	if after.enough(caught) {
+		n.want.Before = nil
+		n.decided()
+	}
+}
+
+// Quorum is what a named member knows of the majorities that it counts.
+type Quorum struct {
+	List    uint64   // the number of the list
+	Names   []string // the list
+	Before  []string // the list before, while it still counts
+	Size    int      // of the list
+	Need    int      // of it make a majority
+	Reached int      // have echoed this node lately and count, itself included
+	Missing []string // the others
+	Whole   bool     // this node counts
+
+	Blocked string   // why no bound can be stated, in words; empty: one can
+	Notes   []string // what else an administrator should know
+}
+
+// Quorum describes the named members; ok is false in a cluster without a list.
+func (c *Core) Quorum(now time.Duration) (q Quorum, ok bool) {
+	if c.named == nil {
+		return q, false
+	}
+	n := c.named
+	q = Quorum{
+		List: n.want.List, Names: slices.Clone(n.want.Names), Before: slices.Clone(n.want.Before),
+		Size: len(n.want.Names), Need: len(n.want.Names)/2 + 1, Whole: n.whole(),
+	}
+	if q.Whole {
+		q.Reached++
+	}
+	for _, name := range n.quorum.names {
+		if name == n.self {
+			continue
+		}
+		if p := c.memberNamed(name); p != nil && p.alive(now) && p.named.heard && p.named.roll != nil && p.named.roll.Whole {
+			q.Reached++
+		} else {
+			q.Missing = append(q.Missing, name)
+		}
+	}
+	q.Blocked, q.Notes = c.blocked(now), c.notes()
+	return q, true
+}
+
+// memberNamed returns the process that counts under a name, or one that does not
+// count yet.
+func (c *Core) memberNamed(name string) *peer {
+	var best *peer
+	for _, p := range c.list {
+		if p.name == name && p.named.roll != nil && (best == nil || best.incarnation().Before(p.incarnation())) {
+			best = p
+		}
+	}
+	return best
+}
+
+// blocked says why this node does not count, or states no bound.
+func (c *Core) blocked(now time.Duration) string {
+	n := c.named
+	names := strings.Join(n.want.Names, ",")
+	switch {
+	case n.replaced:
+		return fmt.Sprintf("another folder has taken the name %s: a majority of the members counts that one", n.self)
+	case !n.isMember(n.self):
+		return fmt.Sprintf("%s is not one of the members %s any more; set cluster.follow", n.self, names)
+	case n.unfounded():
+		return c.foundingReason(now)
+	case !n.want.Whole:
+		return fmt.Sprintf("this folder is new or went back to an older copy: it counts once %d other members that count "+
+			"have told it what they hold; of %s, %d have (if their folders are lost for good: rescind members accept-loss)",
+			len(n.want.Names)/2+1, names, len(n.witnesses))
+	case !n.bounded:
+		return fmt.Sprintf("waiting for a majority of %s: %s", names, c.waitingFor(now))
+	}
+	return ""
+}
+
+// notes says what an administrator should put right.
+func (c *Core) notes() (notes []string) {
+	n := c.named
+	if !slices.Equal(n.want.Configured, n.want.Names) && !n.unfounded() {
+		notes = append(notes, fmt.Sprintf("the setting cluster.members is %s, and the list of the cluster %s (number %d)",
+			strings.Join(n.want.Configured, ","), strings.Join(n.want.Names, ","), n.want.List))
+	}
+	if n.bootstrap && n.want.Whole {
+		notes = append(notes, "cluster.bootstrap is ignored: the cluster has been founded; remove the setting, "+
+			"since with it a member whose folder is lost could found another")
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.refused)) {
+		notes = append(notes, fmt.Sprintf("a process called %q is not counted: %s", name, n.refused[name]))
+	}
+	return notes
+}
