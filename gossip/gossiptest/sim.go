@@ -90,7 +90,7 @@ type disk struct {
 	frontiers map[gossip.Origin]gossip.Position
 	complete  bool
 	promised  map[gossip.Origin]gossip.Position // the furthest position of each origin that was acknowledged from this disk
-	roll      gossip.RollState // of a named member
+	roll      gossip.RollState                  // of a named member
 }
 
 func emptyDisk() disk {
