@@ -3,6 +3,7 @@
 package helm_test
 
 import (
+	"fmt"
 	"bytes"
 	"errors"
 	"io"
@@ -135,6 +136,20 @@ func TestGossipFindsPodsThatAreNotReady(t *testing.T) {
 	config := nodeConfig(t, o)
 	if join := at(t, config, "gossip", "join", 0); join != "dns+r-rescind-gossip.auth.svc:7946" {
 		t.Errorf("joins %v", join)
+	}
+}
+
+// TestPodsAreNamedMembers where they have disks and are few enough.
+func TestPodsAreNamedMembers(t *testing.T) {
+	const three = "[r-rescind-0 r-rescind-1 r-rescind-2]"
+	for values, want := range map[string]string{
+		needed: three, needed + "replicas: 2\n": "<nil>", needed + "replicas: 12\n": "<nil>", needed + "members: false\n": "<nil>",
+		needed + "settings: {cluster: {members: [a]}}\n":                                                       "[a]",
+		needed + "store: {kind: jetstream, assumeSync: true}\nnats: {url: \"nats://nats:4222\"}\n": "<nil>",
+	} {
+		if got := fmt.Sprint(at(t, nodeConfig(t, render(t, values)), "cluster", "members")); got != want {
+			t.Errorf("%q: members %s, want %s", values, got, want)
+		}
 	}
 }
 

@@ -48,6 +48,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $c.cluster "forget-after" "2m" }}
 {{- $_ := set $c "store" (dict "kind" "jetstream" "replicas" .Values.store.replicas "dangerously-assume-sync" .Values.store.assumeSync) }}
 {{- end }}
+{{- if and .Values.members (eq .Values.store.kind "disk") (ge (int .Values.replicas) 3) (le (int .Values.replicas) 9) }}
+{{- $names := list }}
+{{- range $i := until (int .Values.replicas) }}{{ $names = append $names (printf "%s-%d" (include "rescind.name" $) $i) }}{{ end }}
+{{- $_ := set $c.cluster "members" $names }}
+{{- end }}
 {{- if .Values.nats.url }}
 {{- $n := dict "url" .Values.nats.url }}
 {{- if .Values.nats.credsFile }}{{ $_ := set $n "creds-file" .Values.nats.credsFile }}{{ end }}
