@@ -24,6 +24,9 @@ type pull struct {
 // pullState begins a transfer where one is needed and a donor is known, and
 // moves one that is stuck to another donor.
 func (c *Core) pullState(now time.Duration) {
+	if c.others != nil {
+		return // the members do not hear this node
+	}
 	if c.pull != nil && c.pull.paused {
 		if !c.Full() {
 			c.pull.paused = false

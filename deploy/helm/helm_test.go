@@ -3,9 +3,9 @@
 package helm_test
 
 import (
-	"fmt"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -144,7 +144,7 @@ func TestPodsAreNamedMembers(t *testing.T) {
 	const three = "[r-rescind-0 r-rescind-1 r-rescind-2]"
 	for values, want := range map[string]string{
 		needed: three, needed + "replicas: 2\n": "<nil>", needed + "replicas: 12\n": "<nil>", needed + "members: false\n": "<nil>",
-		needed + "settings: {cluster: {members: [a]}}\n":                                                       "[a]",
+		needed + "settings: {cluster: {members: [a]}}\n":                                           "[a]",
 		needed + "store: {kind: jetstream, assumeSync: true}\nnats: {url: \"nats://nats:4222\"}\n": "<nil>",
 	} {
 		if got := fmt.Sprint(at(t, nodeConfig(t, render(t, values)), "cluster", "members")); got != want {
