@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -115,6 +116,9 @@ func (l *loop) namedReady(v *view) (reasons []Reason, ready bool) {
 		reasons = append(reasons, Reason{ReasonNoMajority, v.quorum.Blocked})
 	} else if !v.synced {
 		reasons = append(reasons, Reason{ReasonSynchronising, "synchronising with a majority of the members"})
+	} else if q := v.quorum; q.Reached < q.Need {
+		reasons = append(reasons, because(ReasonNoMajority, "of %d members %d are reached and %d are a majority; missing are %s",
+			q.Size, q.Reached, q.Need, strings.Join(q.Missing, ", ")))
 	}
 	return reasons, v.synced
 }

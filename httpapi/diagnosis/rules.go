@@ -29,6 +29,8 @@ func reach(v View) []Problem {
 	switch {
 	case !v.Ready:
 		return nil // said by readiness
+	case cluster.Has(v.Reasons, cluster.ReasonNoMajority):
+		return nil // said by that reason
 	case !v.Staleness.Known:
 		return []Problem{{"staleness-unknown", Critical, "How far this node may be behind is unknown: it has synchronised with no peer.",
 			"It answers from its own disk. A log-out on another node may not be known here.",
@@ -94,6 +96,11 @@ func memberProblem(v View, m cluster.Member) (Problem, bool) {
 		what := fmt.Sprintf("%s has not been heard for %s.", m.Name, round(m.LastHeard))
 		if m.Unacked > 0 {
 			what += fmt.Sprintf(" It lacks %d revocations of this node, as far as known.", m.Unacked)
+		}
+		if v.Quorum != nil {
+			return Problem{"member-silent", Warning, what,
+				"The other members go on as long as they are a majority. It counts for them again as soon as it is heard.",
+				"Is its process up? Can these two reach each other (gossip over TCP and UDP, NATS)? If its machine is gone for good, start another one under its name, with an empty folder."}, true
 		}
 		return Problem{"member-silent", Warning, what,
 			"If it runs behind a partition, log-outs on either side are not known on the other. It counts in staleness, majority and all, until cluster.forget-after.",
