@@ -156,13 +156,14 @@ func TestServeTakesOverSettings(t *testing.T) {
 		status, _ := s.ask("GET", "/v1/cluster", adminToken, "")
 		return status == 429
 	})
-	s.change(base + "revocations: {max: 1}\n")
-	s.want(503, "revocations.max: lowered", "POST", "/v1/revocations", adminToken, `{"scope":"jti","id":"y","iss":"i"}`)
-	s.change(base + "revocations: {max: 100}\n")
-	s.want(201, "revocations.max: raised", "POST", "/v1/revocations", adminToken, `{"scope":"jti","id":"y","iss":"i"}`)
+	issuers := "tokens: {issuers: [" + s.issuer("a") + "]}\n"
+	s.change(base + issuers + "revocations: {max: 1}\n") // administrators have a reserve beyond it
+	s.want(503, "revocations.max: lowered", "DELETE", "/v1/session", s.token("a", "y"), "")
+	s.change(base + issuers + "revocations: {max: 100}\n")
+	s.want(200, "revocations.max: raised", "DELETE", "/v1/session", s.token("a", "y"), "")
 
 	s.change(base + "memory: {limit: 200MiB}\n")
-	if got := s.metric("rescind_revocations_bytes_limit"); got != "5.0331648e+07" {
+	if got := s.metric("rescind_revocations_bytes_limit"); got != "3.3554432e+07" {
 		t.Errorf("memory.limit: %q bytes for revocations", got)
 	}
 	if got := s.metric("go_gc_gomemlimit_bytes"); got != "2.097152e+08" {

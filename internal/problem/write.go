@@ -145,6 +145,7 @@ func writeBody(w http.ResponseWriter, status int, mediaType string, v any) {
 	if err != nil {
 		panic(err) // both types can be written, whatever they hold
 	}
+	body = append(body, '\n') // for terminals
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

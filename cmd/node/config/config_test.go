@@ -106,7 +106,6 @@ cluster:
   key-file: "" # default
   transport-keys-file: "" # default
   members: [] # default
-  bootstrap: false # default
   join-timeout: 10s # default
   bootstrap: false # default
   forget-after: 1h # default
@@ -196,6 +195,7 @@ one-time:
 store:
   kind: disk # default
   stream: "" # default
+  domain: "" # default
   replicas: 1 # default
   max-bytes: 1GiB # default
   dangerously-assume-sync: false # default

@@ -14,8 +14,9 @@ import (
 )
 
 // notSettings look like a setting and are none: files that 'keys generate' makes,
-// and a backup.
-var notSettings = []string{"cluster.key", "admin.token", "node.yaml", "revocations.rescind"}
+// and a backup; and cluster.follow, which nodes that are not named are pointed at
+// and which comes with the followers.
+var notSettings = []string{"cluster.follow", "cluster.key", "admin.token", "node.yaml", "revocations.rescind"}
 
 // TestTextsNameSettings: an operator follows what a finding, an error or an alert
 // says. Each setting that the sources or the alert rules name must exist, by that

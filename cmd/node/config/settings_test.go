@@ -37,7 +37,7 @@ var good = map[string][3]string{
 	"checks.on-stale": {"reject", "serve", "reject"}, "checks.max-staleness": {"1ns", "2s", "3s"}, "checks.version-wait": {"1ms", "2s", "1m"},
 	"one-time.strict": {"true", "false", "true"}, "one-time.buckets": {"1", "16", "64"}, "one-time.replicas": {"3", "5", "1"},
 	"one-time.dangerously-assume-sync": {"true", "false", "true"}, "one-time.on-double-use": {"end-session", "report", "end-session"},
-	"store.kind": {"jetstream", "disk", "jetstream"}, "store.stream": {"a", "b", "c"}, "store.replicas": {"3", "5", "1"},
+	"store.kind": {"jetstream", "disk", "jetstream"}, "store.stream": {"a", "b", "c"}, "store.domain": {"a", "b", "c"}, "store.replicas": {"3", "5", "1"},
 	"store.max-bytes": {"1MiB", "512MiB", "30GiB"}, "store.dangerously-assume-sync": {"true", "false", "true"},
 	"shutdown.delay": {"0s", "1s", "100h"}, "tracing.otlp-endpoint": {"http://c:4318", "https://c/v1/traces", "http://127.0.0.1:1"}, "log.level": {"debug", "warn", "error"}, "log.format": {"json", "text", "json"},
 }
