@@ -22,9 +22,9 @@ type clusterJSON struct {
 	Reasons     []string        `json:"reasons"`
 	Problems    []problemJSON   `json:"problems"`
 	StalenessMS *float64        `json:"staleness_ms"`
+	Members     []memberJSON    `json:"members"`
 	Bound       string          `json:"bound"` // what the staleness is about: majority or listed
 	Quorum      *quorumJSON     `json:"quorum"`
-	Members     []memberJSON    `json:"members"`
 	Revocations revocationsJSON `json:"revocations"`
 	Carriers    []carrierJSON   `json:"carriers"`
 	Comparisons comparisonsJSON `json:"comparisons"`
