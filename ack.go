@@ -87,6 +87,10 @@ type Receipt struct {
 	// Missing one is not a failure: the revocation stands and goes on
 	// spreading.
 	Missing []string
+
+	// Reason says why too few have acknowledged, where that is known and it is not
+	// that somebody in Missing takes long. Else it is empty.
+	Reason string
 }
 
 // NodeAck is one node's acknowledgement.

@@ -70,11 +70,15 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 		if err := n.propose(ctx, record, w); err != nil {
 			return rescind.Receipt{}, err
 		}
-		if err = n.await(ctx, w); err == nil || errors.Is(err, rescind.ErrUnconfirmed) {
+		err = n.await(ctx, w)
+		if err == nil || errors.Is(err, rescind.ErrUnconfirmed) {
 			n.repeats.remember(record, w)
 		}
 	}
 	receipt := w.receipt()
+	if err != nil {
+		receipt.Reason = n.uncounted(ack)
+	}
 	receipt.Digest, receipt.IssuedBefore, receipt.ExpiresAt = record.Digest, record.IssuedBefore, record.ExpiresAt
 	id := n.store.Identity()
 	receipt.Version = version{gossip.Origin(id.Origin), gossip.Position{Epoch: id.Epoch, Seq: w.number()}}.String()
@@ -85,9 +89,12 @@ func (n *Node) waiterFor(start time.Time, ack rescind.Ack) *waiter {
 	w := newWaiter(start, ack, n.listed())
 	if n.named() {
 		n.stored.concern(w, ack)
-	} else if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
+		return w
+	}
+	if (ack == rescind.AckAll || ack == rescind.AckMajority) && !n.ready.Load() && !n.cfg.first() {
 		w.need = n.onceReady(ack)
 	}
+	n.onceCounted(w, ack)
 	return w
 }
 
@@ -166,7 +173,7 @@ func (n *Node) accepting() error {
 		return rescind.ErrNotReady
 	case v.clockOff: // "now" would be wrong
 		return fmt.Errorf("%w: its clock is more than %v off most of its peers'", rescind.ErrNotReady, rescind.MaxClockSkew)
-	case n.isolated():
+	case n.isolated(), n.policy.Load().RefuseIsolated && !v.counted && !n.cfg.alone() && n.shared == nil:
 		return rescind.ErrIsolated
 	}
 	return nil

@@ -30,6 +30,7 @@ type view struct {
 	turnedAway uint64 // messages of nodes for which there was no room
 	room       int    // how many members there is room for
 	met        bool   // another member was heard since the start
+	counted    bool   // what this node acknowledges counts with others
 
 	wallAhead time.Duration // when the clock was looked at
 }
@@ -40,7 +41,7 @@ func (l *loop) publish() {
 	v := &view{
 		at: now, wallAhead: l.wallAhead(), members: l.core.Members(now), durable: l.core.Durable(),
 		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
-		replays: l.core.Replayed(), turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(),
+		replays: l.core.Replayed(), turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(), counted: l.core.Counted(),
 	}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
@@ -63,7 +64,9 @@ func (l *loop) publish() {
 	l.tellLimits(now, v.members)
 	v.reasons = append(append(reasons, l.stuck()...), l.warnings(v)...)
 	l.clockOff.Store(v.clockOff)
-	l.view.Store(v)
+	if before := l.view.Swap(v); before != nil && (before.met != v.met || before.counted != v.counted) {
+		l.acks.again()
+	}
 	l.observe(now, v.members)
 	if ready {
 		l.becomeReady() // after the view is there: who waits for ready may revoke

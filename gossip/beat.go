@@ -163,7 +163,7 @@ func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
 		return
 	}
-	p.echoes = true
+	p.echoes, c.wasEchoed = true, true
 	if v.Based {
 		c.stepAck(p, v.At, b.Roll)
 	}

@@ -98,7 +98,8 @@ type Core struct {
 	durable  uint64 // own records up to this one are committed
 	handed   uint64 // and up to this one, part of a commit
 	peers    map[Origin]*peer
-	list     []*peer // peers by origin: the order of a map would make runs differ
+	aside    map[Origin]aside // entries of the version vector whose members are no longer among peers
+	list     []*peer          // peers by origin: the order of a map would make runs differ
 
 	wall  time.Duration // the wall clock, since the Unix epoch, less the clock of now
 	lapse lapse
@@ -111,6 +112,7 @@ type Core struct {
 
 	synced     bool
 	founded    bool          // by the caller's word, see Found
+	wasEchoed  bool          // a member has answered a heartbeat of this epoch
 	met        bool          // another member was heard since the start
 	complete   bool          // what the folder will say with the next commit, see Config.Complete
 	noted      bool          // what it says
@@ -162,6 +164,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		complete: cfg.Complete,
 		noted:    cfg.Complete,
 		peers:    make(map[Origin]*peer),
+		aside:    make(map[Origin]aside),
 		nextAt:   now,
 	}
 	c.lapse = newLapse(cfg.BelieveAfter, now, cfg.Confirmed)
@@ -173,7 +176,8 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		at := cfg.Frontiers[o]
 		p := c.peer(o, now)
 		if p == nil {
-			break // more than maxPeers: those left out are learned anew
+			c.aside[o] = aside{at, now} // more than there is room for
+			continue
 		}
 		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
 		p.committed, p.acknowledged, p.fromDisk = at, at, true

@@ -90,6 +90,7 @@ func (c *Core) peer(o Origin, now time.Duration) *peer {
 	p := c.peers[o]
 	if p == nil && len(c.peers) < c.cfg.MaxPeers {
 		p = &peer{origin: o, heardAt: now}
+		c.recall(p)
 		c.peers[o] = p
 		at, _ := slices.BinarySearchFunc(c.list, o, func(q *peer, o Origin) int { return cmp.Compare(q.origin, o) })
 		c.list = slices.Insert(c.list, at, p)
@@ -167,7 +168,7 @@ func (c *Core) forgetSilent(now time.Duration) {
 		}
 		if i >= maxForgotten || now-p.heardAt > max(rememberFor, c.cfg.ForgetAfter) {
 			delete(c.peers, p.origin)
-			c.forget = append(c.forget, p.origin)
+			c.setAside(now, p)
 			c.list = slices.DeleteFunc(c.list, func(q *peer) bool { return q == p })
 		}
 	}

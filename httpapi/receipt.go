@@ -49,6 +49,9 @@ func newReceipt(r rescind.Receipt, confirmed bool) receiptJSON {
 	}
 	if !confirmed {
 		out.Note = unconfirmedNote
+		if r.Reason != "" {
+			out.Note = r.Reason + "; " + unconfirmedNote
+		}
 	}
 	return out
 }

@@ -95,8 +95,7 @@ func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 }
 
 // checkStaleness: what any member acknowledged before a node claims to be
-// complete is in that node's memory. Of a member that has left, what it acknowledges
-// once it is back counts from when the node hears of that, which loss can put off.
+// complete is in that node's memory, also if that member has left and come back.
 func (s *Sim) checkStaleness(n *node) error {
 	asOf, known := n.core.Staleness(s.now)
 	if !known || len(n.lacks) == 0 {
@@ -109,9 +108,6 @@ func (s *Sim) checkStaleness(n *node) error {
 	listed := map[int]uint64{n.index: any} // up to which epoch
 	for _, m := range n.core.Members(s.now) {
 		listed[int(m.Origin)-1] = any
-		if m.Left {
-			listed[int(m.Origin)-1] = m.Epoch
-		}
 	}
 	for _, a := range n.lacks {
 		if a.at < asOf && a.place.Epoch <= listed[a.node] {

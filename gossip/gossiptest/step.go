@@ -56,8 +56,8 @@ func (s *Sim) turn() error {
 		if n.commit != nil && s.now >= n.commitAt {
 			s.persist(n)
 			n.core.Advance()
-			s.acknowledge(n)
 		}
+		s.acknowledge(n)
 		s.turnClock(n)
 		n.core.Tick(s.now, s.wall(n))
 		if err := s.ready(n); err != nil {
@@ -212,6 +212,9 @@ func (s *Sim) persist(n *node) {
 func (s *Sim) acknowledge(n *node) {
 	if s.opt.Named {
 		return // a majority must have stored them, see confirm
+	}
+	if !n.core.Counted() {
+		return // its caller is told that nobody counts it
 	}
 	for i, r := range n.own[n.told:n.core.Durable()] {
 		a := acked{n.index, gossip.Position{Epoch: n.disk.epoch, Seq: n.told + uint64(i) + 1}, r, s.now}
