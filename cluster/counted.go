@@ -53,7 +53,7 @@ func (c Config) majorityOfSeeds() int {
 	}
 	seeds := map[string]bool{}
 	for _, s := range c.Gossip.Join {
-		if !strings.HasPrefix(s, "dns+") {
+		if !strings.HasPrefix(s, "dns") || !strings.Contains(s, "+") {
 			seeds[s] = true
 		}
 	}

@@ -214,10 +214,10 @@ func TestDamageIsCalledDamage(t *testing.T) {
 				if err == nil {
 					var got set
 					got, _, err = contents(s)
+					s.Close()
 					if err == nil && len(got) == 40 {
 						t.Skip("nothing refers to it")
 					}
-					s.Close()
 				}
 				if !errors.Is(err, ErrCorrupt) {
 					t.Errorf("%v", err)
