@@ -89,7 +89,7 @@ func TestReconciliationMakesReady(t *testing.T) {
 	s.run(2 * time.Second) // the two of them catch up with each other
 	third := s.nodes[2]
 	s.up(2)
-	for end := s.now + time.Minute; third.core == nil || !third.core.Synced(); {
+	for end := s.now + 2*time.Minute; third.core == nil || !third.core.Synced(); {
 		s.run(tick)
 		if s.now > end {
 			t.Logf("%+v lacks %d, holds %d, %d", third.core.CompareStats(), s.lacks(2), third.set.Len(), s.nodes[0].set.Len())
