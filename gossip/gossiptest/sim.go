@@ -62,6 +62,7 @@ type Sim struct {
 	written  map[rescind.Digest]rescind.Record // the join of all that was revoked, by whomever
 	acked    []acked
 	compared int                     // bytes sent to compare and to heal
+	lasting  bool                    // nothing lapses within the run
 	hidden   rescind.Digest          // from transfers of the state, by mistake
 	history  []string                // nil: nobody wants to know
 	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
@@ -309,7 +310,7 @@ func (s *Sim) write(n *node) {
 // expiry is now and then so early that the record lapses within the run: it must
 // be kept for required at least. The others are compared to the end of the run.
 func (s *Sim) expiry() rescind.Millis {
-	if s.rng.IntN(10) == 0 {
+	if s.rng.IntN(10) == 0 && !s.lasting {
 		return s.trueTime().Add(s.upTo(8*time.Second) - required)
 	}
 	return s.trueTime().Add(2*rescind.BucketWidth + s.upTo(time.Hour))
