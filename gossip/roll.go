@@ -236,9 +236,7 @@ type majorities struct {
 
 func majoritiesOf(s *RollState) majorities {
 	m := majorities{names: slices.Clone(s.Names)}
-	for _, name := range without(s.Before, s.Names) {
-		m.names = append(m.names, name)
-	}
+	m.names = append(m.names, without(s.Before, s.Names)...)
 	slices.Sort(m.names)
 	for _, list := range [][]string{s.Names, s.Before} {
 		if len(list) > 0 {

@@ -66,12 +66,12 @@ func (h *history) saw(seq uint64) {
 
 // watch returns a context that ends with ctx, and when the stream is found to lack
 // something. done must be called.
-func (h *history) watch(ctx context.Context) (inner context.Context, age uint64, lost error, done func()) {
+func (h *history) watch(ctx context.Context) (inner context.Context, age uint64, done func(), lost error) {
 	inner, cancel := context.WithCancel(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stop = cancel
-	return inner, h.age, h.lost, cancel
+	return inner, h.age, cancel, h.lost
 }
 
 // state returns what the stream lacks, and since which age.

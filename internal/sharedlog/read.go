@@ -338,7 +338,7 @@ func (l *Log) Follow(ctx context.Context, merge func(rescind.Record), holding it
 
 // followOn reads on until something is in the way.
 func (l *Log) followOn(ctx context.Context, merge func(rescind.Record), holding iter.Seq[rescind.Record], held func()) error {
-	ctx, age, lost, done := l.history.watch(ctx)
+	ctx, age, done, lost := l.history.watch(ctx)
 	defer done()
 	handle := func(e entry) {
 		if e.origin != l.identity.Origin {
