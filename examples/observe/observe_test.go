@@ -5,9 +5,12 @@ package observe
 
 import (
 	"bufio"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,7 +164,7 @@ func TestEveryAlertSaysWhatToDo(t *testing.T) {
 
 // scrapeNodes returns the labels of every metric that two kinds of node export:
 // those of 'dev', which have peers and an issuer, and one of 'serve', which has
-// settings and keys at a URL.
+// settings, a certificate and keys at a URL.
 func scrapeNodes(t *testing.T) map[string]map[string]bool {
 	dir := t.TempDir()
 	rescind := filepath.Join(dir, "rescind")
@@ -171,15 +174,37 @@ func scrapeNodes(t *testing.T) map[string]map[string]bool {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "node.yaml")
-	settings := "http: {addr: 127.0.0.1:0}\ndata: {dir: " + filepath.Join(dir, "data") + "}\n" +
+	cert, key, client := certificate(t, dir)
+	settings := "http: {addr: 127.0.0.1:0, tls-cert-file: " + cert + ", tls-key-file: " + key + "}\ndata: {dir: " + filepath.Join(dir, "data") + "}\n" +
 		"tokens:\n  issuers:\n    - {issuer: https://issuer.example, audience: [api], algorithms: [ES256], jwks-url: http://localhost:1/jwks}\n"
 	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]map[string]bool{"up": {"job": true, "instance": true}}
-	scrape(t, start(t, rescind, "dev", "--nodes", "2", "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "dev")), found)
-	scrape(t, start(t, rescind, "serve", "--config", config), found)
+	dev := start(t, rescind, "dev", "--nodes", "2", "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "dev"))
+	scrape(t, http.DefaultClient, "http://"+dev, found)
+	scrape(t, client, "https://"+start(t, rescind, "serve", "--config", config), found)
 	return found
+}
+
+// certificate returns the files of one for 127.0.0.1, and a client that trusts it.
+func certificate(t *testing.T, dir string) (cert, key string, client *http.Client) {
+	t.Helper()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	pair := s.TLS.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return write("cert.pem", "CERTIFICATE", pair.Certificate[0]), write("key.pem", "PRIVATE KEY", private), s.Client()
 }
 
 var address = regexp.MustCompile(`http(?:://|=)(127\.0\.0\.1:\d+)`)
@@ -218,14 +243,13 @@ func start(t *testing.T, name string, args ...string) string {
 
 var series = regexp.MustCompile(`^(\w+)(?:\{(.*)\})? \S+$`)
 
-// scrape adds the metrics at addr, once there are any.
-func scrape(t *testing.T, addr string, found map[string]map[string]bool) {
+// scrape adds the metrics of the node at base, once there are any.
+func scrape(t *testing.T, client *http.Client, base string, found map[string]map[string]bool) {
 	t.Helper()
-	client := &http.Client{Timeout: 5 * time.Second}
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for end := time.Now().Add(30 * time.Second); ; {
-		resp, err := client.Get("http://" + addr + "/metrics")
+		resp, err := client.Get(base + "/metrics")
 		if err == nil {
 			page, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
@@ -236,7 +260,7 @@ func scrape(t *testing.T, addr string, found map[string]map[string]bool) {
 			}
 		}
 		if time.Now().After(end) {
-			t.Fatalf("no metrics at %s: %v", addr, err)
+			t.Fatalf("no metrics at %s: %v", base, err)
 		}
 		<-poll.C
 	}

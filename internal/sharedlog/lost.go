@@ -182,14 +182,20 @@ func (l *Log) recover(ctx context.Context, age uint64, handle func(entry), holdi
 	if err := l.readToEnd(ctx, read); err != nil {
 		return err
 	}
+	own := uint64(0) // number of this node's claim
 	for claims := 0; ; {
 		missing := there.lacks(holding, l.reader.now())
 		if len(missing) == 0 {
 			break
 		}
-		won, err := l.claim(ctx, s)
-		if err != nil {
-			return err
+		// Who has read another's claim, and not yet all that it writes back, waits.
+		won := false
+		if !l.reader.claimedLately(own) || claims == maxClaims {
+			var err error
+			if own, err = l.claim(ctx, s); err != nil {
+				return err
+			}
+			won = own > 0
 		}
 		if claims++; !won && claims <= maxClaims {
 			if err := l.watchOther(ctx, s, read); err != nil {
@@ -198,8 +204,7 @@ func (l *Log) recover(ctx context.Context, age uint64, handle func(entry), holdi
 			continue
 		}
 		l.log.Warn("writing back what the stream of revocations has lost", "records", len(missing))
-		own := l.own.Load()
-		if err := l.persistAll(ctx, s, l.number(l.split(missing)), own, func() error { return ctx.Err() }); err != nil {
+		if err := l.persistAll(ctx, s, l.number(l.split(missing)), l.own.Load(), func() error { return ctx.Err() }); err != nil {
 			return err
 		}
 		l.counters.rewritten.Add(uint64(len(missing)))
@@ -242,15 +247,24 @@ func (r *reader) judge(self uint64) counts {
 	return maps.Clone(o.counts)
 }
 
-// claim reports whether this node is the one that writes back: of those that have
-// read the claim's subject up to the same message, one gets the next into it.
-func (l *Log) claim(ctx context.Context, s *stream) (won bool, err error) {
+// claim returns the number of this node's claim if it is the one that writes back: of
+// those that have read the claim's subject up to the same message, one gets the next
+// into it. The others get 0.
+func (l *Log) claim(ctx context.Context, s *stream) (own uint64, err error) {
 	m := &nats.Msg{Subject: s.prefix + "w", Data: l.sealMark(s, l.reader.sending(l.cfg.Steady()))}
-	_, err = l.send(ctx, s, m, jetstream.WithExpectLastSequencePerSubject(l.reader.lastClaim()))
+	own, err = l.send(ctx, s, m, jetstream.WithExpectLastSequencePerSubject(l.reader.lastClaim()))
 	if wrongLast(err) {
-		return false, nil
+		return 0, nil
 	}
-	return err == nil, err
+	return own, err
+}
+
+// claimedLately reports whether the last claim that was read is not own, and so young
+// that whoever made it may be writing.
+func (r *reader) claimedLately(own uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.claim > own && r.clock < r.claimAt.Add(claimPatience)
 }
 
 func (r *reader) lastClaim() uint64 {

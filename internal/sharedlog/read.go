@@ -43,6 +43,7 @@ type reader struct {
 	clock      rescind.Millis    // the latest time that a server has stamped
 	earlier    rescind.Millis    // when a node of an earlier version wrote a mark; 0: none did
 	claim      uint64            // number of the last message that says who writes back
+	claimAt    rescind.Millis    // when the server got it
 	batches    uint64            // messages of records that were read since the start
 	marks      uint64            // that this node has sent, counting from 1
 	recovering bool              // what the stream lacks is about to be written back
@@ -67,7 +68,7 @@ func (r *reader) reset(recovering bool) {
 	r.recovering = recovering
 	r.next = 1
 	r.positions, r.origins, r.seen = map[uint64]store.Position{}, map[uint64]*origin{}, map[uint64]uint64{}
-	r.claim, r.earlier = 0, 0
+	r.claim, r.claimAt, r.earlier = 0, 0, 0
 }
 
 // ofLocked returns what was read of an origin.
@@ -396,7 +397,7 @@ func (l *Log) take(s *stream, m jetstream.Msg, seq uint64, at rescind.Millis, ha
 	case err != nil:
 		l.skip(m, err)
 	case kind == "w":
-		l.reader.claimed(seq)
+		l.reader.claimed(seq, at)
 	case m.Subject() != s.markSubject(mark.origin):
 		l.skip(m, errMoved)
 	default:
@@ -440,10 +441,10 @@ func (r *reader) stamped(at rescind.Millis) {
 	r.clock = max(r.clock, at)
 }
 
-func (r *reader) claimed(seq uint64) {
+func (r *reader) claimed(seq uint64, at rescind.Millis) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.claim = seq
+	r.claim, r.claimAt = seq, at
 }
 
 // consume begins to fetch from the first unread message on.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -247,9 +248,13 @@ func TestMissingFiles(t *testing.T) {
 func TestTornFirstOpen(t *testing.T) {
 	for after := range 200 {
 		mem := vfs.NewCrashableMem()
+		// Pebble deletes what it no longer needs from a goroutine of its own.
+		var mu sync.Mutex
 		var crashed *vfs.MemFS
 		rng, n := rand.New(rand.NewPCG(uint64(after), 3)), 0
 		fs := hook{mem, func() {
+			mu.Lock()
+			defer mu.Unlock()
 			if n++; n == after+1 {
 				crashed = mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: after % 3 * 50, RNG: rng})
 			}
