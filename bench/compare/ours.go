@@ -234,7 +234,10 @@ func startSidecar(ctx context.Context, files *process.NodeFiles, i int, gossip [
 	if err != nil {
 		return nil, err
 	}
-	args := files.Command(fmt.Sprint("sidecar", i+1), addr, "--gossip.bind", gossip[i], "--gossip.join", gossip[1-i], "--cluster.join-timeout", "1s")
+	args := files.Command(fmt.Sprint("sidecar", i+1), addr, "--gossip.bind", gossip[i], "--gossip.join", gossip[1-i])
+	if i == 0 {
+		args = append(args, "--cluster.bootstrap", "true") // the other does not run yet, and it can't know that
+	}
 	return startService(ctx, service{
 		name: "rescind serve", addr: addr, signal: syscall.SIGTERM, crash: syscall.SIGKILL,
 		command: func() *exec.Cmd { return exec.Command(args[0], args[1:]...) },
