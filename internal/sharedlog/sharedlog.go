@@ -3,8 +3,6 @@ package sharedlog
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"rescind/internal/identity"
 	"rescind/internal/natslink"
 	"rescind/internal/store"
 	"rescind/internal/timing"
@@ -173,13 +172,8 @@ func Open(cfg Config) (*Log, error) {
 
 // newIdentity makes an origin of this process, which has no past.
 func newIdentity() store.Identity {
-	id := store.Identity{Epoch: uint64(max(time.Now().UnixMilli(), 1))}
-	for id.Origin == 0 {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		id.Origin = binary.BigEndian.Uint64(b[:])
-	}
-	return id
+	key := identity.New()
+	return store.Identity{Origin: key.Origin(), Key: key, Epoch: uint64(max(time.Now().UnixMilli(), 1))}
 }
 
 // Identity returns who this node is in this life.

@@ -11,6 +11,7 @@ import (
 // format is the version of the stored form. The keys are:
 //
 //	m                         identity, see meta
+//	k                         the seed of the folder's key, 32 bytes; missing in those of older versions
 //	c                         0 in a new folder, 1 once it was complete; missing in those of older versions
 //	o                         own number of the last commit, 8 bytes
 //	t                         clock, see Clock: confirmed 8, waiting 8, waited 8
@@ -27,6 +28,7 @@ const format = 1
 const (
 	prefixComplete = 'c'
 	prefixFrontier = 'f'
+	prefixSeed     = 'k'
 	prefixRoll     = 'n'
 	prefixOwn      = 'o'
 	prefixQueue    = 'q'
@@ -35,6 +37,7 @@ const (
 
 var (
 	keyMeta     = []byte{'m'}
+	keySeed     = []byte{prefixSeed}
 	keyOwn      = []byte{prefixOwn}
 	keyRoll     = []byte{prefixRoll}
 	keyClock    = []byte{'t'}

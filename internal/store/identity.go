@@ -1,13 +1,14 @@
 package store
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"rescind/internal/identity"
 )
 
 // Position is a place in an origin's streams: the first Seq records of Epoch.
@@ -21,7 +22,12 @@ type Frontier struct {
 
 // Identity names a data folder and the time since it was opened.
 type Identity struct {
-	Origin uint64 // random, made with the folder, never 0
+	Origin uint64 // that of Key, never 0
+
+	// Key is made with the folder. A folder of a version that made none gets one when
+	// it is opened, and with it a new origin: of the old one it keeps the frontier, as
+	// of anybody else's.
+	Key identity.Key
 
 	// Epoch is the larger of the stored one plus 1 and Unix milliseconds, so
 	// that a folder rolled back to an older copy does not repeat one as long as
@@ -83,23 +89,37 @@ func (s *Store) begin(opt Options) error {
 	if m.keyCheck != opt.KeyCheck {
 		return ErrOtherCluster
 	}
-	s.identity.Origin = m.origin
 	s.identity.Previous = Position{m.epoch, own}
-	m.epoch = max(m.epoch+1, uint64(max(opt.Now().UnixMilli(), 0)))
-	s.identity.Epoch = m.epoch
 	complete, err := s.readComplete()
 	if err != nil {
 		return err
 	}
+	before := Frontier{m.origin, s.identity.Previous}
+	if err := s.readKey(m.origin); err != nil {
+		return err
+	}
+	used := m.epoch > 0
+	if m.origin = s.identity.Origin; used && m.origin != before.Origin {
+		s.identity.Previous = Position{} // of the new origin
+		s.log.Info("the data folder has got a key, and with it a new identity", "before", fmt.Sprintf("%016x", before.Origin))
+	}
+	m.epoch = max(m.epoch+1, uint64(max(opt.Now().UnixMilli(), 0)))
+	s.identity.Epoch = m.epoch
 	s.identity.Complete = complete == 1
+	seed := s.identity.Key.Seed()
 	err = s.write("raise the epoch", func(b *pebble.Batch) error {
-		return errors.Join(
+		errs := []error{
 			b.Set(keyComplete, []byte{complete}, nil),
+			b.Set(keySeed, seed[:], nil),
 			b.Set(keyMeta, m.append(nil), nil),
 			b.Set(keyOwn, make([]byte, 8), nil), // a set, not a merge: numbers start again
-		)
+		}
+		if used && m.origin != before.Origin {
+			errs = append(errs, b.Merge(frontierKey(before.Origin), frontierValue(before), nil))
+		}
+		return errors.Join(errs...)
 	}, pebble.Sync)
-	if err != nil || s.identity.Previous.Epoch > 0 {
+	if err != nil || used {
 		return err
 	}
 	// Pebble writes the first log of a new folder in an older form, in which
@@ -107,10 +127,30 @@ func (s *Store) begin(opt Options) error {
 	return errors.Join(s.flush(), s.fence.err())
 }
 
+// readKey reads the folder's key, which speaks for the given origin, or makes one.
+func (s *Store) readKey(origin uint64) error {
+	stored, err := s.get(keySeed)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		s.identity.Key = identity.New()
+	case err != nil:
+		return fmt.Errorf("read the folder's key: %w", corrupt(err))
+	case len(stored) != identity.SeedSize:
+		return damaged("a key of %d bytes", len(stored))
+	default:
+		s.identity.Key = identity.Of([identity.SeedSize]byte(stored))
+		if s.identity.Key.Origin() != origin {
+			return damaged("a key of %016x in the folder of %016x", s.identity.Key.Origin(), origin)
+		}
+	}
+	s.identity.Origin = s.identity.Key.Origin()
+	return nil
+}
+
 func (s *Store) readIdentity(keyCheck [16]byte) (m meta, own uint64, err error) {
 	stored, err := s.get(keyMeta)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return meta{format: format, origin: newOrigin(), keyCheck: keyCheck}, 0, s.mustBeEmpty()
+		return meta{format: format, keyCheck: keyCheck}, 0, s.mustBeEmpty()
 	}
 	if err != nil {
 		return m, 0, fmt.Errorf("read the identity: %w", corrupt(err))
@@ -165,14 +205,4 @@ func (s *Store) get(key []byte) ([]byte, error) {
 	}
 	value = append([]byte(nil), value...)
 	return value, closer.Close()
-}
-
-func newOrigin() uint64 {
-	for {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		if o := binary.BigEndian.Uint64(b[:]); o != 0 {
-			return o
-		}
-	}
 }
