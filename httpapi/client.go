@@ -176,6 +176,16 @@ func (c *clients) authenticate(r *http.Request, from string, form url.Values) (*
 	return &known.Client, nil
 }
 
+// early is authenticate for what a header says, before the body is read: whoever gives
+// the wrong secret there is refused whatever the body says.
+func (c *clients) early(r *http.Request, from string) error {
+	if _, _, basic := r.BasicAuth(); !basic {
+		return nil
+	}
+	_, err := c.authenticate(r, from, nil)
+	return err
+}
+
 // prove reports whether secret is that of known, in the same time for a client
 // that is not known.
 func (c *clients) prove(ctx context.Context, from string, known *knownClient, secret string) error {

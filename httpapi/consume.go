@@ -35,8 +35,7 @@ type consumed struct {
 // consumeToken uses up a one-time token: that of the caller, who sends it as
 // the bearer, or any if the caller is an operator.
 func (a *API) consumeToken(w http.ResponseWriter, r *http.Request) {
-	if len(r.Header["Authorization"]) == 0 && r.TLS == nil { // nobody: nothing in the body would change that
-		a.adminOnly(nil)(w, r)
+	if !a.mayConsume(w, r) {
 		return
 	}
 	var req consumeRequest
@@ -58,6 +57,28 @@ func (a *API) consumeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.adminOnly(func(w http.ResponseWriter, r *http.Request) { a.consume(w, r, req.Token.value, mode) })(w, r)
+}
+
+// mayConsume reports whether what the headers of r say may be enough; otherwise it has
+// answered, and the body is not read: nothing in it would change that.
+func (a *API) mayConsume(w http.ResponseWriter, r *http.Request) bool {
+	bearer, err := token.Bearer(r)
+	if _, _, ok := a.admitted(r); ok {
+		return true
+	}
+	if err != nil {
+		a.adminOnly(func(http.ResponseWriter, *http.Request) {})(w, r)
+		return false
+	}
+	if terms := a.termsOf(r); terms.operators {
+		if _, err := a.scoped(r, terms.admins.scope); err == nil {
+			return true
+		}
+	}
+	if _, err = a.cfg.Verifier.VerifyOneTime(bearer); err != nil {
+		a.refuse(w, r, err)
+	}
+	return err == nil
 }
 
 func (a *API) consume(w http.ResponseWriter, r *http.Request, raw string, mode rescind.Mode) {

@@ -103,7 +103,13 @@ func (a *API) introspector(w http.ResponseWriter, r *http.Request) (form url.Val
 			return nil, caller, false
 		}
 	}
-	form, err := oauthForm(w, r, "token")
+	var err error
+	if asClient {
+		err = terms.clients.early(r, network(a.remote(r)))
+	}
+	if err == nil {
+		form, err = oauthForm(w, r, "token")
+	}
 	if err == nil && asClient {
 		caller, err = a.introspectingClient(r, form)
 	}

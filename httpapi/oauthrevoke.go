@@ -19,12 +19,16 @@ import (
 // the client to do about them, and nothing for a stranger to learn.
 func (a *API) oauthRevoke(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = pragma
+	clients := a.termsOf(r).clients
+	if err := clients.early(r, network(a.remote(r))); err != nil {
+		a.refuseOAuth(w, r, err)
+		return
+	}
 	form, err := oauthForm(w, r, "token")
 	if err != nil {
 		a.refuseOAuth(w, r, err)
 		return
 	}
-	clients := a.termsOf(r).clients
 	client, err := clients.authenticate(r, network(a.remote(r)), form)
 	if err != nil {
 		a.refuseOAuth(w, r, err)

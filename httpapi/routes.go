@@ -121,6 +121,9 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		path = dashboardPath
 	}
 	rt, ok := f.routes[path]
+	if path != checkPath {
+		w = closingUnread(w, r)
+	}
 	switch {
 	case !ok:
 		problem.NotFound.Write(w, "there is nothing at this path; GET / lists what there is")
@@ -131,6 +134,9 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = rt.path
 		if rt.path != checkPath {
 			r = a.withTerms(r, f.operators)
+			if u, ok := w.(*unread); ok {
+				r.Body = u.noting(r.Body)
+			}
 		}
 		rt.serve(w, r)
 	}

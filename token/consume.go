@@ -20,7 +20,7 @@ type Consumer interface {
 // ErrStrictOff where mode is rescind.Strict and nobody can tell; Status makes it
 // a 503, and a used token a 409. Safe for concurrent use.
 func (v *Verifier) Consume(ctx context.Context, c Consumer, raw string, mode rescind.Mode) (*Verified, error) {
-	verified, err := v.verify(raw, rules{ignoreRevocation: true, checkStatus: true, types: []string{TypeOneTime}})
+	verified, err := v.VerifyOneTime(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,12 @@ func (v *Verifier) Consume(ctx context.Context, c Consumer, raw string, mode res
 		return nil, consumeError(err)
 	}
 	return verified, nil
+}
+
+// VerifyOneTime verifies raw as Consume does before it asks whether the token was used
+// or revoked: what fails here can't be used. It uses nothing up.
+func (v *Verifier) VerifyOneTime(raw string) (*Verified, error) {
+	return v.verify(raw, rules{ignoreRevocation: true, checkStatus: true, types: []string{TypeOneTime}})
 }
 
 // Why a one-time token could not be used, for errors.Is.

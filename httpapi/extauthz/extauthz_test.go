@@ -46,7 +46,7 @@ type rig struct {
 	auth auth.AuthorizationClient
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	node, err := cluster.Open(t.Context(), cluster.Config{Name: "a", DataDir: t.TempDir(), Logger: quiet})
@@ -78,7 +78,7 @@ func newRig(t *testing.T) *rig {
 	return &rig{node, api, conn, auth.NewAuthorizationClient(conn)}
 }
 
-func mint(t *testing.T, pairs ...any) string {
+func mint(t testing.TB, pairs ...any) string {
 	t.Helper()
 	claims := jwt.MapClaims{
 		"iss": issuer, "sub": "alice", "sid": "s", "jti": "j", "aud": []string{"api", "b"}, "scope": "read write", "groups": []string{"x"},
