@@ -3,6 +3,7 @@ module rescind
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/FastFilter/xorfilter v0.4.1
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/MicahParks/jwkset v0.11.4

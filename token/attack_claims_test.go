@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/internal/strict"
 )
 
 func TestAttackIdentifierTypes(t *testing.T) {
@@ -83,7 +84,7 @@ func TestAttackFuture(t *testing.T) {
 		v := newVerifier(t, nil, func(c *VerifierConfig) { c.Leeway = leeway }, hsIssuer())
 		edge := epoch.Add(map[time.Duration]time.Duration{-1: 0, 0: DefaultLeeway, rescind.MaxLeeway: rescind.MaxLeeway}[leeway])
 		at := func(claim string, d time.Duration) string {
-			value := string(numericDate(rescind.MillisOf(edge.Add(d))))
+			value := string(strict.NumericDate(rescind.MillisOf(edge.Add(d))))
 			if claim == "iat" {
 				return signHS(hsHeader, strings.Replace(payload(""), `"iat":1800000000`, `"iat":`+value, 1))
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 func TestAttackCache(t *testing.T) {
@@ -77,7 +78,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 		}
 		return tokens, bytes, sum
 	}
-	current := &authentic{issuer: &trusted{keys: func() *keySet { return nil }}}
+	current := &authentic{issuer: &trusted{keys: func() *jwks.Set { return nil }}}
 	for i := range 5000 {
 		c.put(strings.Repeat("x", i%3000), current)
 		if tokens, bytes, sum := held(); bytes > limit || bytes != sum {

@@ -14,7 +14,7 @@ func TestAttackRevokeBeforeIssue(t *testing.T) {
 		n := newNode(atEpoch)
 		n.revoke(t, rescind.Revocation{Key: rescind.Key{Scope: scope, Issuer: testIssuer, ID: id}})
 		key := testECKey()
-		v := newVerifier(t, n, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "k", nil)), "ES256"))
+		v := newVerifier(t, n, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "k", nil)), "ES256"))
 		_, err := v.Verify(sign(t, "ES256", key, `{"alg":"ES256","kid":"k"}`, payload(`"jti":"later","sid":"session","client_id":"app"`)))
 		wantError(t, err, ErrRevoked)
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/MicahParks/jwkset"
+
+	"rescind/token/internal/strict"
 )
 
 // One test for each row of the attack list that concerns a verifier, in the
@@ -34,7 +36,7 @@ func refuseAll(t *testing.T, v *Verifier, want error, tokens map[string]string) 
 
 func TestAttackNoneAndConfusion(t *testing.T) {
 	key := testRSAKey()
-	v := newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "", nil)), "RS256"))
+	v := newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "", nil)), "RS256"))
 	der := must(x509.MarshalPKIXPublicKey(&key.PublicKey))
 	confused := func(secret []byte) string {
 		return sign(t, "HS256", secret, hsHeader, payload(""))
@@ -61,7 +63,7 @@ func TestAttackNoneAndConfusion(t *testing.T) {
 
 func TestAttackKeysInHeaderAreIgnored(t *testing.T) {
 	evil := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	v := newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&testECKey().PublicKey, "k", nil)), "ES256"))
+	v := newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&testECKey().PublicKey, "k", nil)), "ES256"))
 	member := string(must(jwkset.NewJWKFromKey(&evil.PublicKey, jwkset.JWKOptions{})).Marshal().X)
 	refuseAll(t, v, ErrSignature, map[string]string{
 		"jwk": sign(t, "ES256", evil, `{"alg":"ES256","kid":"k","jwk":{"kty":"EC","crv":"P-256","x":"`+member+`"}}`, payload("")),
@@ -74,7 +76,7 @@ func TestAttackKeysInHeaderAreIgnored(t *testing.T) {
 func TestAttackKeyID(t *testing.T) {
 	key := testECKey()
 	header := func(kid string) string { return `{"alg":"ES256","kid":` + kid + `}` }
-	v := newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "k1", nil)), "ES256"))
+	v := newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "k1", nil)), "ES256"))
 	with := func(kid string) string { return sign(t, "ES256", key, header(kid), payload("")) }
 	refuseAll(t, v, ErrUnknownKey, map[string]string{
 		"path":   with(`"../../dev/null"`),
@@ -104,19 +106,19 @@ func TestAttackKeyID(t *testing.T) {
 		t.Errorf("kid of a token that names none is %q", got.Token.KeyID)
 	}
 	// Nor is a key without kid found by any.
-	v = newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "", nil)), "ES256"))
+	v = newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "", nil)), "ES256"))
 	_, err = v.Verify(with(`"k1"`))
 	wantError(t, err, ErrUnknownKey)
 	// Two keys that fit: a token must say which.
 	other := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	v = newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "k1", nil), jwk(&other.PublicKey, "k2", nil)), "ES256"))
+	v = newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "k1", nil), jwk(&other.PublicKey, "k2", nil)), "ES256"))
 	_, err = v.Verify(sign(t, "ES256", key, `{"alg":"ES256"}`, payload("")))
 	wantError(t, err, ErrUnknownKey)
 }
 
 func TestAttackSignatures(t *testing.T) {
 	key, rsaKey := testECKey(), testRSAKey()
-	v := newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "e", nil), jwk(&rsaKey.PublicKey, "r", nil)), "ES256", "PS256", "RS256"))
+	v := newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "e", nil), jwk(&rsaKey.PublicKey, "r", nil)), "ES256", "PS256", "RS256"))
 	good := sign(t, "ES256", key, `{"alg":"ES256","kid":"e"}`, payload(`"jti":"id"`))
 	input := good[:strings.LastIndexByte(good, '.')]
 
@@ -142,7 +144,7 @@ func TestAttackSignatures(t *testing.T) {
 	})
 	// A key that names its algorithm serves no other.
 	only := func(m *jwkset.JWKMarshal) { m.ALG = "PS256" }
-	v = newVerifier(t, nil, nil, jwksIssuer(jwks(jwk(&rsaKey.PublicKey, "r", only)), "PS256", "RS256"))
+	v = newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&rsaKey.PublicKey, "r", only)), "PS256", "RS256"))
 	_, err = v.Verify(sign(t, "RS256", rsaKey, `{"alg":"RS256","kid":"r"}`, payload("")))
 	wantError(t, err, ErrAlgorithm)
 	_, err = v.Verify(salted(32))
@@ -152,10 +154,10 @@ func TestAttackSignatures(t *testing.T) {
 func TestAttackMalleableSignatureHasNoSecondIdentity(t *testing.T) {
 	key := testECKey()
 	n := newNode(atEpoch)
-	v := newVerifier(t, n, nil, jwksIssuer(jwks(jwk(&key.PublicKey, "e", nil)), "ES256"))
+	v := newVerifier(t, n, nil, jwksIssuer(jwksOf(jwk(&key.PublicKey, "e", nil)), "ES256"))
 	good := sign(t, "ES256", key, `{"alg":"ES256","kid":"e"}`, payload("")) // no jti
 	dot := strings.LastIndexByte(good, '.')
-	sig, _ := decodeSegment(good[dot+1:])
+	sig, _ := strict.DecodeSegment(good[dot+1:])
 	s := new(big.Int).SetBytes(sig[32:])
 	s.Sub(elliptic.P256().Params().N, s).FillBytes(sig[32:])
 	twin := good[:dot+1] + b64(sig)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/internal/strict"
 	"rescind/token/statuslist"
 )
 
@@ -49,7 +50,7 @@ func raw(make func(payload string) string) func(*listSite) {
 	return func(s *listSite) {
 		s.serve(listAt, func() string {
 			parts := strings.Split(listToken(nil, nil), ".")
-			return make(string(must(strictBase64.DecodeString(parts[1]))))
+			return make(string(must(strict.Base64.DecodeString(parts[1]))))
 		})
 	}
 }
@@ -255,7 +256,7 @@ func TestAttackStatusListRollback(t *testing.T) {
 		for back, taken := range []bool{true, true, false, false} {
 			s.serve(listAt, func() string {
 				return listToken(map[int]statuslist.Status{back: statuslist.Invalid}, func(c map[string]string) {
-					c["iat"] = string(numericDate(newest.Add(time.Duration(-back) * 3 * time.Second)))
+					c["iat"] = string(strict.NumericDate(newest.Add(time.Duration(-back) * 3 * time.Second)))
 				})
 			})
 			advance(3 * time.Minute)
@@ -323,7 +324,7 @@ func TestAttackStatusOfAnotherIssuer(t *testing.T) {
 	raw := referring(listAt, 1)
 	_, err := v.Verify(raw)
 	wantError(t, err, ErrRevoked)
-	payload := string(must(strictBase64.DecodeString(strings.Split(raw, ".")[1])))
+	payload := string(must(strict.Base64.DecodeString(strings.Split(raw, ".")[1])))
 	foreign, err := v.Verify(signHS(hsHeader, strings.Replace(payload, testIssuer, other.Issuer, 1)))
 	wantError(t, err, nil)
 	if _, ok := foreign.Published(foreign.This()); ok {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 // authentic is a token whose form and signature are good and will be for as
@@ -12,7 +13,7 @@ import (
 type authentic struct {
 	Verified
 	issuer *trusted
-	set    *keySet // that vouched for the signature
+	set    *jwks.Set // that vouched for the signature
 	claims claims
 }
 
@@ -40,7 +41,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 	if err != nil {
 		return nil, err
 	}
-	if algorithms[h.alg] == nil {
+	if jwks.Algorithms[h.alg] == nil {
 		return nil, refuse(ErrAlgorithm, "header", "the algorithm is not supported")
 	}
 	cl, err := parseClaims(c.payload, v.config.MaxDepth)
@@ -59,7 +60,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 	if err != nil {
 		return nil, err
 	}
-	if alg.method.Verify(c.signingInput, c.signature, key.key) != nil {
+	if alg.Method.Verify(c.signingInput, c.signature, key.Public) != nil {
 		return nil, refuse(ErrSignature, "signature", "the signature does not match")
 	}
 	a := &authentic{Verified: describe(c, h, cl, key, t), issuer: t, set: set, claims: cl}
@@ -71,7 +72,7 @@ func (v *Verifier) authenticateSigned(raw string) (*authentic, error) {
 
 // describe fills in what callers see. KeyID is the kid of the key that was
 // used, so that a token without kid is covered by a revocation of its key.
-func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verified {
+func describe(c compact, h header, cl claims, key *jwks.Key, t *trusted) Verified {
 	v := Verified{
 		Token: rescind.Token{
 			Issuer:    t.Issuer, // not cl.iss, which is equal: see trusted
@@ -79,7 +80,7 @@ func describe(c compact, h header, cl claims, key *verifyKey, t *trusted) Verifi
 			Session:   cl.sid,
 			Subject:   cl.sub,
 			ClientID:  cl.clientID,
-			KeyID:     key.kid,
+			KeyID:     key.KID,
 			IssuedAt:  cl.iat,
 			ExpiresAt: cl.exp,
 		},

@@ -17,10 +17,10 @@ func BenchmarkVerify(b *testing.B) {
 		switch alg {
 		case "ES256":
 			signKey, verifyKey = testECKey(), &testECKey().PublicKey
-			issuer = jwksIssuer(jwks(jwk(verifyKey, "k", nil)), alg)
+			issuer = jwksIssuer(jwksOf(jwk(verifyKey, "k", nil)), alg)
 		case "RS256":
 			signKey, verifyKey = testRSAKey(), &testRSAKey().PublicKey
-			issuer = jwksIssuer(jwks(jwk(verifyKey, "k", nil)), alg)
+			issuer = jwksIssuer(jwksOf(jwk(verifyKey, "k", nil)), alg)
 		}
 		raw := sign(b, alg, signKey, `{"alg":"`+alg+`","typ":"at+jwt"}`,
 			payload(`"jti":"0123456789abcdef","sid":"fedcba9876543210","client_id":"app","roles":["admin","user"]`))

@@ -4,6 +4,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/token/internal/strict"
 )
 
 // claims are the claims that are judged. Identifiers are kept byte for byte;
@@ -42,7 +43,7 @@ var claimNames = []string{
 // parseClaims reads a claims set (RFC 7519 section 4).
 func parseClaims(raw []byte, maxDepth int) (claims, error) {
 	var c claims
-	if err := readObject(raw, maxDepth, claimNames, c.read); err != nil {
+	if err := strict.ReadObject(raw, maxDepth, claimNames, c.read); err != nil {
 		return claims{}, refuse(ErrClaims, "claims", "the claims are not acceptable JSON or one has a wrong type or range")
 	}
 	return c, nil
@@ -51,33 +52,33 @@ func parseClaims(raw []byte, maxDepth int) (claims, error) {
 func (c *claims) read(name string, dec *jsontext.Decoder) (err error) {
 	switch name {
 	case "iss":
-		c.iss, err = readString(dec, rescind.MaxIDLen)
+		c.iss, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "sub":
-		c.sub, err = readString(dec, rescind.MaxIDLen)
+		c.sub, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "jti":
-		c.jti, err = readString(dec, rescind.MaxIDLen)
+		c.jti, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "sid":
-		c.sid, err = readString(dec, rescind.MaxIDLen)
+		c.sid, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "client_id":
-		c.clientID, err = readString(dec, rescind.MaxIDLen)
+		c.clientID, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "azp":
-		c.azp, err = readString(dec, rescind.MaxIDLen)
+		c.azp, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "aud":
 		c.aud, err = readAudience(dec)
 	case "exp":
 		c.exp, err = readExpiry(dec)
 	case "auth_time":
-		c.authTime, err = readNumericDate(dec)
+		c.authTime, err = strict.ReadNumericDate(dec)
 	case "iat":
-		c.iat, err = readNumericDate(dec)
+		c.iat, err = strict.ReadNumericDate(dec)
 	case "nbf":
-		c.nbf, err = readNumericDate(dec)
+		c.nbf, err = strict.ReadNumericDate(dec)
 	case "status":
 		err = c.status.readStatus(dec)
 	case claimSessionIssued:
-		c.sessionIssued, err = readNumericDate(dec)
+		c.sessionIssued, err = strict.ReadNumericDate(dec)
 	case claimClientSession:
-		c.clientSession, err = readBool(dec)
+		c.clientSession, err = strict.ReadBool(dec)
 	default:
 		return c.readHint(name, dec)
 	}
@@ -94,13 +95,13 @@ func (c *claims) readHint(name string, dec *jsontext.Decoder) error {
 	case "at_hash", "c_hash":
 		c.hint = typeID
 	case "typ", "token_use":
-		s, err := readHint(dec)
+		s, err := strict.ReadHint(dec)
 		if t, ok := purposes[s]; ok {
 			c.hint = t
 		}
 		return err
 	}
-	return skip(dec)
+	return strict.Skip(dec)
 }
 
 var purposes = map[string]string{
@@ -111,9 +112,9 @@ var purposes = map[string]string{
 
 // readExpiry reads a NumericDate that can't be 0, which would look like none.
 func readExpiry(dec *jsontext.Decoder) (rescind.Millis, error) {
-	m, err := readNumericDate(dec)
+	m, err := strict.ReadNumericDate(dec)
 	if err == nil && m == 0 {
-		err = errJSON
+		err = strict.ErrJSON
 	}
 	return m, err
 }
@@ -121,22 +122,22 @@ func readExpiry(dec *jsontext.Decoder) (rescind.Millis, error) {
 // readAudience reads a string or an array of strings.
 func readAudience(dec *jsontext.Decoder) ([]string, error) {
 	if dec.PeekKind() != '[' {
-		s, err := readString(dec, rescind.MaxIDLen)
+		s, err := strict.ReadString(dec, rescind.MaxIDLen)
 		return []string{s}, err
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, errJSON
+		return nil, strict.ErrJSON
 	}
 	var aud []string
 	for dec.PeekKind() != ']' {
-		s, err := readString(dec, rescind.MaxIDLen)
+		s, err := strict.ReadString(dec, rescind.MaxIDLen)
 		if err != nil {
 			return nil, err
 		}
 		aud = append(aud, s)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, errJSON
+		return nil, strict.ErrJSON
 	}
 	return aud, nil
 }

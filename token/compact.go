@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rescind"
+	"rescind/token/internal/strict"
 )
 
 // compact is a token in JWS Compact Serialization (RFC 7515 section 7.1), split
@@ -30,9 +31,9 @@ func splitCompact(raw string, maxBytes int) (compact, error) {
 	first, last := strings.IndexByte(raw, '.'), strings.LastIndexByte(raw, '.')
 	c := compact{signingInput: raw[:last]}
 	var ok [3]bool
-	c.header, ok[0] = decodeSegment(raw[:first])
-	c.payload, ok[1] = decodeSegment(raw[first+1 : last])
-	c.signature, ok[2] = decodeSegment(raw[last+1:])
+	c.header, ok[0] = strict.DecodeSegment(raw[:first])
+	c.payload, ok[1] = strict.DecodeSegment(raw[first+1 : last])
+	c.signature, ok[2] = strict.DecodeSegment(raw[last+1:])
 	if !ok[0] || !ok[1] || !ok[2] {
 		return compact{}, refuse(ErrMalformed, "form", "a part is empty or not canonical base64url")
 	}
@@ -44,19 +45,6 @@ func wrongDots(n int) string {
 		return "encrypted tokens (JWE) are not accepted"
 	}
 	return "a token has exactly three parts"
-}
-
-var strictBase64 = base64.RawURLEncoding.Strict()
-
-// decodeSegment decodes canonical base64url. The library's strict mode refuses
-// spare bits and padding but still skips line breaks, which would give one
-// token many spellings.
-func decodeSegment(s string) ([]byte, bool) {
-	if s == "" || strings.ContainsAny(s, "\r\n") {
-		return nil, false
-	}
-	b, err := strictBase64.DecodeString(s)
-	return b, err == nil
 }
 
 // derivedID names a token that has no jti. The signature is left out: for ECDSA

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"rescind/token/jwks"
 )
 
 // Defaults of VerifierConfig.
@@ -182,4 +184,9 @@ type VerifierConfig struct {
 	// Logger is told when a key set can't be fetched and when it can again.
 	// nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// remote says how the verifier fetches key sets.
+func (c *VerifierConfig) remote() jwks.RemoteConfig {
+	return jwks.RemoteConfig{Client: c.HTTPClient, Leeway: c.Leeway, Now: c.Now, Logger: c.Logger}
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // LoadDecryptionKeys reads a file with a JWK Set of private keys for
@@ -27,9 +30,9 @@ func LoadDecryptionKeys(path string) ([]DecryptionKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: decryption keys: %w", err)
 	}
-	entries, err := splitJWKS(raw)
-	if err != nil || len(entries) == 0 || len(entries) > maxJWKSKeys {
-		return nil, fmt.Errorf("token: decryption keys: %s is no JWK Set of 1 to %d keys", path, maxJWKSKeys)
+	entries, err := jwks.Split(raw)
+	if err != nil || len(entries) == 0 || len(entries) > jwks.MaxKeys {
+		return nil, fmt.Errorf("token: decryption keys: %s is no JWK Set of 1 to %d keys", path, jwks.MaxKeys)
 	}
 	keys := make([]DecryptionKey, len(entries))
 	for i, entry := range entries {
@@ -53,7 +56,7 @@ func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
 	}
 	k := DecryptionKey{KeyID: m.KID, Algorithm: string(m.ALG), Encryption: m.Encryption}
 	if m.KTY == jwkset.KtyOct {
-		secret, ok := decodeSegment(m.K)
+		secret, ok := strict.DecodeSegment(m.K)
 		if !ok {
 			return k, errors.New("its k is not canonical base64url")
 		}

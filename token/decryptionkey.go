@@ -6,6 +6,9 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // DecryptionKey decrypts tokens that an issuer encrypts for this service (JWE,
@@ -49,8 +52,8 @@ var gcmKeyBytes = map[string]int{"A128GCM": 16, "A192GCM": 24, "A256GCM": 32}
 
 // validate reports what is wrong with k. It repeats nothing of the key.
 func (k DecryptionKey) validate() error {
-	if len(k.KeyID) > maxKeyIDLen {
-		return fmt.Errorf("its KeyID is longer than %d bytes", maxKeyIDLen)
+	if len(k.KeyID) > strict.MaxKeyIDLen {
+		return fmt.Errorf("its KeyID is longer than %d bytes", strict.MaxKeyIDLen)
 	}
 	bytes, ok := gcmKeyBytes[k.Encryption]
 	if !ok {
@@ -73,7 +76,7 @@ func checkContentKey(key any, bytes int) error {
 	switch {
 	case !ok || len(secret) != bytes:
 		return fmt.Errorf("dir with this enc needs a []byte of %d bytes", bytes)
-	case distinctBytes(secret) < minDistinctBytes:
+	case !jwks.LooksRandom(secret):
 		return errors.New("the key repeats a few bytes; use random ones")
 	}
 	return nil
@@ -87,7 +90,7 @@ func checkRSADecryption(key any) error {
 	if err := private.Validate(); err != nil {
 		return errors.New("the RSA key is malformed")
 	}
-	return checkRSA(&private.PublicKey)
+	return jwks.CheckRSA(&private.PublicKey)
 }
 
 func checkECDH(key any) error {

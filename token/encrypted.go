@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/token/internal/strict"
 )
 
 // An encrypted token is a JWS nested in a JWE (RFC 7519 section 11.2) in
@@ -29,19 +31,19 @@ var encryptedNames = []string{
 func (e *encrypted) read(name string, dec *jsontext.Decoder) (err error) {
 	switch name {
 	case "alg":
-		e.alg, err = readString(dec, 16)
+		e.alg, err = strict.ReadString(dec, 16)
 	case "enc":
-		e.enc, err = readString(dec, 16)
+		e.enc, err = strict.ReadString(dec, 16)
 	case "kid":
-		e.kid, err = readString(dec, maxKeyIDLen)
+		e.kid, err = strict.ReadString(dec, strict.MaxKeyIDLen)
 	case "cty":
-		e.cty, err = readString(dec, 64)
+		e.cty, err = strict.ReadString(dec, 64)
 	case "iss", "sub", "aud":
 		return e.replicated.read(name, dec)
 	case "zip", "crit", "p2s", "p2c":
 		return errCritical
 	default:
-		err = skip(dec)
+		err = strict.Skip(dec)
 	}
 	return err
 }
@@ -94,12 +96,12 @@ func parseEncrypted(raw string, maxDepth int) (*encrypted, error) {
 	var decoded [5][]byte
 	for i, p := range parts {
 		var ok bool
-		if decoded[i], ok = decodeSegment(p); !ok && (p != "" || i != 1) {
+		if decoded[i], ok = strict.DecodeSegment(p); !ok && (p != "" || i != 1) {
 			return nil, refuse(ErrMalformed, "encryption", "a part is empty or not canonical base64url")
 		}
 	}
 	e := &encrypted{hasKey: parts[1] != ""}
-	switch err := readObject(decoded[0], maxDepth, encryptedNames, e.read); {
+	switch err := strict.ReadObject(decoded[0], maxDepth, encryptedNames, e.read); {
 	case err == errCritical:
 		return nil, refuse(ErrMalformed, "encryption", "zip, crit and password-based encryption are not accepted")
 	case err != nil:

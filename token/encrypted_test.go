@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"rescind/token/internal/strict"
 )
 
 var testContentKey = []byte("\x9c\x01\xd4\x55\x1f\x70\x8a\x33\xe2\xb7\x64\x0d\xc9\x28\x91\xfe")
@@ -289,7 +291,7 @@ func TestDecryptionKeyMistakes(t *testing.T) {
 // TestRFC7520Encryption is the example of RFC 7520 section 5.6: dir, A128GCM.
 func TestRFC7520Encryption(t *testing.T) {
 	const raw = "eyJhbGciOiJkaXIiLCJraWQiOiI3N2M3ZTJiOC02ZTEzLTQ1Y2YtODY3Mi02MTdiNWI0NTI0M2EiLCJlbmMiOiJBMTI4R0NNIn0..refa467QzzKx6QAB.JW_i_f52hww_ELQPGaYyeAB6HYGcR559l9TYnSovc23XJoBcW29rHP8yZOZG7YhLpT1bjFuvZPjQS-m0IFtVcXkZXdH_lr_FrdYt9HRUYkshtrMmIUAyGmUnd9zMDB2n0cRDIHAzFVeJUDxkUwVAE7_YGRPdcqMyiBoCO-FBdE-Nceb4h3-FtBP-c_BIwCPTjb9o0SbdcdREEMJMyZBH8ySWMVi1gPD9yxi-aQpGbSv_F9N4IZAxscj5g-NJsUPbjk29-s7LJAGb15wEBtXphVCgyy53CoIKLHHeJHXex45Uz9aKZSRSInZI-wjsY0yu3cT4_aQ3i1o-tiE-F8Ios61EKgyIQ4CWao8PFMj8TTnp.vbb32Xvllea2OtmHAdccRQ"
-	secret, _ := decodeSegment("XctOhJAkA-pD9Lh7ZgW_2A")
+	secret, _ := strict.DecodeSegment("XctOhJAkA-pD9Lh7ZgW_2A")
 	d := &decrypter{DecryptionKey: DecryptionKey{Algorithm: "dir", Encryption: "A128GCM", Key: secret}}
 	got, err := d.open(raw)
 	wantError(t, err, nil)

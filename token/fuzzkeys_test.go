@@ -3,6 +3,9 @@ package token
 import (
 	"bytes"
 	"testing"
+
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // FuzzJWKS looks for sets that make the parser panic, or that it takes although
@@ -13,25 +16,25 @@ func FuzzJWKS(f *testing.F) {
 	f.Add([]byte(`{"keys":[{` + ecKey + `,"d":null}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AA"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		strict, err := parseJWKS(raw, false)
-		lenient, lenientErr := parseJWKS(raw, true)
+		exact, err := jwks.Parse(raw, false)
+		lenient, lenientErr := jwks.Parse(raw, true)
 		if err == nil && lenientErr != nil {
 			t.Fatalf("taken from a file and not from a URL: %v", lenientErr)
 		}
 		if lenientErr != nil {
 			return
 		}
-		if err == nil && len(strict.keys) != len(lenient.keys) {
+		if err == nil && len(exact.Keys) != len(lenient.Keys) {
 			t.Fatal("more keys from one source than from the other")
 		}
-		for _, k := range lenient.keys {
-			if err := checkPublicKey(k.key); err != nil {
+		for _, k := range lenient.Keys {
+			if err := jwks.CheckPublic(k.Public); err != nil {
 				t.Fatal(err)
 			}
-			if k.kty == "oct" || bytes.IndexByte([]byte(k.kid), 0) >= 0 || len(k.kid) > maxKeyIDLen {
+			if k.KTY == "oct" || bytes.IndexByte([]byte(k.KID), 0) >= 0 || len(k.KID) > strict.MaxKeyIDLen {
 				t.Fatalf("%+v", k)
 			}
-			if k.alg != "" && !k.fits(k.alg, algorithms[k.alg]) {
+			if k.Algorithm != "" && !k.Fits(k.Algorithm, jwks.Algorithms[k.Algorithm]) {
 				t.Fatalf("a key that fits not even its own algorithm: %+v", k)
 			}
 		}

@@ -5,10 +5,9 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-)
 
-// maxKeyIDLen bounds a kid, in bytes.
-const maxKeyIDLen = 128
+	"rescind/token/internal/strict"
+)
 
 // header is the part of a JOSE header (RFC 7515 section 4.1) that is used.
 // jwk, jku, x5u, x5c and unknown members are ignored and never fetched.
@@ -26,7 +25,7 @@ var errCritical = errors.New("an extension that must be understood")
 // critical extension are refused: none is understood here.
 func parseHeader(raw []byte, maxDepth int) (header, error) {
 	var h header
-	err := readObject(raw, maxDepth, headerNames, h.read)
+	err := strict.ReadObject(raw, maxDepth, headerNames, h.read)
 	switch {
 	case err == errCritical:
 		return header{}, refuse(ErrMalformed, "header", "crit and b64 are not accepted")
@@ -41,16 +40,16 @@ func parseHeader(raw []byte, maxDepth int) (header, error) {
 func (h *header) read(name string, dec *jsontext.Decoder) (err error) {
 	switch name {
 	case "alg":
-		h.alg, err = readString(dec, 16)
+		h.alg, err = strict.ReadString(dec, 16)
 	case "kid":
-		h.kid, err = readString(dec, maxKeyIDLen)
+		h.kid, err = strict.ReadString(dec, strict.MaxKeyIDLen)
 	case "typ":
-		h.typ, err = readString(dec, 64)
+		h.typ, err = strict.ReadString(dec, 64)
 		h.typ = normalType(h.typ)
 	case "crit", "b64":
 		err = errCritical
 	default:
-		err = skip(dec)
+		err = strict.Skip(dec)
 	}
 	return err
 }

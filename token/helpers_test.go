@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,7 +102,7 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 // testSecret.
 func signHS(header, payload string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
-	sig, err := algorithms["HS256"].method.Sign(input, []byte(testSecret))
+	sig, err := jwks.Algorithms["HS256"].Method.Sign(input, []byte(testSecret))
 	if err != nil {
 		panic(err)
 	}
@@ -112,7 +113,7 @@ func signHS(header, payload string) string {
 func sign(t testing.TB, alg string, key any, header, payload string) string {
 	t.Helper()
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
-	sig, err := algorithms[alg].method.Sign(input, key)
+	sig, err := jwks.Algorithms[alg].Method.Sign(input, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +205,7 @@ func jwk(key any, kid string, change func(*jwkset.JWKMarshal)) jwkset.JWKMarshal
 	return m
 }
 
-func jwks(keys ...jwkset.JWKMarshal) []byte {
+func jwksOf(keys ...jwkset.JWKMarshal) []byte {
 	return must(json.Marshal(jwkset.JWKSMarshal{Keys: keys}))
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind"
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // LoadKeySet reads a file written by Save: a JWK Set of private ES256 keys with
@@ -63,8 +65,8 @@ func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, errors.New("not a JWK Set")
 	}
-	if len(doc.Keys) == 0 || len(doc.Keys) > maxJWKSKeys {
-		return nil, fmt.Errorf("has %d keys; 1 to %d are allowed", len(doc.Keys), maxJWKSKeys)
+	if len(doc.Keys) == 0 || len(doc.Keys) > jwks.MaxKeys {
+		return nil, fmt.Errorf("has %d keys; 1 to %d are allowed", len(doc.Keys), jwks.MaxKeys)
 	}
 	pairs := make([]*signingKey, len(doc.Keys))
 	for i, m := range doc.Keys {
@@ -98,8 +100,8 @@ func parsePrivateKey(m jwkset.JWKMarshal) (*signingKey, error) {
 	}
 	k, err := newSigningKey(private)
 	if err == nil && m.KID != "" {
-		if len(m.KID) > maxKeyIDLen {
-			return nil, fmt.Errorf("its kid is longer than %d bytes", maxKeyIDLen)
+		if len(m.KID) > strict.MaxKeyIDLen {
+			return nil, fmt.Errorf("its kid is longer than %d bytes", strict.MaxKeyIDLen)
 		}
 		k.kid = m.KID // tokens out there name it
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 // KeySet holds the ES256 keys of an Issuer: one signs, all verify. Which one
@@ -30,7 +31,7 @@ type KeySet struct {
 	// mu guards pairs; public is derived from it, for readers that don't wait.
 	mu     sync.Mutex
 	pairs  []*signingKey // the latest to sign first; never empty, and never changed in place
-	public atomic.Pointer[keySet]
+	public atomic.Pointer[jwks.Set]
 }
 
 // signingKey is immutable.
@@ -82,16 +83,16 @@ func generateKey(from rescind.Millis) (*signingKey, error) {
 func (s *KeySet) replaceLocked(pairs []*signingKey) error {
 	pairs = slices.Clone(pairs)
 	slices.SortStableFunc(pairs, func(a, b *signingKey) int { return cmp.Compare(b.from, a.from) })
-	keys := make([]*verifyKey, len(pairs))
+	keys := make([]*jwks.Key, len(pairs))
 	for i, k := range pairs {
-		keys[i] = &verifyKey{kid: k.kid, alg: "ES256", kty: "EC", curve: "P-256", key: k.public}
+		keys[i] = &jwks.Key{KID: k.kid, Algorithm: "ES256", KTY: "EC", Curve: "P-256", Public: k.public}
 	}
-	set, err := newKeySet(keys)
+	set, err := jwks.NewSet(keys)
 	if err != nil {
 		return fmt.Errorf("token: key set: %w", err)
 	}
 	s.pairs = pairs
-	if old := s.public.Load(); old == nil || !old.equal(set) {
+	if old := s.public.Load(); old == nil || !old.Equal(set) {
 		s.public.Store(set)
 	}
 	return nil

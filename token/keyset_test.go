@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/MicahParks/jwkset"
+
+	"rescind/token/jwks"
 )
 
 func TestKeysSurviveAFile(t *testing.T) {
@@ -44,11 +46,11 @@ func TestPublishedKeysArePublic(t *testing.T) {
 	if strings.Contains(string(published), `"d"`) {
 		t.Fatal("a private key is published")
 	}
-	set, err := parseJWKS(published, false)
+	set, err := jwks.Parse(published, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k := set.byKID[keys.current().kid]; k == nil || k.alg != "ES256" {
+	if k := set.ByKID(keys.current().kid); k == nil || k.Algorithm != "ES256" {
 		t.Errorf("published %s", published)
 	}
 }
@@ -62,7 +64,7 @@ func TestThumbprintIsTheKeyID(t *testing.T) {
 }
 
 func TestKeyFilesThatAreRefused(t *testing.T) {
-	private := func(change func(*jwkset.JWKMarshal)) []byte { return jwks(jwk(testECKey(), "k", change)) }
+	private := func(change func(*jwkset.JWKMarshal)) []byte { return jwksOf(jwk(testECKey(), "k", change)) }
 	other := jwk(must(GenerateKeySet()).current().private, "k", nil)
 	for name, c := range map[string]struct {
 		content []byte
@@ -70,15 +72,15 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		want    string
 	}{
 		"readable by all": {private(nil), 0o644, "mode"},
-		"public key":      {jwks(jwk(&testECKey().PublicKey, "k", nil)), 0o600, "not a private ES256 key"},
-		"RSA":             {jwks(jwk(testRSAKey(), "k", nil)), 0o600, "not a private ES256 key"},
+		"public key":      {jwksOf(jwk(&testECKey().PublicKey, "k", nil)), 0o600, "not a private ES256 key"},
+		"RSA":             {jwksOf(jwk(testRSAKey(), "k", nil)), 0o600, "not a private ES256 key"},
 		"empty":           {[]byte(`{"keys":[]}`), 0o600, "0 keys"},
 		"garbage":         {[]byte(`{`), 0o600, "not a JWK Set"},
 		"halves differ":   {private(func(m *jwkset.JWKMarshal) { m.X, m.Y = other.X, other.Y }), 0o600, "does not belong"},
 		"d out of range":  {private(func(m *jwkset.JWKMarshal) { m.D = strings.Repeat("_", 43) }), 0o600, "malformed"},
-		"same kid twice":  {jwks(jwk(testECKey(), "k", nil), other), 0o600, "same kid"},
+		"same kid twice":  {jwksOf(jwk(testECKey(), "k", nil), other), 0o600, "same kid"},
 		"kid too long":    {private(func(m *jwkset.JWKMarshal) { m.KID = strings.Repeat("k", 129) }), 0o600, "kid"},
-		"too large":       {make([]byte, maxJWKSBytes+1), 0o600, "larger"},
+		"too large":       {make([]byte, jwks.MaxBytes+1), 0o600, "larger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.json")
@@ -114,11 +116,11 @@ func TestKeysFromFiles(t *testing.T) {
 	wantError(t, err, nil)
 
 	c = jwksIssuer(nil, "ES256")
-	c.JWKSFile = write("jwks", jwks(jwk(&testECKey().PublicKey, "k", nil)))
+	c.JWKSFile = write("jwks", jwksOf(jwk(&testECKey().PublicKey, "k", nil)))
 	_, err = newVerifier(t, nil, nil, c).Verify(sign(t, "ES256", testECKey(), `{"alg":"ES256"}`, payload("")))
 	wantError(t, err, nil)
 
-	if got := trimNewline([]byte("\x00\x01\n")); len(got) != 3 {
+	if got := jwks.TrimNewline([]byte("\x00\x01\n")); len(got) != 3 {
 		t.Error("a line break was cut from random bytes")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rescind/token/internal/fetch"
 )
 
 // KeySource describes the keys of one issuer that come from a URL, for metrics.
@@ -29,10 +31,10 @@ func (v *Verifier) KeySources() []KeySource {
 		if t.remote == nil {
 			continue
 		}
-		s := KeySource{Issuer: name, URL: redactURL(t.remote.url), Failures: t.remote.failed.Load()}
-		if set := t.remote.set.Load(); set != nil {
-			s.Keys = len(set.keys)
-			s.Age = v.config.Now().Sub(time.UnixMilli(t.remote.asOf.Load()))
+		s := KeySource{Issuer: name, URL: fetch.Redact(t.remote.URL()), Failures: t.remote.Failed()}
+		if set := t.remote.Set(); set != nil {
+			s.Keys = set.Len()
+			s.Age = v.config.Now().Sub(t.remote.AsOf())
 		}
 		all = append(all, s)
 	}

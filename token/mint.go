@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/token/internal/strict"
 )
 
 // Pair is what a client gets from Login and Refresh. Its JSON form is the token
@@ -117,7 +118,7 @@ func (i *Issuer) expiry(s session, lifetime time.Duration) rescind.Millis {
 func (i *Issuer) sign(key *signingKey, typ string, s session, id string, expires rescind.Millis, aud []string) (string, error) {
 	payload := map[string]any{
 		"iss": i.config.Issuer, "sub": s.subject, "jti": id,
-		"iat": numericDate(s.issued), "auth_time": numericDate(s.began), "exp": int64(expires / 1000),
+		"iat": strict.NumericDate(s.issued), "auth_time": strict.NumericDate(s.began), "exp": int64(expires / 1000),
 	}
 	if s.id != "" { // a one-time token may have no session
 		payload["sid"] = s.id
@@ -129,7 +130,7 @@ func (i *Issuer) sign(key *signingKey, typ string, s session, id string, expires
 		payload["client_id"] = s.clientID
 	}
 	if s.dated != 0 {
-		payload[claimSessionIssued] = numericDate(s.dated)
+		payload[claimSessionIssued] = strict.NumericDate(s.dated)
 	}
 	if s.clientSession {
 		payload[claimClientSession] = true

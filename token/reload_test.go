@@ -20,7 +20,7 @@ func TestSetIssuers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jwks.json")
 	old, next := testECKey(), must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	write := func(key *ecdsa.PrivateKey) {
-		if err := os.WriteFile(path, jwks(jwk(&key.PublicKey, "k", nil)), 0o600); err != nil {
+		if err := os.WriteFile(path, jwksOf(jwk(&key.PublicKey, "k", nil)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestSetIssuers(t *testing.T) {
 func TestSetIssuersKeepsFetchedKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := testECKey()
-		o := &origin{body: jwks(jwk(&key.PublicKey, "k", nil)), code: http.StatusOK}
+		o := &origin{body: jwksOf(jwk(&key.PublicKey, "k", nil)), code: http.StatusOK}
 		v := remoteVerifier(t, o, io.Discard)
 		synctest.Wait()
 		same := IssuerConfig{Issuer: testIssuer, Algorithms: []string{"ES256"}, JWKSURL: "https://issuer.example/jwks?secret=CANARY"}

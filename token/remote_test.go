@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/internal/fetch"
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // origin is an issuer's web server without a network.
@@ -71,7 +74,7 @@ func advance(d time.Duration) { <-time.After(d) }
 func freshToken(t *testing.T, key *ecdsa.PrivateKey, kid string) string {
 	t.Helper()
 	now := rescind.MillisOf(time.Now())
-	p := `{"iss":"` + testIssuer + `","iat":` + string(numericDate(now)) + `,"exp":` + string(numericDate(now.Add(time.Hour))) + `}`
+	p := `{"iss":"` + testIssuer + `","iat":` + string(strict.NumericDate(now)) + `,"exp":` + string(strict.NumericDate(now.Add(time.Hour))) + `}`
 	return sign(t, "ES256", key, `{"alg":"ES256","kid":"`+kid+`"}`, p)
 }
 
@@ -92,8 +95,8 @@ func TestRemoteKeysArriveInTheBackground(t *testing.T) {
 		if n := o.count(); n < 20 || n > 40 {
 			t.Errorf("%d attempts in 20 minutes", n)
 		}
-		o.serve(jwks(jwk(&testECKey().PublicKey, "k", nil)), 200, nil)
-		advance(retryMax + retryMax/5)
+		o.serve(jwksOf(jwk(&testECKey().PublicKey, "k", nil)), 200, nil)
+		advance(fetch.RetryMax + fetch.RetryMax/5)
 		synctest.Wait()
 		_, err = v.Verify(freshToken(t, testECKey(), "k"))
 		wantError(t, err, nil)
@@ -106,7 +109,7 @@ func TestRemoteKeysArriveInTheBackground(t *testing.T) {
 }
 
 func TestRemoteKeepsTheLastGoodSet(t *testing.T) {
-	poisoned := jwks(jwk(&testECKey().PublicKey, "k", nil), jwk([]byte(testSecret), "evil", nil))
+	poisoned := jwksOf(jwk(&testECKey().PublicKey, "k", nil), jwk([]byte(testSecret), "evil", nil))
 	for name, c := range map[string]struct {
 		body []byte
 		code int
@@ -117,11 +120,11 @@ func TestRemoteKeepsTheLastGoodSet(t *testing.T) {
 		"empty":    {[]byte(`{"keys":[]}`), 200, nil},
 		"poisoned": {poisoned, 200, nil},
 		"a page":   {[]byte("<html>"), 200, nil},
-		"huge":     {make([]byte, maxJWKSBytes+1), 200, nil},
+		"huge":     {make([]byte, jwks.MaxBytes+1), 200, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := &origin{body: jwks(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
+				o := &origin{body: jwksOf(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
 				v := remoteVerifier(t, o, io.Discard)
 				synctest.Wait()
 				o.serve(c.body, c.code, c.fail)
@@ -136,11 +139,11 @@ func TestRemoteKeepsTheLastGoodSet(t *testing.T) {
 
 func TestRemoteLearnsOfARotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &origin{body: jwks(jwk(&testECKey().PublicKey, "k1", nil)), code: 200}
+		o := &origin{body: jwksOf(jwk(&testECKey().PublicKey, "k1", nil)), code: 200}
 		v := remoteVerifier(t, o, io.Discard)
 		advance(time.Minute)
 		second := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-		o.serve(jwks(jwk(&testECKey().PublicKey, "k1", nil), jwk(&second.PublicKey, "k2", nil)), 200, nil)
+		o.serve(jwksOf(jwk(&testECKey().PublicKey, "k1", nil), jwk(&second.PublicKey, "k2", nil)), 200, nil)
 
 		old := freshToken(t, testECKey(), "k1")
 		_, err := v.Verify(old)
@@ -153,8 +156,8 @@ func TestRemoteLearnsOfARotation(t *testing.T) {
 		wantError(t, err, nil)
 
 		// A withdrawn key is forgotten with the next set, from the cache too.
-		o.serve(jwks(jwk(&second.PublicKey, "k2", nil)), 200, nil)
-		advance(refreshEvery + refreshEvery/5)
+		o.serve(jwksOf(jwk(&second.PublicKey, "k2", nil)), 200, nil)
+		advance(jwks.RefreshEvery + jwks.RefreshEvery/5)
 		synctest.Wait()
 		_, err = v.Verify(old)
 		wantError(t, err, ErrUnknownKey)
@@ -167,7 +170,7 @@ func TestRemoteLearnsOfARotation(t *testing.T) {
 
 func TestAttackFloodOfUnknownKids(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &origin{body: jwks(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
+		o := &origin{body: jwksOf(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
 		v := remoteVerifier(t, o, io.Discard)
 		synctest.Wait()
 		const minutes = 2
@@ -187,13 +190,13 @@ func TestAttackFloodOfUnknownKids(t *testing.T) {
 
 func TestUnchangedKeysKeepTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &origin{body: jwks(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
+		o := &origin{body: jwksOf(jwk(&testECKey().PublicKey, "k", nil)), code: 200}
 		v := remoteVerifier(t, o, io.Discard)
 		synctest.Wait()
 		raw := freshToken(t, testECKey(), "k")
 		_, err := v.Verify(raw)
 		wantError(t, err, nil)
-		advance(3 * refreshEvery)
+		advance(3 * jwks.RefreshEvery)
 		if v.cache.get(raw) == nil {
 			t.Error("forgotten although the keys are the same")
 		}
@@ -232,7 +235,7 @@ func TestKeySourcesTellTheAge(t *testing.T) {
 		if got := v.KeySources(); len(got) != 1 || got[0].Keys != 0 || got[0].Failures != 1 || strings.Contains(got[0].URL, "CANARY") {
 			t.Errorf("%+v", got)
 		}
-		o.serve(jwks(jwk(&testECKey().PublicKey, "k", nil)), http.StatusOK, nil)
+		o.serve(jwksOf(jwk(&testECKey().PublicKey, "k", nil)), http.StatusOK, nil)
 		advance(5 * time.Second)
 		synctest.Wait()
 		o.serve(nil, 0, errors.New("down"))

@@ -10,6 +10,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // The examples of RFC 7520 (JOSE cookbook), RFC 7797 and RFC 8037: the keys and
@@ -45,34 +48,34 @@ func (e joseExample) verifies(t *testing.T) (good, changed bool) {
 	wantError(t, err, nil)
 	h, err := parseHeader(c.header, DefaultMaxDepth)
 	wantError(t, err, nil)
-	a := algorithms[h.alg]
+	a := jwks.Algorithms[h.alg]
 	var key any
-	if a.kty == "oct" {
+	if a.KTY == "oct" {
 		var m struct {
 			K string `json:"k"`
 		}
 		if err := json.Unmarshal(e.Key, &m); err != nil {
 			t.Fatal(err)
 		}
-		secret, _ := decodeSegment(m.K)
-		if err := checkSecret(secret, map[string]*algorithm{h.alg: a}); err != nil {
+		secret, _ := strict.DecodeSegment(m.K)
+		if err := jwks.CheckSecret(secret, map[string]*jwks.Algorithm{h.alg: a}); err != nil {
 			t.Fatal(err)
 		}
 		key = secret
 	} else {
-		set, err := parseJWKS([]byte(`{"keys":[`+string(e.Key)+`]}`), false)
+		set, err := jwks.Parse([]byte(`{"keys":[`+string(e.Key)+`]}`), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, err := set.find(h.kid, h.alg, a)
+		k, err := set.Find(h.kid, h.alg, a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key = k.key
+		key = k.Public
 	}
-	good = a.method.Verify(c.signingInput, c.signature, key) == nil
+	good = a.Method.Verify(c.signingInput, c.signature, key) == nil
 	c.signature[7] ^= 4
-	return good, a.method.Verify(c.signingInput, c.signature, key) == nil
+	return good, a.Method.Verify(c.signingInput, c.signature, key) == nil
 }
 
 // Signatures in compact form verify, as the RFC says; the forms that a JWT can't
@@ -134,7 +137,7 @@ func TestRFCExamplesOfKeys(t *testing.T) {
 			continue
 		}
 		seen++
-		_, err := parseJWKS([]byte(`{"keys":[`+string(e.Key)+`]}`), false)
+		_, err := jwks.Parse([]byte(`{"keys":[`+string(e.Key)+`]}`), false)
 		if (err == nil) != (reason == "") || err != nil && !strings.Contains(err.Error(), reason) {
 			t.Errorf("%v: %v", e, err)
 		}

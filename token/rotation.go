@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 // Rotation says how the keys of a KeySet change. Nobody is logged out by it: a
@@ -86,8 +87,8 @@ func (s *KeySet) addLocked(now, from rescind.Millis, keep time.Duration) (kid st
 		}
 		pairs = append(pairs, old)
 	}
-	if len(pairs) > maxJWKSKeys {
-		return "", fmt.Errorf("token: more than %d keys are still needed; rotate less often, or let tokens live shorter", maxJWKSKeys)
+	if len(pairs) > jwks.MaxKeys {
+		return "", fmt.Errorf("token: more than %d keys are still needed; rotate less often, or let tokens live shorter", jwks.MaxKeys)
 	}
 	return k.kid, s.replaceLocked(pairs)
 }

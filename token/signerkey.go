@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // SignerKey is a signing key that stays where it is, in a KMS or an HSM.
@@ -44,8 +46,8 @@ func (s *KeySet) SetKeys(secret []byte, keys ...SignerKey) error {
 	if len(secret) < sha256.Size {
 		return fmt.Errorf("token: the secret of a KeySet has %d bytes; use at least %d random ones", len(secret), sha256.Size)
 	}
-	if len(keys) == 0 || len(keys) > maxJWKSKeys {
-		return fmt.Errorf("token: a KeySet of %d keys; 1 to %d are allowed", len(keys), maxJWKSKeys)
+	if len(keys) == 0 || len(keys) > jwks.MaxKeys {
+		return fmt.Errorf("token: a KeySet of %d keys; 1 to %d are allowed", len(keys), jwks.MaxKeys)
 	}
 	pairs := make([]*signingKey, len(keys))
 	for i, k := range keys {
@@ -68,8 +70,8 @@ func (k SignerKey) signingKey(secret []byte) (*signingKey, error) {
 	if !ok || public.Curve != elliptic.P256() {
 		return nil, errors.New("not a P-256 key; tokens are signed with ES256")
 	}
-	if len(k.KeyID) > maxKeyIDLen {
-		return nil, fmt.Errorf("its KeyID is longer than %d bytes", maxKeyIDLen)
+	if len(k.KeyID) > strict.MaxKeyIDLen {
+		return nil, fmt.Errorf("its KeyID is longer than %d bytes", strict.MaxKeyIDLen)
 	}
 	derived, err := hkdf.Key(sha256.New, secret, nil, "rescind refresh successor", sha256.Size)
 	if err != nil {

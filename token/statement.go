@@ -46,7 +46,7 @@ func (t *trusted) openStatement(raw, typ string, maxBytes int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if alg.method.Verify(c.signingInput, c.signature, key.key) != nil {
+	if alg.Method.Verify(c.signingInput, c.signature, key.Public) != nil {
 		return nil, refuse(ErrSignature, "signature", "the signature does not match")
 	}
 	return c.payload, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/token/internal/strict"
 )
 
 // StatusReference is an entry of a Token Status List: the claim
@@ -34,14 +35,14 @@ type statusClaim struct {
 func (c *statusClaim) readStatus(dec *jsontext.Decoder) error {
 	raw, err := dec.ReadValue()
 	if err != nil {
-		return errJSON
+		return strict.ErrJSON
 	}
 	if raw.Kind() != '{' {
 		return nil
 	}
-	err = readObject(raw, DefaultMaxDepth, statusNames, func(name string, dec *jsontext.Decoder) error {
+	err = strict.ReadObject(raw, DefaultMaxDepth, statusNames, func(name string, dec *jsontext.Decoder) error {
 		if name != "status_list" {
-			return skip(dec)
+			return strict.Skip(dec)
 		}
 		return c.readReference(dec)
 	})
@@ -54,23 +55,23 @@ func (c *statusClaim) readStatus(dec *jsontext.Decoder) error {
 func (c *statusClaim) readReference(dec *jsontext.Decoder) error {
 	raw, err := dec.ReadValue()
 	if err != nil {
-		return errJSON
+		return strict.ErrJSON
 	}
 	indexed := false
-	err = readObject(raw, DefaultMaxDepth, referenceNames, func(name string, dec *jsontext.Decoder) (err error) {
+	err = strict.ReadObject(raw, DefaultMaxDepth, referenceNames, func(name string, dec *jsontext.Decoder) (err error) {
 		switch name {
 		case "uri":
-			c.URI, err = readString(dec, rescind.MaxIDLen)
+			c.URI, err = strict.ReadString(dec, rescind.MaxIDLen)
 		case "idx":
 			c.Index, err = readIndex(dec)
 			indexed = true
 		default:
-			err = skip(dec)
+			err = strict.Skip(dec)
 		}
 		return err
 	})
 	if err == nil && (!indexed || c.URI == "") {
-		err = errJSON
+		err = strict.ErrJSON
 	}
 	return err
 }
@@ -85,11 +86,11 @@ var (
 func readIndex(dec *jsontext.Decoder) (uint64, error) {
 	v, err := dec.ReadValue()
 	if err != nil {
-		return 0, errJSON
+		return 0, strict.ErrJSON
 	}
 	i, err := strconv.ParseUint(string(v), 10, 53)
 	if err != nil {
-		return 0, errJSON
+		return 0, strict.ErrJSON
 	}
 	return i, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind"
+	"rescind/token/internal/fetch"
+	"rescind/token/internal/strict"
 	"rescind/token/statuslist"
 )
 
@@ -29,10 +31,10 @@ const (
 	statusTTLMax = time.Hour
 )
 
-var statusListDocument = document{"the status list", "application/" + TypeStatusList, maxStatusTokenBytes}
+var statusListDocument = fetch.Document{Name: "the status list", Accept: "application/" + TypeStatusList, MaxBytes: maxStatusTokenBytes}
 
-// start runs the loop, once, until stop is called.
-func (s *statusLists) start(running *sync.WaitGroup) {
+// Start runs the loop, once, until stop is called.
+func (s *statusLists) Start(running *sync.WaitGroup) {
 	if s.started {
 		return
 	}
@@ -43,8 +45,8 @@ func (s *statusLists) start(running *sync.WaitGroup) {
 	})
 }
 
-// halt ends the loop.
-func (s *statusLists) halt() { s.stop() }
+// Halt ends the loop.
+func (s *statusLists) Halt() { s.stop() }
 
 // run starts following the lists that are wanted, until ctx ends.
 func (s *statusLists) run(ctx context.Context) {
@@ -120,14 +122,14 @@ func (s *statusLists) follow(ctx context.Context, l *statusList) {
 			failures++
 			s.failed.Add(1)
 			s.log.Warn("can't fetch a status list; the last good one stays in use until it expires",
-				"uri", redactURL(l.uri), "err", err, "failures", failures, "have-list", l.held.Load() != nil)
-			pause(ctx, backoff(failures), nil)
+				"uri", fetch.Redact(l.uri), "err", err, "failures", failures, "have-list", l.held.Load() != nil)
+			fetch.Pause(ctx, fetch.Backoff(failures), nil)
 		default:
 			if failures > 0 {
-				s.log.Info("the status list can be fetched again", "uri", redactURL(l.uri), "failures", failures)
+				s.log.Info("the status list can be fetched again", "uri", fetch.Redact(l.uri), "failures", failures)
 			}
 			failures = 0
-			pause(ctx, l.held.Load().due, nil)
+			fetch.Pause(ctx, l.held.Load().due, nil)
 		}
 	}
 }
@@ -141,7 +143,7 @@ func (s *statusLists) fetch(ctx context.Context, l *statusList) error {
 		return ctx.Err()
 	}
 	began := rescind.MillisOf(s.now())
-	body, err := download(ctx, s.client, l.uri, statusListDocument)
+	body, err := fetch.Download(ctx, s.client, l.uri, statusListDocument)
 	if err != nil {
 		return err
 	}
@@ -188,7 +190,7 @@ func (s *statusLists) read(raw, uri string, now rescind.Millis) (*goodList, erro
 		return nil, err
 	}
 	var c listClaims
-	if err := readObject(payload, DefaultMaxDepth, listClaimNames, c.read); err != nil {
+	if err := strict.ReadObject(payload, DefaultMaxDepth, listClaimNames, c.read); err != nil {
 		return nil, errors.New("the claims of the status list are not acceptable JSON or one has a wrong type or range")
 	}
 	switch {
@@ -227,15 +229,15 @@ var (
 func (c *listClaims) read(name string, dec *jsontext.Decoder) (err error) {
 	switch name {
 	case "iss":
-		c.iss, err = readString(dec, rescind.MaxIDLen)
+		c.iss, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "sub":
-		c.sub, err = readString(dec, rescind.MaxIDLen)
+		c.sub, err = strict.ReadString(dec, rescind.MaxIDLen)
 	case "iat":
-		c.iat, err = readNumericDate(dec)
+		c.iat, err = strict.ReadNumericDate(dec)
 	case "exp":
 		c.exp, err = readExpiry(dec)
 	case "nbf":
-		c.nbf, err = readNumericDate(dec)
+		c.nbf, err = strict.ReadNumericDate(dec)
 	case "ttl":
 		var m rescind.Millis
 		m, err = readExpiry(dec) // a number of seconds above 0, too
@@ -243,10 +245,10 @@ func (c *listClaims) read(name string, dec *jsontext.Decoder) (err error) {
 	case "status_list":
 		var raw jsontext.Value
 		if raw, err = dec.ReadValue(); err == nil {
-			err = readObject(raw, DefaultMaxDepth, listNames, c.readList)
+			err = strict.ReadObject(raw, DefaultMaxDepth, listNames, c.readList)
 		}
 	default:
-		err = skip(dec)
+		err = strict.Skip(dec)
 	}
 	return err
 }
@@ -258,9 +260,9 @@ func (c *listClaims) readList(name string, dec *jsontext.Decoder) (err error) {
 		n, err = readIndex(dec)
 		c.bits = int(min(n, 9))
 	case "lst":
-		c.lst, err = readString(dec, maxStatusTokenBytes)
+		c.lst, err = strict.ReadString(dec, maxStatusTokenBytes)
 	default:
-		err = skip(dec)
+		err = strict.Skip(dec)
 	}
 	return err
 }

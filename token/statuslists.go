@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/token/internal/fetch"
+	"rescind/token/jwks"
 	"rescind/token/statuslist"
 )
 
@@ -88,7 +90,7 @@ func newStatusLists(c IssuerConfig, v *VerifierConfig) (*statusLists, error) {
 		allowed: slices.Clone(c.StatusLists), keysURL: c.StatusKeysURL, leeway: v.Leeway, now: v.Now,
 		log: v.Logger.With("iss", c.Issuer), wanted: make(chan string, 16), slots: make(chan struct{}, maxStatusFetches),
 	}
-	s.client = fetchClient(v.HTTPClient)
+	s.client = fetch.Client(v.HTTPClient)
 	follow := s.client.CheckRedirect
 	s.client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if !s.permits(req.URL.String()) {
@@ -111,9 +113,9 @@ func newStatusSigner(c IssuerConfig, v *VerifierConfig, t, old *trusted) (*trust
 	if c.StatusKeysURL == "" {
 		return t, nil
 	}
-	s := &trusted{allowed: make(map[string]*algorithm)}
-	for name, a := range algorithms {
-		if a.kty != "oct" {
+	s := &trusted{allowed: make(map[string]*jwks.Algorithm)}
+	for name, a := range jwks.Algorithms {
+		if a.KTY != "oct" {
 			s.allowed[name] = a
 		}
 	}
@@ -121,18 +123,18 @@ func newStatusSigner(c IssuerConfig, v *VerifierConfig, t, old *trusted) (*trust
 		s.remote = old.signer.remote
 	} else {
 		var err error
-		if s.remote, err = newRemote(c.StatusKeysURL, v); err != nil {
+		if s.remote, err = jwks.NewRemote(c.StatusKeysURL, v.remote()); err != nil {
 			return nil, fmt.Errorf("status-jwks-url: %w", err)
 		}
 	}
-	s.keys = s.remote.set.Load
+	s.keys = s.remote.Set
 	return s, nil
 }
 
 // checkStatusURI accepts what checkURL does, if it has one spelling and nothing
 // that a server could take for another path.
 func checkStatusURI(rawURL string) error {
-	if err := checkURL(rawURL); err != nil {
+	if err := fetch.CheckURL(rawURL); err != nil {
 		return err
 	}
 	u, err := url.Parse(rawURL)

@@ -2,7 +2,6 @@ package token
 
 import (
 	"bytes"
-
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"github.com/MicahParks/jwkset"
 
 	"rescind"
+	"rescind/token/internal/strict"
 	"rescind/token/statuslist"
 )
 
@@ -113,7 +113,7 @@ func referring(uri string, index int) string {
 func withStatus(status string) string {
 	now := rescind.MillisOf(time.Now())
 	return signHS(hsHeader, fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"alice","iat":%s,"exp":%s,"status":%s}`,
-		testIssuer, testAudience, numericDate(now), numericDate(now.Add(20*24*time.Hour)), status))
+		testIssuer, testAudience, strict.NumericDate(now), strict.NumericDate(now.Add(20*24*time.Hour)), status))
 }
 
 // listToken returns a Status List Token of 16 statuses of 2 bits, issued now;
@@ -129,7 +129,7 @@ func listToken(statuses map[int]statuslist.Status, change func(claims map[string
 func listTokenOf(l *statuslist.List, change func(claims map[string]string)) string {
 	now := rescind.MillisOf(time.Now())
 	c := map[string]string{
-		"sub": `"` + listAt + `"`, "iat": string(numericDate(now)), "exp": string(numericDate(now.Add(time.Hour))), "ttl": "60",
+		"sub": `"` + listAt + `"`, "iat": string(strict.NumericDate(now)), "exp": string(strict.NumericDate(now.Add(time.Hour))), "ttl": "60",
 		"status_list": fmt.Sprintf(`{"bits":%d,"lst":%q}`, l.Bits(), l.Encode()),
 	}
 	if change != nil {
@@ -153,7 +153,7 @@ func TestStatusListOfTheDraft(t *testing.T) {
 	}
 	raw := strings.TrimSpace(string(must(os.ReadFile("statuslist/testdata/jwt"))))
 	const uri = "https://example.com/statuslists/1"
-	c := IssuerConfig{Issuer: "https://example.com", Algorithms: []string{"ES256"}, JWKS: jwks(key), StatusLists: []string{uri}}
+	c := IssuerConfig{Issuer: "https://example.com", Algorithms: []string{"ES256"}, JWKS: jwksOf(key), StatusLists: []string{uri}}
 	v := newVerifier(t, nil, nil, c)
 	lists := v.trust.Load().issuers[c.Issuer].lists
 	held, err := lists.read(raw, uri, rescind.MillisOf(time.Unix(1686920170, 0)))
@@ -393,11 +393,11 @@ func TestListsOfAnotherParty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const keysAt = "https://status.example/jwks"
 		s := new(listSite)
-		s.serve(keysAt, func() string { return string(jwks(jwk(&testECKey().PublicKey, "s", nil))) })
+		s.serve(keysAt, func() string { return string(jwksOf(jwk(&testECKey().PublicKey, "s", nil))) })
 		by := func(key *ecdsa.PrivateKey) func() string {
 			return func() string {
 				c := strings.Split(listToken(map[int]statuslist.Status{1: statuslist.Invalid}, nil), ".")
-				return sign(t, "ES256", key, `{"alg":"ES256","typ":"statuslist+jwt","kid":"s"}`, string(must(strictBase64.DecodeString(c[1]))))
+				return sign(t, "ES256", key, `{"alg":"ES256","typ":"statuslist+jwt","kid":"s"}`, string(must(strict.Base64.DecodeString(c[1]))))
 			}
 		}
 		s.serve(listAt, by(testECKey()))

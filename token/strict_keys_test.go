@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // The public keys of RFC 7515 appendix A and RFC 8037 appendix A.2, to be
@@ -37,7 +40,7 @@ func TestKeysOfEveryLegalShape(t *testing.T) {
 		"sign and verify":            edKey + `,"key_ops":["sign","verify"]`,
 	} {
 		for _, lenient := range []bool{false, true} {
-			if _, err := parseJWKS([]byte(`{"keys":[{`+key+`}],"more":1}`), lenient); err != nil {
+			if _, err := jwks.Parse([]byte(`{"keys":[{`+key+`}],"more":1}`), lenient); err != nil {
 				t.Errorf("%s, lenient %v: %v", name, lenient, err)
 			}
 		}
@@ -46,10 +49,10 @@ func TestKeysOfEveryLegalShape(t *testing.T) {
 
 // What an RFC forbids is refused wherever it comes from, and not skipped.
 func TestKeysOfEveryIllegalShape(t *testing.T) {
-	long, _ := decodeSegment(ecX)
+	long, _ := strict.DecodeSegment(ecX)
 	zero := b64(append([]byte{0}, long...))
 	n := strings.TrimSuffix(strings.SplitAfter(rfcRSKey, `"n":"`)[1], `"}`)
-	modulus, _ := decodeSegment(n)
+	modulus, _ := strict.DecodeSegment(n)
 	for name, key := range map[string]string{
 		"no kty":                  `"crv":"P-256","x":"` + ecX + `","y":"` + ecY + `"`,
 		"kty null":                strings.Replace(ecKey, `"EC"`, "null", 1),
@@ -106,14 +109,14 @@ func TestKeysOfEveryIllegalShape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, lenient := range []bool{false, true} {
 				set := `{"keys":[{` + key + `},{` + strings.Trim(rfcES512Key, "{}") + `,"kid":"good"}]}`
-				if _, err := parseJWKS([]byte(set), lenient); err == nil || errors.Is(err, errForeign) {
+				if _, err := jwks.Parse([]byte(set), lenient); err == nil || errors.Is(err, jwks.ErrForeign) {
 					t.Errorf("lenient %v: error is %v", lenient, err)
 				}
 			}
 		})
 	}
 	for _, set := range []string{`[]`, `null`, `{}`, `{"keys":null}`, `{"keys":{}}`, `{"keys":[null]}`, `{"keys":["EC"]}`, `{"keys":[[]]}`, `{"KEYS":[{` + ecKey + `}]}`, `{` + ecKey + `}`, ``} {
-		if _, err := parseJWKS([]byte(set), true); err == nil {
+		if _, err := jwks.Parse([]byte(set), true); err == nil {
 			t.Errorf("%s is accepted", set)
 		}
 	}
@@ -144,14 +147,14 @@ func TestAttackEd25519KeysOfSmallOrder(t *testing.T) {
 			want = "not a point"
 		}
 		key := must(hex.DecodeString(s))
-		_, err := parseJWKS(fmt.Appendf(nil, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":%q}]}`, b64(key)), false)
+		_, err := jwks.Parse(fmt.Appendf(nil, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":%q}]}`, b64(key)), false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v does not mention %q", s, err, want)
 		}
 	}
 	for range 50 {
 		public, _ := must2(ed25519.GenerateKey(rand.Reader))
-		if err := checkEd25519(public); err != nil {
+		if err := jwks.CheckPublic(public); err != nil {
 			t.Fatalf("%x: %v", public, err)
 		}
 	}
@@ -180,16 +183,16 @@ func TestAttackMalformedSignatures(t *testing.T) {
 		var set []byte
 		switch k := s.key.(type) {
 		case *ecdsa.PrivateKey:
-			set = jwks(jwk(&k.PublicKey, "k", nil))
+			set = jwksOf(jwk(&k.PublicKey, "k", nil))
 		case ed25519.PrivateKey:
-			set = jwks(jwk(k.Public(), "k", nil))
+			set = jwksOf(jwk(k.Public(), "k", nil))
 		default:
-			set = jwks(jwk(&testRSAKey().PublicKey, "k", nil))
+			set = jwksOf(jwk(&testRSAKey().PublicKey, "k", nil))
 		}
 		v := newVerifier(t, nil, nil, jwksIssuer(set, alg))
 		good := sign(t, alg, s.key, `{"alg":"`+alg+`","kid":"k"}`, payload(""))
 		dot := strings.LastIndexByte(good, '.')
-		sig, _ := decodeSegment(good[dot+1:])
+		sig, _ := strict.DecodeSegment(good[dot+1:])
 		if _, err := v.Verify(good); err != nil {
 			t.Fatalf("%s: %v", alg, err)
 		}
@@ -270,7 +273,7 @@ func addOrder(sig []byte) []byte {
 func TestKeysForTwoPurposesAreSkipped(t *testing.T) {
 	for _, more := range []string{`"key_ops":["verify","encrypt"]`, `"use":"enc"`, `"use":"SIG"`, `"use":"sig","key_ops":["verify","deriveKey"]`} {
 		set := []byte(`{"keys":[{` + ecKey + `,` + more + `}]}`)
-		if _, err := parseJWKS(set, false); !errors.Is(err, errForeign) {
+		if _, err := jwks.Parse(set, false); !errors.Is(err, jwks.ErrForeign) {
 			t.Errorf("%s: error is %v", more, err)
 		}
 	}

@@ -10,20 +10,21 @@ import (
 	"unique"
 
 	"rescind"
+	"rescind/token/jwks"
 )
 
 // trusted is one issuer with its rules resolved and its keys at hand.
 type trusted struct {
 	IssuerConfig // its Issuer is name's value: filter knows the issuer by that very string
 	name         unique.Handle[string]
-	allowed      map[string]*algorithm
+	allowed      map[string]*jwks.Algorithm
 	types        []string
 
 	// keys returns the current set without waiting, or nil if none has been
 	// had yet.
-	keys func() *keySet
+	keys func() *jwks.Set
 
-	remote *remote // nil unless the keys come from a URL
+	remote *jwks.Remote // nil unless the keys come from a URL
 
 	lists  *statusLists // nil: status lists don't count
 	signer *trusted     // whose keys sign them: itself, or the party of StatusKeysURL
@@ -38,7 +39,7 @@ func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, erro
 		return nil, err
 	}
 	c = c.owned()
-	allowed, err := allowList(c.Algorithms)
+	allowed, err := jwks.AllowList(c.Algorithms)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +47,15 @@ func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, erro
 	t.Issuer = t.name.Value()
 	t.HS256Secret, t.JWKS, t.DecryptionKeys = nil, nil, nil // held once, by the key set
 	switch {
-	case c.JWKSURL != "" && old != nil && old.remote != nil && old.remote.url == c.JWKSURL:
+	case c.JWKSURL != "" && old != nil && old.remote != nil && old.remote.URL() == c.JWKSURL:
 		t.remote = old.remote
-		t.keys = t.remote.set.Load
+		t.keys = t.remote.Set
 	case c.JWKSURL != "":
-		t.remote, err = newRemote(c.JWKSURL, v)
+		t.remote, err = jwks.NewRemote(c.JWKSURL, v.remote())
 		if err != nil {
 			return nil, fmt.Errorf("jwks-url: %w", err)
 		}
-		t.keys = t.remote.set.Load
+		t.keys = t.remote.Set
 	case c.Keys != nil:
 		t.keys = c.Keys.public.Load
 	default:
@@ -62,7 +63,7 @@ func newTrusted(c IssuerConfig, v *VerifierConfig, old *trusted) (*trusted, erro
 		if err != nil {
 			return nil, err
 		}
-		t.keys = func() *keySet { return set }
+		t.keys = func() *jwks.Set { return set }
 	}
 	if len(c.StatusLists) == 0 {
 		if c.StatusKeysURL != "" || c.AcceptUnknownStatus {
@@ -97,25 +98,25 @@ func (t *trusted) loops() (all []loop) {
 
 // loop runs in the background, from start until it is stopped.
 type loop interface {
-	start(running *sync.WaitGroup) // once; later calls do nothing
-	halt()
+	Start(running *sync.WaitGroup) // once; later calls do nothing
+	Halt()
 }
 
 // loadKeys reads keys that are at hand when the verifier starts.
-func (c IssuerConfig) loadKeys(allowed map[string]*algorithm) (*keySet, error) {
+func (c IssuerConfig) loadKeys(allowed map[string]*jwks.Algorithm) (*jwks.Set, error) {
 	switch {
 	case c.JWKSFile != "":
 		raw, err := readFile(c.JWKSFile)
 		if err != nil {
 			return nil, fmt.Errorf("jwks-file: %w", err)
 		}
-		set, err := parseJWKS(raw, false)
+		set, err := jwks.Parse(raw, false)
 		if err != nil {
 			return nil, fmt.Errorf("jwks-file %s: %w", c.JWKSFile, err)
 		}
 		return set, nil
 	case len(c.JWKS) > 0:
-		set, err := parseJWKS(c.JWKS, false)
+		set, err := jwks.Parse(c.JWKS, false)
 		if err != nil {
 			return nil, fmt.Errorf("JWKS: %w", err)
 		}
@@ -129,17 +130,17 @@ func (c IssuerConfig) loadKeys(allowed map[string]*algorithm) (*keySet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("hs256-secret-file: use the path of a file that can be read: %w", err)
 		}
-		return secretSet(trimNewline(secret), allowed)
+		return secretSet(jwks.TrimNewline(secret), allowed)
 	default:
 		return secretSet(append([]byte(nil), c.HS256Secret...), allowed)
 	}
 }
 
-func secretSet(secret []byte, allowed map[string]*algorithm) (*keySet, error) {
-	if err := checkSecret(secret, allowed); err != nil {
+func secretSet(secret []byte, allowed map[string]*jwks.Algorithm) (*jwks.Set, error) {
+	if err := jwks.CheckSecret(secret, allowed); err != nil {
 		return nil, err
 	}
-	return newKeySet([]*verifyKey{{kty: "oct", key: secret}})
+	return jwks.NewSet([]*jwks.Key{jwks.NewSecretKey(secret)})
 }
 
 // readFile reads a small file whole; no key set is larger than maxJWKSBytes.
@@ -148,8 +149,8 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxJWKSBytes {
-		return nil, fmt.Errorf("the file is larger than %d bytes", maxJWKSBytes)
+	if info.Size() > jwks.MaxBytes {
+		return nil, fmt.Errorf("the file is larger than %d bytes", jwks.MaxBytes)
 	}
 	return os.ReadFile(path)
 }
@@ -159,16 +160,16 @@ func readFile(path string) ([]byte, error) {
 // ErrNotReady too, unless the token claims to be older than the set, which
 // would then have to have its key. That claim is not verified yet; who lies
 // only chooses between two refusals.
-func (t *trusted) key(h header, a *algorithm, issued rescind.Millis) (*verifyKey, *keySet, error) {
+func (t *trusted) key(h header, a *jwks.Algorithm, issued rescind.Millis) (*jwks.Key, *jwks.Set, error) {
 	set := t.keys()
 	if set == nil {
 		return nil, nil, refuse(errKeysPending, "key", "the keys of the issuer have not been loaded yet")
 	}
-	k, err := set.find(h.kid, h.alg, a)
+	k, err := set.Find(h.kid, h.alg, a)
 	switch {
 	case errors.Is(err, ErrAlgorithm):
 		return nil, nil, refuse(err, "key", "the key is not for the algorithm of the token")
-	case err != nil && t.remote != nil && t.remote.outdated(issued):
+	case err != nil && t.remote != nil && t.remote.Outdated(issued):
 		return nil, nil, refuse(errKeysPending, "key", "the key is not known yet; the keys of the issuer are being fetched")
 	case err != nil:
 		return nil, nil, refuse(err, "key", "no key of the issuer has the kid of the token, or fits if it has none")

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"testing"
 	"time"
+
+	"rescind/token/jwks"
 )
 
 // The examples of RFC 7515 appendix A and RFC 8037 appendix A.4.
@@ -59,7 +61,7 @@ func TestRFCSignatures(t *testing.T) {
 		"EdDSA": {rfcEdKey, rfcEd},
 	} {
 		t.Run(alg, func(t *testing.T) {
-			set, err := parseJWKS([]byte(`{"keys":[`+c.key+`]}`), false)
+			set, err := jwks.Parse([]byte(`{"keys":[`+c.key+`]}`), false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,15 +69,15 @@ func TestRFCSignatures(t *testing.T) {
 			wantError(t, err, nil)
 			h, err := parseHeader(parts.header, DefaultMaxDepth)
 			wantError(t, err, nil)
-			key, err := set.find(h.kid, h.alg, algorithms[alg])
+			key, err := set.Find(h.kid, h.alg, jwks.Algorithms[alg])
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := algorithms[alg].method.Verify(parts.signingInput, parts.signature, key.key); err != nil {
+			if err := jwks.Algorithms[alg].Method.Verify(parts.signingInput, parts.signature, key.Public); err != nil {
 				t.Error(err)
 			}
 			parts.signature[5] ^= 1
-			if algorithms[alg].method.Verify(parts.signingInput, parts.signature, key.key) == nil {
+			if jwks.Algorithms[alg].Method.Verify(parts.signingInput, parts.signature, key.Public) == nil {
 				t.Error("a changed signature passes")
 			}
 		})

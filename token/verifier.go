@@ -122,14 +122,14 @@ func (v *Verifier) follow(old, next *trust) {
 		}
 		for _, l := range t.loops() {
 			kept[l] = true
-			l.start(&v.running)
+			l.Start(&v.running)
 		}
 	}
 	for _, t := range old.issuers {
 		t.replaced.Store(true)
 		for _, l := range t.loops() {
 			if !kept[l] {
-				l.halt()
+				l.Halt()
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func (v *Verifier) Close() {
 	v.closed = true
 	for _, t := range v.trust.Load().issuers {
 		for _, l := range t.loops() {
-			l.halt()
+			l.Halt()
 		}
 	}
 	v.running.Wait()

@@ -185,7 +185,7 @@ func TestVerifyToRevoke(t *testing.T) {
 	key := func(scope rescind.Scope, id string) rescind.Revocation {
 		return rescind.Revocation{Key: rescind.Key{Scope: scope, Issuer: testIssuer, ID: id}}
 	}
-	trusted := jwksIssuer(jwks(jwk(&testECKey().PublicKey, "k1", nil)), "ES256")
+	trusted := jwksIssuer(jwksOf(jwk(&testECKey().PublicKey, "k1", nil)), "ES256")
 	raw := sign(t, "ES256", testECKey(), `{"alg":"ES256","kid":"k1"}`, payload(`"jti":"id","sid":"s","client_id":"app"`))
 	for name, c := range map[string]struct {
 		revoked []rescind.Revocation

@@ -1,4 +1,4 @@
-package token
+package jwks
 
 import "math/big"
 

@@ -1,4 +1,4 @@
-package token
+package fetch
 
 import (
 	"context"
@@ -8,13 +8,17 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
-const maxRedirects = 3
+const (
+	maxRedirects = 3
+	fetchTimeout = 10 * time.Second
+)
 
-// checkURL accepts https, and http to this host: keys that came over a plain
+// CheckURL accepts https, and http to this host: keys that came over a plain
 // network are anybody's keys.
-func checkURL(rawURL string) error {
+func CheckURL(rawURL string) error {
 	u, err := url.Parse(rawURL)
 	switch {
 	case err != nil || u.Host == "":
@@ -33,8 +37,8 @@ func trustworthy(u *url.URL) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// redactURL drops what may be secret in a URL.
-func redactURL(rawURL string) string {
+// Redact drops what may be secret in a URL.
+func Redact(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return "invalid"
@@ -42,14 +46,16 @@ func redactURL(rawURL string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// fetchClient returns a copy of c, or a new client, that has a time-out and
-// follows no redirect to where checkURL would not have gone.
-func fetchClient(c *http.Client) *http.Client {
+// Client returns a copy of c, or a new client, that has a time-out and
+// follows no redirect to where CheckURL would not have gone.
+func Client(c *http.Client) *http.Client {
 	if c == nil {
 		c = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	}
 	fetching := *c
-	setDefault(&fetching.Timeout, fetchTimeout)
+	if fetching.Timeout == 0 {
+		fetching.Timeout = fetchTimeout
+	}
 	fetching.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects {
 			return errors.New("too many redirects")
@@ -62,37 +68,35 @@ func fetchClient(c *http.Client) *http.Client {
 	return &fetching
 }
 
-// document is what a download expects.
-type document struct {
-	name     string // for errors
-	accept   string
-	maxBytes int64 // unpacked, if the server compresses
+// Document is what a download expects.
+type Document struct {
+	Name     string // for errors
+	Accept   string
+	MaxBytes int64 // unpacked, if the server compresses
 }
 
-var keySetDocument = document{"the key set", "application/jwk-set+json, application/json", maxJWKSBytes}
-
-// download reads a document from a URL. Its errors don't repeat what the server
+// Download reads a document from a URL. Its errors don't repeat what the server
 // sent.
-func download(ctx context.Context, client *http.Client, rawURL string, d document) ([]byte, error) {
+func Download(ctx context.Context, client *http.Client, rawURL string, d Document) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return nil, fmt.Errorf("building the request for %s", d.name)
+		return nil, fmt.Errorf("building the request for %s", d.Name)
 	}
-	req.Header.Set("Accept", d.accept)
+	req.Header.Set("Accept", d.Accept)
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking for %s: %w", d.name, withoutURL(err))
+		return nil, fmt.Errorf("asking for %s: %w", d.Name, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking for %s: status %d", d.name, resp.StatusCode)
+		return nil, fmt.Errorf("asking for %s: status %d", d.Name, resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, d.maxBytes+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, d.MaxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", d.name, err)
+		return nil, fmt.Errorf("reading %s: %w", d.Name, err)
 	}
-	if int64(len(body)) > d.maxBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes", d.name, d.maxBytes)
+	if int64(len(body)) > d.MaxBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", d.Name, d.MaxBytes)
 	}
 	return body, nil
 }

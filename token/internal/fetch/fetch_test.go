@@ -1,4 +1,4 @@
-package token
+package fetch
 
 import (
 	"context"
@@ -16,7 +16,7 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 		"ftp://elsewhere.example/jwks":   false,
 	} {
 		var visited []string
-		client := fetchClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		client := Client(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			visited = append(visited, r.URL.String())
 			resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}
 			if len(visited) == 1 {
@@ -25,7 +25,7 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 			}
 			return resp, nil
 		})})
-		_, err := download(context.Background(), client, "https://issuer.example/jwks", keySetDocument)
+		_, err := Download(context.Background(), client, "https://issuer.example/jwks", Document{Name: "the keys", MaxBytes: 100})
 		if (err == nil) != ok || (len(visited) == 2) != ok {
 			t.Errorf("%s: visited %v, error %v", target, visited, err)
 		}
@@ -37,8 +37,12 @@ func TestURLsThatMayBeFetched(t *testing.T) {
 		"https://issuer.example/jwks": true, "http://localhost:8080/jwks": true, "http://127.0.0.1/jwks": true, "http://[::1]/jwks": true,
 		"http://issuer.example/jwks": false, "http://localhost.example/": false, "file:///etc/passwd": false, "jwks.json": false, "": false, "https://": false,
 	} {
-		if err := checkURL(url); (err == nil) != ok {
+		if err := CheckURL(url); (err == nil) != ok {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,4 +1,4 @@
-package token
+package strict
 
 import (
 	"bytes"
@@ -10,9 +10,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// errJSON stands for every way in which JSON can be unacceptable; what exactly
+// MaxKeyIDLen bounds a kid, in bytes.
+const MaxKeyIDLen = 128
+
+// ErrJSON stands for every way in which JSON can be unacceptable; what exactly
 // is wrong is not told, since the text comes from an unknown sender.
-var errJSON = errors.New("not acceptable JSON")
+var ErrJSON = errors.New("not acceptable JSON")
 
 // reader pairs a decoder with its buffer, so that both can be used again.
 type reader struct {
@@ -22,14 +25,14 @@ type reader struct {
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// readObject calls member for every member of the JSON object that raw must
+// ReadObject calls member for every member of the JSON object that raw must
 // consist of. The decoder refuses duplicate names at any depth, invalid UTF-8
-// and lone surrogates; readObject adds the limit on depth, the refusal of
+// and lone surrogates; ReadObject adds the limit on depth, the refusal of
 // trailing data and of names that differ from a known one only in case. member
 // must consume the value.
-func readObject(raw []byte, maxDepth int, known []string, member func(name string, dec *jsontext.Decoder) error) error {
+func ReadObject(raw []byte, maxDepth int, known []string, member func(name string, dec *jsontext.Decoder) error) error {
 	if tooDeep(raw, maxDepth) {
-		return errJSON
+		return ErrJSON
 	}
 	r := readers.Get().(*reader)
 	defer readers.Put(r)
@@ -37,33 +40,33 @@ func readObject(raw []byte, maxDepth int, known []string, member func(name strin
 	r.dec.Reset(&r.buf)
 	dec := &r.dec
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
-		return errJSON
+		return ErrJSON
 	}
 	for dec.PeekKind() != '}' {
 		t, err := dec.ReadToken()
 		if err != nil {
-			return errJSON
+			return ErrJSON
 		}
 		name := t.String()
-		if caseVariant(name, known) {
-			return errJSON
+		if CaseVariant(name, known) {
+			return ErrJSON
 		}
 		if err := member(name, dec); err != nil {
 			return err
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return errJSON
+		return ErrJSON
 	}
 	if _, err := dec.ReadToken(); err != io.EOF {
-		return errJSON
+		return ErrJSON
 	}
 	return nil
 }
 
-// caseVariant reports whether name is a known name in other letters, such as
+// CaseVariant reports whether name is a known name in other letters, such as
 // JTI or is\u017f: other libraries would take it for the known one.
-func caseVariant(name string, known []string) bool {
+func CaseVariant(name string, known []string) bool {
 	for _, k := range known {
 		if name == k {
 			return false
@@ -99,44 +102,44 @@ func tooDeep(raw []byte, limit int) bool {
 	return false
 }
 
-// readString reads a string of 1 to limit bytes without NUL, the form of every
+// ReadString reads a string of 1 to limit bytes without NUL, the form of every
 // identifier. Null, numbers and arrays are no strings.
-func readString(dec *jsontext.Decoder, limit int) (string, error) {
+func ReadString(dec *jsontext.Decoder, limit int) (string, error) {
 	t, err := dec.ReadToken()
 	if err != nil || t.Kind() != '"' {
-		return "", errJSON
+		return "", ErrJSON
 	}
 	s := t.String()
 	if s == "" || len(s) > limit || strings.IndexByte(s, 0) >= 0 {
-		return "", errJSON
+		return "", ErrJSON
 	}
 	return s, nil
 }
 
-// readHint reads a value that means something only if it is a string; any other
+// ReadHint reads a value that means something only if it is a string; any other
 // value is skipped.
-func readHint(dec *jsontext.Decoder) (string, error) {
+func ReadHint(dec *jsontext.Decoder) (string, error) {
 	if dec.PeekKind() != '"' {
-		return "", skip(dec)
+		return "", Skip(dec)
 	}
 	t, err := dec.ReadToken()
 	if err != nil {
-		return "", errJSON
+		return "", ErrJSON
 	}
 	return t.String(), nil
 }
 
-func skip(dec *jsontext.Decoder) error {
+func Skip(dec *jsontext.Decoder) error {
 	if dec.SkipValue() != nil {
-		return errJSON
+		return ErrJSON
 	}
 	return nil
 }
 
-func readBool(dec *jsontext.Decoder) (bool, error) {
+func ReadBool(dec *jsontext.Decoder) (bool, error) {
 	t, err := dec.ReadToken()
 	if err != nil || t.Kind() != 't' && t.Kind() != 'f' {
-		return false, errJSON
+		return false, ErrJSON
 	}
 	return t.Bool(), nil
 }

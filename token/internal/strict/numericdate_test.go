@@ -1,4 +1,4 @@
-package token
+package strict
 
 import (
 	"bytes"
@@ -12,15 +12,15 @@ import (
 )
 
 func readDate(text string) (rescind.Millis, error) {
-	return readNumericDate(jsontext.NewDecoder(bytes.NewBufferString(text)))
+	return ReadNumericDate(jsontext.NewDecoder(bytes.NewBufferString(text)))
 }
 
 func TestNumericDatesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := rescind.Millis(rapid.Int64Range(0, maxNumericDate*1000).Draw(t, "millis"))
-		got, err := readDate(string(numericDate(m)))
+		m := rescind.Millis(rapid.Int64Range(0, MaxNumericDate*1000).Draw(t, "millis"))
+		got, err := readDate(string(NumericDate(m)))
 		if err != nil || got != m {
-			t.Fatalf("%s read as %d, %v", numericDate(m), got, err)
+			t.Fatalf("%s read as %d, %v", NumericDate(m), got, err)
 		}
 	})
 }
@@ -33,7 +33,7 @@ func TestNumericDateRoundsDown(t *testing.T) {
 		exact.Mul(exact, big.NewRat(1000, 1))
 		want := new(big.Int).Quo(exact.Num(), exact.Denom())
 		got, err := readDate(text)
-		if want.Cmp(big.NewInt(maxNumericDate*1000+999)) > 0 {
+		if want.Cmp(big.NewInt(MaxNumericDate*1000+999)) > 0 {
 			if err == nil {
 				t.Fatalf("%s was accepted", text)
 			}

@@ -1,4 +1,4 @@
-package token
+package jwks
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/token/internal/strict"
 )
 
 // Members of a JWK that are read here or must not be there (RFC 7517 section 4,
@@ -18,8 +20,8 @@ var (
 	jwkNames   = slices.Concat(jwkTexts, jwkSecrets, []string{"key_ops", "k"})
 )
 
-// splitJWKS returns the keys of a JWK Set one by one, still as JSON.
-func splitJWKS(raw []byte) ([]jsontext.Value, error) {
+// Split returns the keys of a JWK Set one by one, still as JSON.
+func Split(raw []byte) ([]jsontext.Value, error) {
 	var doc struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
@@ -39,7 +41,7 @@ func readJWK(raw jsontext.Value) (m jwkset.JWKMarshal, err error) {
 	}
 	for name, value := range members {
 		switch {
-		case caseVariant(name, jwkNames):
+		case strict.CaseVariant(name, jwkNames):
 			return m, errors.New("a member's name has other letters than the standard's")
 		case slices.Contains(jwkSecrets, name):
 			return m, errors.New("this is a private key; publish only its public part, and consider it leaked")
@@ -95,13 +97,13 @@ var coordinateBytes = map[jwkset.CRV]int{
 func checkLengths(m jwkset.JWKMarshal) error {
 	if size, ok := coordinateBytes[m.CRV]; ok {
 		for _, s := range []string{m.X, m.Y} {
-			if b, _ := decodeSegment(s); s != "" && len(b) != size {
+			if b, _ := strict.DecodeSegment(s); s != "" && len(b) != size {
 				return fmt.Errorf("a coordinate has %d bytes; on this curve it must have %d", len(b), size)
 			}
 		}
 	}
 	for _, s := range []string{m.N, m.E} {
-		if b, _ := decodeSegment(s); len(b) > 0 && b[0] == 0 {
+		if b, _ := strict.DecodeSegment(s); len(b) > 0 && b[0] == 0 {
 			return errors.New("a number begins with a zero byte")
 		}
 	}

@@ -1,4 +1,4 @@
-package token
+package jwks
 
 import (
 	"bytes"
@@ -29,10 +29,10 @@ var knownSecrets = []string{
 	"404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970",
 }
 
-// checkSecret refuses HMAC secrets shorter than the strongest allowed algorithm
+// CheckSecret refuses HMAC secrets shorter than the strongest allowed algorithm
 // needs, guessable ones, and public keys taken for secrets: with those anybody
 // could sign.
-func checkSecret(secret []byte, allowed map[string]*algorithm) error {
+func CheckSecret(secret []byte, allowed map[string]*Algorithm) error {
 	need := 0
 	for _, a := range allowed {
 		need = max(need, a.secret)
@@ -44,7 +44,7 @@ func checkSecret(secret []byte, allowed map[string]*algorithm) error {
 		return errors.New("the HMAC secret is a key or certificate; anybody who knows the public key could sign tokens")
 	case slices.Contains(knownSecrets, string(secret)):
 		return errors.New("the HMAC secret is a well-known example")
-	case distinctBytes(secret) < minDistinctBytes:
+	case !LooksRandom(secret):
 		return errors.New("the HMAC secret repeats a few characters; use random bytes")
 	}
 	return nil
@@ -74,21 +74,22 @@ func isDER(b []byte) bool {
 	return pkix == nil || pkcs1 == nil || cert == nil
 }
 
-func distinctBytes(b []byte) int {
+// LooksRandom reports whether secret is not one that repeats a few bytes.
+func LooksRandom(secret []byte) bool {
 	var seen [256]bool
 	n := 0
-	for _, c := range b {
+	for _, c := range secret {
 		if !seen[c] {
 			seen[c] = true
 			n++
 		}
 	}
-	return n
+	return n >= minDistinctBytes
 }
 
-// trimNewline removes the line break that editors and echo put at the end of a
+// TrimNewline removes the line break that editors and echo put at the end of a
 // file, if the rest is text. Random bytes are left alone.
-func trimNewline(b []byte) []byte {
+func TrimNewline(b []byte) []byte {
 	t := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	for _, c := range t {
 		if c < ' ' || c > '~' {

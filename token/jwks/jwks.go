@@ -1,4 +1,4 @@
-package token
+package jwks
 
 import (
 	"encoding/base64"
@@ -9,38 +9,40 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rescind/token/internal/strict"
 )
 
 const (
-	maxJWKSBytes = 512 << 10
-	maxJWKSKeys  = 256
+	MaxBytes = 512 << 10
+	MaxKeys  = 256
 )
 
-// errForeign marks a key that is not for verifying signatures here: meant for
+// ErrForeign marks a key that is not for verifying signatures here: meant for
 // encryption, or of a type or algorithm that is not supported.
-var errForeign = errors.New("not a key for verifying supported signatures")
+var ErrForeign = errors.New("not a key for verifying supported signatures")
 
-// parseJWKS reads a JWK Set (RFC 7517 section 5) of public keys. It refuses the
+// Parse reads a JWK Set (RFC 7517 section 5) of public keys. It refuses the
 // whole set, with the reason, if any key is dangerous: private, symmetric, weak
 // or contradictory, or if two share a kid. Keys that are merely for something
 // else are skipped if lenient, because issuers publish them beside the others;
 // in a file that an operator wrote they are a mistake. No text of the set is
 // repeated in an error, since it may hold a private key.
-func parseJWKS(raw []byte, lenient bool) (*keySet, error) {
-	if len(raw) > maxJWKSBytes {
-		return nil, fmt.Errorf("the key set is larger than %d bytes", maxJWKSBytes)
+func Parse(raw []byte, lenient bool) (*Set, error) {
+	if len(raw) > MaxBytes {
+		return nil, fmt.Errorf("the key set is larger than %d bytes", MaxBytes)
 	}
-	entries, err := splitJWKS(raw)
+	entries, err := Split(raw)
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) > maxJWKSKeys {
-		return nil, fmt.Errorf("the key set has more than %d keys", maxJWKSKeys)
+	if len(entries) > MaxKeys {
+		return nil, fmt.Errorf("the key set has more than %d keys", MaxKeys)
 	}
-	var keys []*verifyKey
+	var keys []*Key
 	for i, entry := range entries {
 		k, err := parseJWK(entry)
-		if lenient && errors.Is(err, errForeign) {
+		if lenient && errors.Is(err, ErrForeign) {
 			continue
 		}
 		if err != nil {
@@ -51,12 +53,12 @@ func parseJWKS(raw []byte, lenient bool) (*keySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("the key set has no key for verifying signatures")
 	}
-	return newKeySet(keys)
+	return NewSet(keys)
 }
 
 // parseJWK checks one key. What makes a set dangerous comes before what makes a
 // key foreign, so that nothing dangerous is skipped silently.
-func parseJWK(raw jsontext.Value) (*verifyKey, error) {
+func parseJWK(raw jsontext.Value) (*Key, error) {
 	m, err := readJWK(raw)
 	if err != nil {
 		return nil, err
@@ -75,10 +77,10 @@ func parseJWK(raw jsontext.Value) (*verifyKey, error) {
 	if err != nil {
 		return nil, errors.New("the key material is malformed, or the point is not on the curve")
 	}
-	if err := checkPublicKey(jwk.Key()); err != nil {
+	if err := CheckPublic(jwk.Key()); err != nil {
 		return nil, err
 	}
-	return &verifyKey{kid: m.KID, alg: string(m.ALG), kty: string(m.KTY), curve: string(m.CRV), key: jwk.Key()}, nil
+	return &Key{KID: m.KID, Algorithm: string(m.ALG), KTY: string(m.KTY), Curve: string(m.CRV), Public: jwk.Key()}, nil
 }
 
 // checkPublicOnly refuses secrets. The halves of key pairs have been found by
@@ -93,21 +95,21 @@ func checkPublicOnly(m jwkset.JWKMarshal) error {
 // checkPurpose finds keys that are for something else: use, key_ops (RFC 7517
 // sections 4.2 and 4.3), kty, crv and alg.
 func checkPurpose(m jwkset.JWKMarshal) error {
-	a, known := algorithms[string(m.ALG)]
+	a, known := Algorithms[string(m.ALG)]
 	switch {
 	case m.USE != "" && m.USE != jwkset.UseSig:
-		return fmt.Errorf("%w: its use is not sig", errForeign)
+		return fmt.Errorf("%w: its use is not sig", ErrForeign)
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
-		return fmt.Errorf("%w: its key_ops lack verify", errForeign)
+		return fmt.Errorf("%w: its key_ops lack verify", ErrForeign)
 	case slices.ContainsFunc(m.KEYOPS, func(op jwkset.KEYOPS) bool { return slices.Contains(otherOps, op) }):
-		return fmt.Errorf("%w: its key_ops are for encryption, too", errForeign)
+		return fmt.Errorf("%w: its key_ops are for encryption, too", ErrForeign)
 	case m.KTY == "":
 		return errors.New("the key has no kty")
 	case !supportedShape(string(m.KTY), string(m.CRV)):
-		return fmt.Errorf("%w: its kty or crv is not supported", errForeign)
+		return fmt.Errorf("%w: its kty or crv is not supported", ErrForeign)
 	case m.ALG != "" && !known:
-		return fmt.Errorf("%w: its alg is not supported", errForeign)
-	case known && (a.kty != string(m.KTY) || a.curve != string(m.CRV)):
+		return fmt.Errorf("%w: its alg is not supported", ErrForeign)
+	case known && (a.KTY != string(m.KTY) || a.curve != string(m.CRV)):
 		return errors.New("its alg contradicts its kty or crv")
 	}
 	return nil
@@ -116,8 +118,8 @@ func checkPurpose(m jwkset.JWKMarshal) error {
 // supportedShape reports whether any algorithm takes keys of this type and
 // curve.
 func supportedShape(kty, curve string) bool {
-	for _, a := range algorithms {
-		if a.kty == kty && a.curve == curve {
+	for _, a := range Algorithms {
+		if a.KTY == kty && a.curve == curve {
 			return true
 		}
 	}
@@ -127,21 +129,21 @@ func supportedShape(kty, curve string) bool {
 // checkMembers refuses what jwkset would let pass: padding and line breaks in
 // base64url, an exponent that overflows, members of another key type.
 func checkMembers(m jwkset.JWKMarshal) error {
-	if len(m.KID) > maxKeyIDLen || strings.IndexByte(m.KID, 0) >= 0 {
-		return fmt.Errorf("its kid is longer than %d bytes or contains NUL", maxKeyIDLen)
+	if len(m.KID) > strict.MaxKeyIDLen || strings.IndexByte(m.KID, 0) >= 0 {
+		return fmt.Errorf("its kid is longer than %d bytes or contains NUL", strict.MaxKeyIDLen)
 	}
 	if m.KTY == jwkset.KtyRSA && m.X+m.Y != "" || m.KTY != jwkset.KtyRSA && m.N+m.E != "" {
 		return errors.New("it has members of another kty")
 	}
 	for _, s := range []string{m.N, m.E, m.X, m.Y} {
-		if _, ok := decodeSegment(s); s != "" && !ok {
+		if _, ok := strict.DecodeSegment(s); s != "" && !ok {
 			return errors.New("a member is not canonical base64url")
 		}
 	}
 	if err := checkLengths(m); err != nil {
 		return err
 	}
-	if e, _ := decodeSegment(m.E); len(e) > 4 {
+	if e, _ := strict.DecodeSegment(m.E); len(e) > 4 {
 		return errors.New("the RSA exponent is larger than 32 bits")
 	}
 	if base64.RawURLEncoding.DecodedLen(len(m.N)) > 2*maxRSABits/8 {
