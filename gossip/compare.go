@@ -54,22 +54,29 @@ func (c Comparison) initiator() bool { return c.parts == nil || c.hop%2 == 1 }
 
 // comparing is the round that this node has begun.
 type comparing struct {
-	round    uint64
-	with     Origin // 0: none is under way
-	whole    bool   // it compares all
-	last     Origin // with whom the one before was
-	deadline time.Duration
-	nextAt   time.Duration
-	hop      uint64        // of the last step of the round that was taken here
-	verify   bool          // a transfer of the state has ended and is not trusted yet
-	trustAt  time.Duration // when it is, because what a round found missing has come; 0: not known
-	suspects []suspect
-	stats    CompareStats
+	round     uint64
+	with      Origin // 0: none is under way
+	whole     bool   // it compares all
+	last      Origin // with whom the one before was
+	deadline  time.Duration
+	nextAt    time.Duration
+	hop       uint64        // of the last step of the round that was taken here
+	verify    bool          // a transfer of the state has ended and is not trusted yet
+	trustAt   time.Duration // when it is, because what a round found missing has come; 0: not known
+	suspects  []suspect
+	suspected map[suspected]bool // those in suspects
+	stats     CompareStats
 }
 
 // suspect is a record that one of two members seemed to lack.
 type suspect struct {
-	due    time.Duration
+	due time.Duration
+	suspected
+}
+
+// suspected tells suspects apart: rounds may follow each other sooner than they are
+// settled.
+type suspected struct {
 	to     Origin // 0: lacked here
 	record rescind.Record
 }
@@ -214,6 +221,8 @@ func (c *Core) endRound(now time.Duration, different, cut bool) {
 	switch {
 	case (u.verify || !c.synced) && cut: // the rest at once, or nearly
 		u.nextAt = now + BeatEvery
+	case cut && c.narrow(with): // there is room for few in a round, so rounds follow each other
+		u.nextAt = now + BeatEvery
 	case u.verify: // the other supplies what it has found, once that is settled
 		u.trustAt = now + settle + time.Second
 	}
@@ -251,6 +260,12 @@ func (c *Core) distrust(now time.Duration) {
 	c.comparing.verify, c.comparing.trustAt, c.comparing.nextAt = true, 0, now
 }
 
+// narrow reports whether the steps of a round with a member hold less than they may.
+func (c *Core) narrow(with Origin) bool {
+	p := c.peers[with]
+	return p != nil && p.portion.answer(maxListed) < maxListed
+}
+
 // jitter keeps members from comparing in step. It depends on who and which
 // round alone, so that runs are decided by their seed.
 func (c *Core) jitter(most time.Duration) time.Duration {
@@ -260,10 +275,18 @@ func (c *Core) jitter(most time.Duration) time.Duration {
 
 // suspect remembers r until it is settled, and reports whether there was room.
 func (c *Core) suspect(now time.Duration, to Origin, r rescind.Record) bool {
-	if len(c.comparing.suspects) >= maxSuspects {
+	u := &c.comparing
+	if u.suspected[suspected{to, r}] {
+		return true
+	}
+	if len(u.suspects) >= maxSuspects {
 		return false
 	}
-	c.comparing.suspects = append(c.comparing.suspects, suspect{now + settle, to, r})
+	if u.suspected == nil {
+		u.suspected = map[suspected]bool{}
+	}
+	u.suspected[suspected{to, r}] = true
+	u.suspects = append(c.comparing.suspects, suspect{now + settle, suspected{to, r}})
 	return true
 }
 
@@ -281,6 +304,7 @@ func (c *Core) settleSuspects(now time.Duration) {
 	supplies := map[Origin]*Supply{}
 	for ; n < len(u.suspects) && u.suspects[n].due <= now; n++ {
 		s := u.suspects[n]
+		delete(u.suspected, s.suspected)
 		if s.to == 0 {
 			c.mend(s.record)
 			continue
@@ -295,6 +319,6 @@ func (c *Core) settleSuspects(now time.Duration) {
 	}
 	u.suspects = u.suspects[n:]
 	if len(u.suspects) == 0 {
-		u.suspects = nil
+		u.suspects, u.suspected = nil, nil
 	}
 }

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"cmp"
+	"slices"
 
 	"rescind"
 )
@@ -52,13 +53,17 @@ func (c Comparison) Against(set RangeSet, from rescind.Bucket) Outcome {
 		o.add(Part{Part: rescind.Part{Range: g, Sum: set.SumRange(g)}})
 		return o
 	}
-	for _, p := range c.parts {
-		if p.Listed {
+	// Where there is no room for all, each round begins with another part, so that it
+	// finds what the one before has left.
+	first := int(c.round % uint64(max(1, len(c.parts))))
+	for i := range c.parts {
+		if p := c.parts[(first+i)%len(c.parts)]; p.Listed {
 			o.differences(set, p)
 		} else {
 			o.narrow(set, p.Part)
 		}
 	}
+	slices.SortFunc(o.reply, func(p, q Part) int { return p.Range.From.Compare(q.Range.From) })
 	return o
 }
 

@@ -15,7 +15,7 @@ var namedFrom = flag.Uint64("sim.namedfrom", 0, "the first of them")
 func namedDay(seed uint64) Options {
 	opt := Day(seed)
 	opt.Named, opt.Store, opt.Rollback, opt.BeatViews = true, false, 0, 0
-	opt.StepAll = 0 // a wiped folder has no clock to hold a common jump against; TestSim has these days
+
 	opt.Nodes = 3
 	if seed%4 == 3 {
 		opt.Nodes = 5

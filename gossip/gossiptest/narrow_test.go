@@ -99,3 +99,26 @@ func TestReconciliationMakesReady(t *testing.T) {
 	}
 	s.holdsAll(2)
 }
+
+// TestNarrowPathIsReconciled: what is missing on either side of a path that carries
+// datagrams only is found within some rounds, though each step has room for little.
+func TestNarrowPathIsReconciled(t *testing.T) {
+	t.Parallel()
+	s := newNarrow(t, 2, 800, true)
+	s.up(1)
+	s.complete(1)
+	s.run(5 * time.Second)
+	for i := range 120 { // what a comparison alone can find
+		r := extra(uint64(i), s.rng.Uint64())
+		s.written[r.Digest] = r
+		s.nodes[i%2].set.Merge(r)
+	}
+	began := s.now
+	for s.equal() != nil {
+		s.run(tick)
+		if s.now > began+12*time.Second {
+			t.Fatalf("after %v they differ: %v", s.now-began, s.equal())
+		}
+	}
+	t.Logf("healed after %v", s.now-began)
+}
