@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
@@ -71,21 +70,9 @@ func referring(t testing.TB, uri string, index int, pairs ...any) string {
 // its list.
 func listOf(t testing.TB, raw string, jwks []byte, uri string) (*statuslist.List, jwt.MapClaims) {
 	t.Helper()
-	var set jwkset.JWKSMarshal
-	if err := json.Unmarshal(jwks, &set); err != nil {
-		t.Fatal(err)
-	}
 	claims := jwt.MapClaims{}
 	parsed, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithSubject(uri), jwt.WithIssuedAt(), jwt.WithExpirationRequired()).
-		ParseWithClaims(raw, claims, func(parsed *jwt.Token) (any, error) {
-			for _, k := range set.Keys {
-				if k.KID == parsed.Header["kid"] {
-					jwk, err := jwkset.NewJWKFromMarshal(k, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
-					return jwk.Key(), err
-				}
-			}
-			return nil, fmt.Errorf("no key %v", parsed.Header["kid"])
-		})
+		ParseWithClaims(raw, claims, keyOf(t, jwks))
 	if err != nil || parsed.Header["typ"] != "statuslist+jwt" {
 		t.Fatalf("%v, header %v", err, parsed.Header)
 	}

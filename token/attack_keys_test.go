@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/MicahParks/jwkset"
-
 	"rescind/token/jwks"
 )
 
@@ -54,14 +52,14 @@ func TestAttackPublicKeyAsSecretIsRefusedAtLoad(t *testing.T) {
 
 func TestAttackKeyForAnotherPurpose(t *testing.T) {
 	public := &testECKey().PublicKey
-	for name, change := range map[string]func(*jwkset.JWKMarshal){
-		"use enc":               func(m *jwkset.JWKMarshal) { m.USE = "enc" },
-		"key_ops sign":          func(m *jwkset.JWKMarshal) { m.KEYOPS = []jwkset.KEYOPS{"sign"} },
-		"key_ops encrypt":       func(m *jwkset.JWKMarshal) { m.KEYOPS = []jwkset.KEYOPS{"encrypt", "wrapKey"} },
-		"alg of encryption":     func(m *jwkset.JWKMarshal) { m.ALG = "ECDH-ES" },
-		"curve not supported":   func(m *jwkset.JWKMarshal) { m.CRV = "secp256k1" },
-		"key type of no name":   func(m *jwkset.JWKMarshal) { m.KTY = "AKP" },
-		"alg not supported yet": func(m *jwkset.JWKMarshal) { m.ALG = "ES256K" },
+	for name, change := range map[string]func(*jwks.JWK){
+		"use enc":               func(m *jwks.JWK) { m.Use = "enc" },
+		"key_ops sign":          func(m *jwks.JWK) { m.Operations = []string{"sign"} },
+		"key_ops encrypt":       func(m *jwks.JWK) { m.Operations = []string{"encrypt", "wrapKey"} },
+		"alg of encryption":     func(m *jwks.JWK) { m.Algorithm = "ECDH-ES" },
+		"curve not supported":   func(m *jwks.JWK) { m.Curve = "secp256k1" },
+		"key type of no name":   func(m *jwks.JWK) { m.Type = "AKP" },
+		"alg not supported yet": func(m *jwks.JWK) { m.Algorithm = "ES256K" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := jwksOf(jwk(public, "other", change), jwk(public, "mine", nil))
@@ -87,7 +85,7 @@ func TestAttackWeakAndContradictoryKeys(t *testing.T) {
 		return jwksOf(jwk(&rsa.PublicKey{N: n, E: e}, "k", nil))
 	}
 	roca := rsa.PublicKey{N: rocaModulus(), E: 65537}
-	as := func(change func(*jwkset.JWKMarshal)) []byte { return jwksOf(jwk(&ec.PublicKey, "k", change)) }
+	as := func(change func(*jwks.JWK)) []byte { return jwksOf(jwk(&ec.PublicKey, "k", change)) }
 	for name, c := range map[string]struct {
 		set  []byte
 		want string
@@ -100,23 +98,23 @@ func TestAttackWeakAndContradictoryKeys(t *testing.T) {
 		"even exponent":        {jwksOf(jwk(&even, "k", nil)), "exponent"},
 		"even modulus":         {jwksOf(jwk(&evenN, "k", nil)), "even"},
 		"ROCA":                 {jwksOf(jwk(&roca, "k", nil)), "ROCA"},
-		"exponent of 1":        {jwksOf(jwk(&rs.PublicKey, "k", func(m *jwkset.JWKMarshal) { m.E = "AQ" })), "malformed"},
-		"exponent overflows":   {jwksOf(jwk(&rs.PublicKey, "k", func(m *jwkset.JWKMarshal) { m.E = "AQAAAAAAAQAB" })), "32 bits"},
+		"exponent of 1":        {jwksOf(jwk(&rs.PublicKey, "k", func(m *jwks.JWK) { m.E = "AQ" })), "at least 3"},
+		"exponent overflows":   {jwksOf(jwk(&rs.PublicKey, "k", func(m *jwks.JWK) { m.E = "AQAAAAAAAQAB" })), "32 bits"},
 		"duplicate kid":        {jwksOf(jwk(&ec.PublicKey, "k", nil), jwk(&rs.PublicKey, "k", nil)), "same kid"},
 		"private EC":           {jwksOf(jwk(ec, "k", nil)), "private"},
 		"private RSA":          {jwksOf(jwk(rs, "k", nil)), "private"},
 		"private OKP":          {jwksOf(jwk(ed, "k", nil)), "private"},
 		"symmetric":            {jwksOf(jwk([]byte(testSecret), "k", nil)), "symmetric"},
-		"symmetric, disguised": {as(func(m *jwkset.JWKMarshal) { m.K = "AAAA" }), "symmetric"},
-		"private, for use enc": {jwksOf(jwk(ec, "k", func(m *jwkset.JWKMarshal) { m.USE = "enc" })), "private"},
-		"alg against kty":      {as(func(m *jwkset.JWKMarshal) { m.ALG = "RS256" }), "contradicts"},
-		"alg against curve":    {as(func(m *jwkset.JWKMarshal) { m.ALG = "ES384" }), "contradicts"},
-		"HS256 on an EC key":   {as(func(m *jwkset.JWKMarshal) { m.ALG = "HS256" }), "contradicts"},
-		"point off the curve":  {as(func(m *jwkset.JWKMarshal) { m.X, m.Y = m.Y, m.X }), "malformed"},
-		"members of two types": {as(func(m *jwkset.JWKMarshal) { m.N = "AQAB" }), "another kty"},
-		"no kty":               {as(func(m *jwkset.JWKMarshal) { m.KTY = "" }), "no kty"},
-		"padding":              {as(func(m *jwkset.JWKMarshal) { m.X += "=" }), "canonical"},
-		"kid too long":         {as(func(m *jwkset.JWKMarshal) { m.KID = strings.Repeat("k", 129) }), "kid"},
+		"symmetric, disguised": {as(func(m *jwks.JWK) { m.K = "AAAA" }), "symmetric"},
+		"private, for use enc": {jwksOf(jwk(ec, "k", func(m *jwks.JWK) { m.Use = "enc" })), "private"},
+		"alg against kty":      {as(func(m *jwks.JWK) { m.Algorithm = "RS256" }), "contradicts"},
+		"alg against curve":    {as(func(m *jwks.JWK) { m.Algorithm = "ES384" }), "contradicts"},
+		"HS256 on an EC key":   {as(func(m *jwks.JWK) { m.Algorithm = "HS256" }), "contradicts"},
+		"point off the curve":  {as(func(m *jwks.JWK) { m.X, m.Y = m.Y, m.X }), "malformed"},
+		"members of two types": {as(func(m *jwks.JWK) { m.N = "AQAB" }), "another kty"},
+		"no kty":               {as(func(m *jwks.JWK) { m.Type = "" }), "no kty"},
+		"padding":              {as(func(m *jwks.JWK) { m.X += "=" }), "canonical"},
+		"kid too long":         {as(func(m *jwks.JWK) { m.KeyID = strings.Repeat("k", 129) }), "kid"},
 		"duplicate member":     {[]byte(`{"keys":[],"keys":[]}`), "not a JWK Set"},
 		"trailing data":        {append(as(nil), "{}"...), "not a JWK Set"},
 		"too large":            {make([]byte, jwks.MaxBytes+1), "larger"},

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/MicahParks/jwkset"
-
 	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 )
 
 // One test for each row of the attack list that concerns a verifier, in the
@@ -64,7 +63,7 @@ func TestAttackNoneAndConfusion(t *testing.T) {
 func TestAttackKeysInHeaderAreIgnored(t *testing.T) {
 	evil := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	v := newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&testECKey().PublicKey, "k", nil)), "ES256"))
-	member := string(must(jwkset.NewJWKFromKey(&evil.PublicKey, jwkset.JWKOptions{})).Marshal().X)
+	member := must(jwks.Of(&evil.PublicKey, "")).X
 	refuseAll(t, v, ErrSignature, map[string]string{
 		"jwk": sign(t, "ES256", evil, `{"alg":"ES256","kid":"k","jwk":{"kty":"EC","crv":"P-256","x":"`+member+`"}}`, payload("")),
 		"jku": sign(t, "ES256", evil, `{"alg":"ES256","kid":"k","jku":"https://evil.example/jwks"}`, payload("")),
@@ -143,7 +142,7 @@ func TestAttackSignatures(t *testing.T) {
 		"EC algorithm, RSA key": sign(t, "ES256", key, `{"alg":"ES256","kid":"r"}`, payload("")),
 	})
 	// A key that names its algorithm serves no other.
-	only := func(m *jwkset.JWKMarshal) { m.ALG = "PS256" }
+	only := func(m *jwks.JWK) { m.Algorithm = "PS256" }
 	v = newVerifier(t, nil, nil, jwksIssuer(jwksOf(jwk(&rsaKey.PublicKey, "r", only)), "PS256", "RS256"))
 	_, err = v.Verify(sign(t, "RS256", rsaKey, `{"alg":"RS256","kid":"r"}`, payload("")))
 	wantError(t, err, ErrAlgorithm)

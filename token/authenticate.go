@@ -80,7 +80,7 @@ func describe(c compact, h header, cl claims, key *jwks.Key, t *trusted) Verifie
 			Session:   cl.sid,
 			Subject:   cl.sub,
 			ClientID:  cl.clientID,
-			KeyID:     key.KID,
+			KeyID:     key.KeyID,
 			IssuedAt:  cl.iat,
 			ExpiresAt: cl.exp,
 		},

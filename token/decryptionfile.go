@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -45,17 +44,17 @@ func LoadDecryptionKeys(path string) ([]DecryptionKey, error) {
 
 func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
 	var m struct {
-		jwkset.JWKMarshal
+		jwks.JWK
 		Encryption string `json:"enc"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return DecryptionKey{}, errors.New("it is no JWK with an enc")
 	}
-	if err := checkDecrypts(m.JWKMarshal); err != nil {
+	if err := checkDecrypts(m.JWK); err != nil {
 		return DecryptionKey{}, err
 	}
-	k := DecryptionKey{KeyID: m.KID, Algorithm: string(m.ALG), Encryption: m.Encryption}
-	if m.KTY == jwkset.KtyOct {
+	k := DecryptionKey{KeyID: m.KeyID, Algorithm: m.Algorithm, Encryption: m.Encryption}
+	if m.Type == jwks.TypeSymmetric {
 		secret, ok := strict.DecodeSegment(m.K)
 		if !ok {
 			return k, errors.New("its k is not canonical base64url")
@@ -63,26 +62,24 @@ func parseDecryptionKey(raw jsontext.Value) (DecryptionKey, error) {
 		k.Key = secret
 		return k, k.validate()
 	}
-	marshal := m.JWKMarshal
-	marshal.ALG = "" // jwkset refuses those that it does not know
-	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	key, err := m.Private()
 	if err != nil {
-		return k, errors.New("the key material is malformed")
+		return k, err
 	}
-	k.Key = jwk.Key()
+	k.Key = key
 	return k, k.validate()
 }
 
 // checkDecrypts refuses keys that are for something else (RFC 7517 sections 4.2
 // and 4.3).
-func checkDecrypts(m jwkset.JWKMarshal) error {
-	decrypts := func(op jwkset.KEYOPS) bool {
-		return slices.Contains([]jwkset.KEYOPS{jwkset.KeyOpsDecrypt, jwkset.KeyOpsUnwrapKey, jwkset.KeyOpsDeriveKey, jwkset.KeyOpsDeriveBits}, op)
+func checkDecrypts(m jwks.JWK) error {
+	decrypts := func(op string) bool {
+		return slices.Contains([]string{"decrypt", "unwrapKey", "deriveKey", "deriveBits"}, op)
 	}
 	switch {
-	case m.USE != "" && m.USE != jwkset.UseEnc:
+	case m.Use != "" && m.Use != jwks.UseEncryption:
 		return errors.New("its use is not enc")
-	case len(m.KEYOPS) > 0 && !slices.ContainsFunc(m.KEYOPS, decrypts):
+	case len(m.Operations) > 0 && !slices.ContainsFunc(m.Operations, decrypts):
 		return errors.New("its key_ops lack decrypt, unwrapKey, deriveKey and deriveBits")
 	}
 	return nil

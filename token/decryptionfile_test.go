@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 )
 
 func decryptionJWK(key any, alg, enc string) string {
 	m := jwk(key, "d-"+alg, nil)
-	m.ALG = jwkset.ALG(alg)
+	m.Algorithm = alg
 	s := string(must(json.Marshal(m)))
 	return strings.TrimSuffix(s, "}") + `,"enc":"` + enc + `"}`
 }

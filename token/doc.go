@@ -54,8 +54,7 @@
 // from which most refusals are taken), RFC 9068 (access tokens), RFC 6750
 // (bearer tokens), RFC 9457 (problem details), RFC 9700 (refresh rotation).
 // Signatures are checked by github.com/golang-jwt/jwt/v5, JSON is read by
-// github.com/go-json-experiment/json, key material by
-// github.com/MicahParks/jwkset, encrypted tokens are opened by
+// github.com/go-json-experiment/json, key material and encrypted tokens by
 // github.com/go-jose/go-jose/v4.
 package token
 

@@ -31,7 +31,7 @@ func FuzzJWKS(f *testing.F) {
 			if err := jwks.CheckPublic(k.Public); err != nil {
 				t.Fatal(err)
 			}
-			if k.KTY == "oct" || bytes.IndexByte([]byte(k.KID), 0) >= 0 || len(k.KID) > strict.MaxKeyIDLen {
+			if k.Type == "oct" || bytes.IndexByte([]byte(k.KeyID), 0) >= 0 || len(k.KeyID) > strict.MaxKeyIDLen {
 				t.Fatalf("%+v", k)
 			}
 			if k.Algorithm != "" && !k.Fits(k.Algorithm, jwks.Algorithms[k.Algorithm]) {

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"go.uber.org/goleak"
 
@@ -193,20 +192,16 @@ func must[T any](v T, err error) T {
 }
 
 // jwk returns a key as a JWK; change may alter it.
-func jwk(key any, kid string, change func(*jwkset.JWKMarshal)) jwkset.JWKMarshal {
-	j := must(jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
-		Marshal:  jwkset.JWKMarshalOptions{Private: true},
-		Metadata: jwkset.JWKMetadataOptions{KID: kid},
-	}))
-	m := j.Marshal()
+func jwk(key any, kid string, change func(*jwks.JWK)) jwks.JWK {
+	m := must(jwks.Of(key, kid))
 	if change != nil {
 		change(&m)
 	}
 	return m
 }
 
-func jwksOf(keys ...jwkset.JWKMarshal) []byte {
-	return must(json.Marshal(jwkset.JWKSMarshal{Keys: keys}))
+func jwksOf(keys ...jwks.JWK) []byte {
+	return must(json.Marshal(map[string]any{"keys": keys}))
 }
 
 // current returns the key that signs at the tests' epoch or later.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 
 	"rescind"
@@ -70,7 +69,7 @@ func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
 	}
 	pairs := make([]*signingKey, len(doc.Keys))
 	for i, m := range doc.Keys {
-		k, err := parsePrivateKey(m.JWKMarshal)
+		k, err := parsePrivateKey(m.JWK)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
@@ -83,15 +82,15 @@ func parsePrivateKeys(raw []byte) ([]*signingKey, error) {
 	return pairs, nil
 }
 
-func parsePrivateKey(m jwkset.JWKMarshal) (*signingKey, error) {
-	if m.KTY != jwkset.KtyEC || m.CRV != jwkset.CrvP256 || m.D == "" {
+func parsePrivateKey(m jwks.JWK) (*signingKey, error) {
+	if m.Type != jwks.TypeEC || m.Curve != "P-256" || m.D == "" {
 		return nil, errors.New("not a private ES256 key (kty EC, crv P-256, with d)")
 	}
-	jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	key, err := m.Private()
 	if err != nil {
-		return nil, errors.New("the key material is malformed")
+		return nil, err
 	}
-	private, ok := jwk.Key().(*ecdsa.PrivateKey)
+	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil, errors.New("not a private ES256 key")
 	}
@@ -99,16 +98,16 @@ func parsePrivateKey(m jwkset.JWKMarshal) (*signingKey, error) {
 		return nil, errors.New("the public part does not belong to the private part")
 	}
 	k, err := newSigningKey(private)
-	if err == nil && m.KID != "" {
-		if len(m.KID) > strict.MaxKeyIDLen {
+	if err == nil && m.KeyID != "" {
+		if len(m.KeyID) > strict.MaxKeyIDLen {
 			return nil, fmt.Errorf("its kid is longer than %d bytes", strict.MaxKeyIDLen)
 		}
-		k.kid = m.KID // tokens out there name it
+		k.kid = m.KeyID // tokens out there name it
 	}
 	return k, err
 }
 
-// matches reports whether the halves of a key belong together: jwkset does not
+// matches reports whether the halves of a key belong together: go-jose does not
 // look, and a key whose own tokens don't verify logs everybody out.
 func matches(private *ecdsa.PrivateKey) bool {
 	b, err := private.Bytes()

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 
 	"rescind"
@@ -85,7 +84,7 @@ func (s *KeySet) replaceLocked(pairs []*signingKey) error {
 	slices.SortStableFunc(pairs, func(a, b *signingKey) int { return cmp.Compare(b.from, a.from) })
 	keys := make([]*jwks.Key, len(pairs))
 	for i, k := range pairs {
-		keys[i] = &jwks.Key{KID: k.kid, Algorithm: "ES256", KTY: "EC", Curve: "P-256", Public: k.public}
+		keys[i] = &jwks.Key{KeyID: k.kid, Algorithm: "ES256", Type: "EC", Curve: "P-256", Public: k.public}
 	}
 	set, err := jwks.NewSet(keys)
 	if err != nil {
@@ -132,7 +131,7 @@ func (s *KeySet) JWKS() ([]byte, error) { return s.marshal(false) }
 // fileKey is a key as it stands in a file: a JWK, and when it signs and is
 // dropped, named like the same times in a token.
 type fileKey struct {
-	jwkset.JWKMarshal
+	jwks.JWK
 	From  int64 `json:"nbf,omitzero"` // in milliseconds
 	Until int64 `json:"exp,omitzero"`
 }
@@ -154,7 +153,7 @@ func (s *KeySet) marshal(private bool) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := fileKey{JWKMarshal: jwk}
+		f := fileKey{JWK: jwk}
 		if private {
 			f.From, f.Until = int64(k.from), int64(k.until)
 		}
@@ -201,17 +200,15 @@ func derive(private *ecdsa.PrivateKey) ([]byte, error) {
 	return b, nil
 }
 
-func (k *signingKey) jwk(private bool) (jwkset.JWKMarshal, error) {
+func (k *signingKey) jwk(private bool) (jwks.JWK, error) {
 	var key any = k.public
 	if private {
 		key = k.private
 	}
-	jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
-		Marshal:  jwkset.JWKMarshalOptions{Private: private},
-		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.AlgES256, KID: k.kid, USE: jwkset.UseSig},
-	})
+	jwk, err := jwks.Of(key, k.kid)
 	if err != nil {
-		return jwkset.JWKMarshal{}, fmt.Errorf("token: converting a key to a JWK: %w", err)
+		return jwks.JWK{}, fmt.Errorf("token: %w", err)
 	}
-	return jwk.Marshal(), nil
+	jwk.Algorithm, jwk.Use = "ES256", jwks.UseSignature
+	return jwk, nil
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/MicahParks/jwkset"
-
 	"rescind/token/jwks"
 )
 
@@ -64,7 +62,7 @@ func TestThumbprintIsTheKeyID(t *testing.T) {
 }
 
 func TestKeyFilesThatAreRefused(t *testing.T) {
-	private := func(change func(*jwkset.JWKMarshal)) []byte { return jwksOf(jwk(testECKey(), "k", change)) }
+	private := func(change func(*jwks.JWK)) []byte { return jwksOf(jwk(testECKey(), "k", change)) }
 	other := jwk(must(GenerateKeySet()).current().private, "k", nil)
 	for name, c := range map[string]struct {
 		content []byte
@@ -76,10 +74,10 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"RSA":             {jwksOf(jwk(testRSAKey(), "k", nil)), 0o600, "not a private ES256 key"},
 		"empty":           {[]byte(`{"keys":[]}`), 0o600, "0 keys"},
 		"garbage":         {[]byte(`{`), 0o600, "not a JWK Set"},
-		"halves differ":   {private(func(m *jwkset.JWKMarshal) { m.X, m.Y = other.X, other.Y }), 0o600, "does not belong"},
-		"d out of range":  {private(func(m *jwkset.JWKMarshal) { m.D = strings.Repeat("_", 43) }), 0o600, "malformed"},
+		"halves differ":   {private(func(m *jwks.JWK) { m.X, m.Y = other.X, other.Y }), 0o600, "does not belong"},
+		"d out of range":  {private(func(m *jwks.JWK) { m.D = strings.Repeat("_", 43) }), 0o600, "does not belong"},
 		"same kid twice":  {jwksOf(jwk(testECKey(), "k", nil), other), 0o600, "same kid"},
-		"kid too long":    {private(func(m *jwkset.JWKMarshal) { m.KID = strings.Repeat("k", 129) }), 0o600, "kid"},
+		"kid too long":    {private(func(m *jwks.JWK) { m.KeyID = strings.Repeat("k", 129) }), 0o600, "kid"},
 		"too large":       {make([]byte, jwks.MaxBytes+1), 0o600, "larger"},
 	} {
 		t.Run(name, func(t *testing.T) {

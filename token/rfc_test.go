@@ -50,7 +50,7 @@ func (e joseExample) verifies(t *testing.T) (good, changed bool) {
 	wantError(t, err, nil)
 	a := jwks.Algorithms[h.alg]
 	var key any
-	if a.KTY == "oct" {
+	if a.Type == "oct" {
 		var m struct {
 			K string `json:"k"`
 		}

@@ -115,7 +115,7 @@ func newStatusSigner(c IssuerConfig, v *VerifierConfig, t, old *trusted) (*trust
 	}
 	s := &trusted{allowed: make(map[string]*jwks.Algorithm)}
 	for name, a := range jwks.Algorithms {
-		if a.KTY != "oct" {
+		if a.Type != "oct" {
 			s.allowed[name] = a
 		}
 	}

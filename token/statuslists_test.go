@@ -15,10 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/MicahParks/jwkset"
-
 	"rescind"
 	"rescind/token/internal/strict"
+	"rescind/token/jwks"
 	"rescind/token/statuslist"
 )
 
@@ -147,8 +146,8 @@ func listTokenOf(l *statuslist.List, change func(claims map[string]string)) stri
 // TestStatusListOfTheDraft verifies the draft's own Status List Token, with its
 // own key, and refers to entries of it.
 func TestStatusListOfTheDraft(t *testing.T) {
-	key := jwkset.JWKMarshal{
-		KTY: "EC", CRV: "P-256", KID: "12", ALG: "ES256", USE: "sig",
+	key := jwks.JWK{
+		Type: "EC", Curve: "P-256", KeyID: "12", Algorithm: "ES256", Use: "sig",
 		X: "I3HWm_0Ds1dPMI-IWmf4mBmH-YaeAVbPVu7vB27CxXo", Y: "6N_d5Elj9bs1htgV3okJKIdbHEpkgTmAluYKJemzn1M",
 	}
 	raw := strings.TrimSpace(string(must(os.ReadFile("statuslist/testdata/jwt"))))

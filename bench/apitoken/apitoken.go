@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/MicahParks/jwkset"
+	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
@@ -122,9 +122,5 @@ func Keys(alg string) (private, public any, err error) {
 
 // KeySetOf returns the JWK Set that holds a public key.
 func KeySetOf(public any) ([]byte, error) {
-	jwk, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
+	return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public}}})
 }

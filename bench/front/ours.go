@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/MicahParks/jwkset"
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
@@ -65,11 +65,7 @@ func RunOurs(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	public, err := jwkset.NewJWKFromKey(key.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "front", ALG: jwkset.AlgES256}})
-	if err != nil {
-		return err
-	}
-	set, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{public.Marshal()}})
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "front", Algorithm: "ES256"}}})
 	if err != nil {
 		return err
 	}

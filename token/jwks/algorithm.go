@@ -11,7 +11,7 @@ import (
 // Algorithm is a signature algorithm and what it asks of a key.
 type Algorithm struct {
 	Method jwt.SigningMethod
-	KTY    string // as in a JWK: RSA, EC, OKP, oct
+	Type   string // as in a JWK: RSA, EC, OKP, oct
 	curve  string // as in a JWK, for EC and OKP
 	secret int    // the least length of a secret in bytes, for oct: RFC 7518 section 3.2
 }
@@ -19,19 +19,19 @@ type Algorithm struct {
 // Algorithms lists what can be allowed, by the names of RFC 7518 section 3.1
 // and RFC 8037. "none" is not among them.
 var Algorithms = map[string]*Algorithm{
-	"RS256": {Method: jwt.SigningMethodRS256, KTY: "RSA"},
-	"RS384": {Method: jwt.SigningMethodRS384, KTY: "RSA"},
-	"RS512": {Method: jwt.SigningMethodRS512, KTY: "RSA"},
-	"PS256": {Method: exactSalt(jwt.SigningMethodPS256), KTY: "RSA"},
-	"PS384": {Method: exactSalt(jwt.SigningMethodPS384), KTY: "RSA"},
-	"PS512": {Method: exactSalt(jwt.SigningMethodPS512), KTY: "RSA"},
-	"ES256": {Method: jwt.SigningMethodES256, KTY: "EC", curve: "P-256"},
-	"ES384": {Method: jwt.SigningMethodES384, KTY: "EC", curve: "P-384"},
-	"ES512": {Method: jwt.SigningMethodES512, KTY: "EC", curve: "P-521"},
-	"EdDSA": {Method: jwt.SigningMethodEdDSA, KTY: "OKP", curve: "Ed25519"},
-	"HS256": {Method: jwt.SigningMethodHS256, KTY: "oct", secret: 32},
-	"HS384": {Method: jwt.SigningMethodHS384, KTY: "oct", secret: 48},
-	"HS512": {Method: jwt.SigningMethodHS512, KTY: "oct", secret: 64},
+	"RS256": {Method: jwt.SigningMethodRS256, Type: "RSA"},
+	"RS384": {Method: jwt.SigningMethodRS384, Type: "RSA"},
+	"RS512": {Method: jwt.SigningMethodRS512, Type: "RSA"},
+	"PS256": {Method: exactSalt(jwt.SigningMethodPS256), Type: "RSA"},
+	"PS384": {Method: exactSalt(jwt.SigningMethodPS384), Type: "RSA"},
+	"PS512": {Method: exactSalt(jwt.SigningMethodPS512), Type: "RSA"},
+	"ES256": {Method: jwt.SigningMethodES256, Type: "EC", curve: "P-256"},
+	"ES384": {Method: jwt.SigningMethodES384, Type: "EC", curve: "P-384"},
+	"ES512": {Method: jwt.SigningMethodES512, Type: "EC", curve: "P-521"},
+	"EdDSA": {Method: jwt.SigningMethodEdDSA, Type: "OKP", curve: "Ed25519"},
+	"HS256": {Method: jwt.SigningMethodHS256, Type: "oct", secret: 32},
+	"HS384": {Method: jwt.SigningMethodHS384, Type: "oct", secret: 48},
+	"HS512": {Method: jwt.SigningMethodHS512, Type: "oct", secret: 64},
 }
 
 // exactSalt makes m refuse salts of another length than the hash's, as RFC 7518

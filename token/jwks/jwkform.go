@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -34,7 +33,7 @@ func Split(raw []byte) ([]jsontext.Value, error) {
 // readJWK reads a key, and refuses what the decoder would pass over: null, empty
 // text, names in other letters, secret members without a value. Its errors
 // repeat nothing of raw, which may be a private key.
-func readJWK(raw jsontext.Value) (m jwkset.JWKMarshal, err error) {
+func readJWK(raw jsontext.Value) (m JWK, err error) {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return m, errors.New("not a JWK Set: a key is no JSON object")
@@ -82,20 +81,20 @@ func checkKeyOps(raw jsontext.Value) error {
 }
 
 // otherOps are operations that a key for signatures does not serve.
-var otherOps = []jwkset.KEYOPS{
-	jwkset.KeyOpsEncrypt, jwkset.KeyOpsDecrypt, jwkset.KeyOpsWrapKey, jwkset.KeyOpsUnwrapKey,
-	jwkset.KeyOpsDeriveKey, jwkset.KeyOpsDeriveBits,
+var otherOps = []string{
+	"encrypt", "decrypt", "wrapKey", "unwrapKey",
+	"deriveKey", "deriveBits",
 }
 
 // coordinateBytes is the length of x and y (RFC 7518 section 6.2.1.2, RFC 8037
 // section 2), however small their values are.
-var coordinateBytes = map[jwkset.CRV]int{
-	jwkset.CrvP256: 32, jwkset.CrvP384: 48, jwkset.CrvP521: 66, jwkset.CrvEd25519: 32,
+var coordinateBytes = map[string]int{
+	"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32,
 }
 
 // checkLengths refuses numbers that are not in their one form.
-func checkLengths(m jwkset.JWKMarshal) error {
-	if size, ok := coordinateBytes[m.CRV]; ok {
+func checkLengths(m JWK) error {
+	if size, ok := coordinateBytes[m.Curve]; ok {
 		for _, s := range []string{m.X, m.Y} {
 			if b, _ := strict.DecodeSegment(s); s != "" && len(b) != size {
 				return fmt.Errorf("a coordinate has %d bytes; on this curve it must have %d", len(b), size)
@@ -107,7 +106,7 @@ func checkLengths(m jwkset.JWKMarshal) error {
 			return errors.New("a number begins with a zero byte")
 		}
 	}
-	if m.KTY == jwkset.KtyOKP && m.Y != "" {
+	if m.Type == TypeOKP && m.Y != "" {
 		return errors.New("it has members of another kty")
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rescind/token/internal/strict"
@@ -72,21 +71,20 @@ func parseJWK(raw jsontext.Value) (*Key, error) {
 	if err := checkMembers(m); err != nil {
 		return nil, err
 	}
-	m.X5C, m.X5U, m.X5T, m.X5TS256 = nil, "", "", "" // certificates are not consulted
-	jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	public, err := m.Public()
 	if err != nil {
-		return nil, errors.New("the key material is malformed, or the point is not on the curve")
-	}
-	if err := CheckPublic(jwk.Key()); err != nil {
 		return nil, err
 	}
-	return &Key{KID: m.KID, Algorithm: string(m.ALG), KTY: string(m.KTY), Curve: string(m.CRV), Public: jwk.Key()}, nil
+	if err := CheckPublic(public); err != nil {
+		return nil, err
+	}
+	return &Key{KeyID: m.KeyID, Algorithm: m.Algorithm, Type: m.Type, Curve: m.Curve, Public: public}, nil
 }
 
 // checkPublicOnly refuses secrets. The halves of key pairs have been found by
 // readJWK.
-func checkPublicOnly(m jwkset.JWKMarshal) error {
-	if m.KTY == jwkset.KtyOct || m.K != "" {
+func checkPublicOnly(m JWK) error {
+	if m.Type == TypeSymmetric || m.K != "" {
 		return errors.New("a symmetric key has no place in a set of public keys")
 	}
 	return nil
@@ -94,22 +92,22 @@ func checkPublicOnly(m jwkset.JWKMarshal) error {
 
 // checkPurpose finds keys that are for something else: use, key_ops (RFC 7517
 // sections 4.2 and 4.3), kty, crv and alg.
-func checkPurpose(m jwkset.JWKMarshal) error {
-	a, known := Algorithms[string(m.ALG)]
+func checkPurpose(m JWK) error {
+	a, known := Algorithms[m.Algorithm]
 	switch {
-	case m.USE != "" && m.USE != jwkset.UseSig:
+	case m.Use != "" && m.Use != UseSignature:
 		return fmt.Errorf("%w: its use is not sig", ErrForeign)
-	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
+	case len(m.Operations) > 0 && !slices.Contains(m.Operations, "verify"):
 		return fmt.Errorf("%w: its key_ops lack verify", ErrForeign)
-	case slices.ContainsFunc(m.KEYOPS, func(op jwkset.KEYOPS) bool { return slices.Contains(otherOps, op) }):
+	case slices.ContainsFunc(m.Operations, func(op string) bool { return slices.Contains(otherOps, op) }):
 		return fmt.Errorf("%w: its key_ops are for encryption, too", ErrForeign)
-	case m.KTY == "":
+	case m.Type == "":
 		return errors.New("the key has no kty")
-	case !supportedShape(string(m.KTY), string(m.CRV)):
+	case !supportedShape(m.Type, m.Curve):
 		return fmt.Errorf("%w: its kty or crv is not supported", ErrForeign)
-	case m.ALG != "" && !known:
+	case m.Algorithm != "" && !known:
 		return fmt.Errorf("%w: its alg is not supported", ErrForeign)
-	case known && (a.KTY != string(m.KTY) || a.curve != string(m.CRV)):
+	case known && (a.Type != m.Type || a.curve != m.Curve):
 		return errors.New("its alg contradicts its kty or crv")
 	}
 	return nil
@@ -119,20 +117,20 @@ func checkPurpose(m jwkset.JWKMarshal) error {
 // curve.
 func supportedShape(kty, curve string) bool {
 	for _, a := range Algorithms {
-		if a.KTY == kty && a.curve == curve {
+		if a.Type == kty && a.curve == curve {
 			return true
 		}
 	}
 	return false
 }
 
-// checkMembers refuses what jwkset would let pass: padding and line breaks in
+// checkMembers refuses what decoders let pass: padding and line breaks in
 // base64url, an exponent that overflows, members of another key type.
-func checkMembers(m jwkset.JWKMarshal) error {
-	if len(m.KID) > strict.MaxKeyIDLen || strings.IndexByte(m.KID, 0) >= 0 {
+func checkMembers(m JWK) error {
+	if len(m.KeyID) > strict.MaxKeyIDLen || strings.IndexByte(m.KeyID, 0) >= 0 {
 		return fmt.Errorf("its kid is longer than %d bytes or contains NUL", strict.MaxKeyIDLen)
 	}
-	if m.KTY == jwkset.KtyRSA && m.X+m.Y != "" || m.KTY != jwkset.KtyRSA && m.N+m.E != "" {
+	if m.Type == TypeRSA && m.X+m.Y != "" || m.Type != TypeRSA && m.N+m.E != "" {
 		return errors.New("it has members of another kty")
 	}
 	for _, s := range []string{m.N, m.E, m.X, m.Y} {

@@ -14,19 +14,19 @@ import (
 
 // Key is a key that has passed every check and may verify signatures.
 type Key struct {
-	KID       string // "" where the set names none
+	KeyID     string // "" where the set names none
 	Algorithm string // the only algorithm it may be used with; "" means every one that fits
-	KTY       string
+	Type      string
 	Curve     string
 	Public    any // as the jwt.SigningMethod of kty wants it
 }
 
 // NewSecretKey returns a key of HMAC for every algorithm that its issuer allows.
-func NewSecretKey(secret []byte) *Key { return &Key{KTY: "oct", Public: secret} }
+func NewSecretKey(secret []byte) *Key { return &Key{Type: "oct", Public: secret} }
 
 // Fits reports whether k may verify signatures of the algorithm called name.
 func (k *Key) Fits(name string, a *Algorithm) bool {
-	return k.KTY == a.KTY && k.Curve == a.curve && (k.Algorithm == "" || k.Algorithm == name)
+	return k.Type == a.Type && k.Curve == a.curve && (k.Algorithm == "" || k.Algorithm == name)
 }
 
 // Set is an immutable set of keys of one issuer.
@@ -38,13 +38,13 @@ type Set struct {
 func NewSet(keys []*Key) (*Set, error) {
 	s := &Set{Keys: keys, named: make(map[string]*Key, len(keys))}
 	for _, k := range keys {
-		if k.KID == "" {
+		if k.KeyID == "" {
 			continue
 		}
-		if s.named[k.KID] != nil {
+		if s.named[k.KeyID] != nil {
 			return nil, errors.New("two keys have the same kid")
 		}
-		s.named[k.KID] = k
+		s.named[k.KeyID] = k
 	}
 	return s, nil
 }
@@ -59,7 +59,7 @@ func (s *Set) ByKID(kid string) *Key { return s.named[kid] }
 func (s *Set) Equal(o *Set) bool {
 	return slices.EqualFunc(s.Keys, o.Keys, func(a, b *Key) bool {
 		key, ok := a.Public.(interface{ Equal(crypto.PublicKey) bool })
-		return ok && a.KID == b.KID && a.Algorithm == b.Algorithm && key.Equal(b.Public)
+		return ok && a.KeyID == b.KeyID && a.Algorithm == b.Algorithm && key.Equal(b.Public)
 	})
 }
 
@@ -110,7 +110,7 @@ func CheckPublic(key crypto.PublicKey) error {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		return CheckRSA(k)
-	case *ecdsa.PublicKey: // jwkset has checked the point
+	case *ecdsa.PublicKey: // its point has been found to be on the curve
 		return nil
 	case ed25519.PublicKey:
 		return checkEd25519(k)
