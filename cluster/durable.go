@@ -20,6 +20,9 @@ type durable interface {
 	Drop(ctx context.Context, now rescind.Millis) error
 	Stats() store.Stats
 
+	// Notes returns what Commit was given of members.
+	Notes() ([]store.Note, error)
+
 	// Clock returns what KeepClock stored, or something older.
 	Clock() (store.Clock, error)
 	KeepClock(c store.Clock) error
@@ -51,6 +54,10 @@ func (disk) Trouble() (<-chan struct{}, error) { return nil, nil }
 type logStore struct{ *sharedlog.Log }
 
 func (logStore) Clock() (store.Clock, error) { return store.Clock{}, nil }
+
+// Notes returns nothing: a node without a disk is a new origin at each start, and hears
+// of the others from those that run.
+func (logStore) Notes() ([]store.Note, error) { return nil, nil }
 
 func (logStore) KeepClock(store.Clock) error { return nil }
 

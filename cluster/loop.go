@@ -57,13 +57,18 @@ func (n *Node) run(ctx context.Context) {
 		}
 		return
 	}
+	notes, err := n.store.Notes()
+	if err != nil {
+		n.fail(err)
+		return
+	}
 	members, err := n.membership(frontiers)
 	if err != nil {
 		n.fail(err)
 		return
 	}
 	l := &loop{
-		Node: n, core: n.newCore(frontiers, clock.Confirmed, members), loaded: steady(), told: states{}, gaps: gaps{},
+		Node: n, core: n.newCore(frontiers, notes, clock.Confirmed, members), loaded: steady(), told: states{}, gaps: gaps{},
 	}
 	if n.shared != nil {
 		l.vouchFor()
@@ -85,16 +90,20 @@ func (n *Node) run(ctx context.Context) {
 }
 
 func (n *Node) newCore(
-	frontiers []store.Frontier, confirmed rescind.Millis, members *gossip.Membership,
+	frontiers []store.Frontier, notes []store.Note, confirmed rescind.Millis, members *gossip.Membership,
 ) *gossip.Core {
 	id := n.store.Identity()
 	known := make(map[gossip.Origin]gossip.Position, len(frontiers))
 	for _, f := range frontiers {
 		known[gossip.Origin(f.Origin)] = gossip.Position(f.Position)
 	}
+	fates := make(map[gossip.Origin]gossip.Note, len(notes))
+	for _, m := range notes {
+		fates[gossip.Origin(m.Origin)] = gossip.Note{Name: m.Name, Fate: gossip.Fate(m.Fate), Epoch: m.Epoch, Heard: m.Heard}
+	}
 	return gossip.New(gossip.Config{
 		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
-		Previous: gossip.Position(id.Previous), Frontiers: known, Complete: id.Complete || n.shared != nil,
+		Previous: gossip.Position(id.Previous), Frontiers: known, Notes: fates, Complete: id.Complete || n.shared != nil,
 		ForgetAfter: n.policy.Load().ForgetAfter, Confirmed: confirmed, Members: members,
 	}, steady(), rescind.MillisOf(n.cfg.now()))
 }
@@ -134,6 +143,9 @@ func (n *Node) batch(c *gossip.Commit) store.Batch {
 	}
 	for o, at := range c.Frontiers {
 		b.Frontiers = append(b.Frontiers, store.Frontier{Origin: uint64(o), Position: store.Position(at)})
+	}
+	for o, m := range c.Notes {
+		b.Notes = append(b.Notes, store.Note{Origin: uint64(o), Name: m.Name, Fate: uint8(m.Fate), Epoch: m.Epoch, Heard: m.Heard})
 	}
 	if c.Roll != nil {
 		b.Roll = c.Roll.Encode()

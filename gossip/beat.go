@@ -1,14 +1,23 @@
 package gossip
 
 import (
-	"cmp"
 	"maps"
-	"slices"
 	"time"
 )
 
 // beat sends a beat to one member or, with to 0, to all.
 func (c *Core) beat(now time.Duration, to Origin) {
+	b := c.newBeat(now)
+	if to == 0 && c.named == nil {
+		c.tell(now, b)
+	} else {
+		b.Views = c.views(now) // a newcomer need not wait for its turn
+	}
+	c.sendTo(to, b)
+}
+
+// newBeat returns the next heartbeat, without views.
+func (c *Core) newBeat(now time.Duration) *Beat {
 	c.beats++
 	c.sentAt[c.beats%uint64(len(c.sentAt))] = now
 	b := &Beat{
@@ -22,28 +31,23 @@ func (c *Core) beat(now time.Duration, to Origin) {
 	if c.named != nil {
 		b.Roll = c.named.roll()
 	}
-	if to == 0 && c.named == nil {
-		b.After, b.UpTo, b.Views = c.nextViews(now)
-	} else {
-		b.Views = c.views(now) // a newcomer need not wait for its turn
-	}
-	c.sendTo(to, b)
+	return b
 }
 
 // views states what this node holds of every stream, its own first.
 func (c *Core) views(now time.Duration) []View {
+	if c.named == nil {
+		return append([]View{c.ownView()}, c.streams(now)...)
+	}
 	views := append(make([]View, 0, len(c.list)+1), c.ownView())
 	for _, p := range c.list {
 		v := p.view(now)
-		if c.named != nil {
-			if v.Echo > 0 && c.named.noting(p) {
-				v.Echo = 0
-			}
-			if v.empty() {
-				continue // it claims nothing
-			}
+		if v.Echo > 0 && c.named.noting(p) {
+			v.Echo = 0
 		}
-		views = append(views, v)
+		if !v.empty() { // it claims something
+			views = append(views, v)
+		}
 	}
 	return views
 }
@@ -51,23 +55,28 @@ func (c *Core) views(now time.Duration) []View {
 // empty reports whether v neither says that anything is held nor echoes anything.
 func (v View) empty() bool { return v.At.Seq == 0 && !v.Based && v.Past == Position{} && v.Echo == 0 }
 
-// nextViews states what this node holds of its own stream and of those with
-// origins after one and up to another, of all if both are 0. In a large cluster
-// they take turns, so that a beat fits a datagram and what a node sends grows
-// with the number of members and not with its square.
-func (c *Core) nextViews(now time.Duration) (after, upTo Origin, views []View) {
-	if len(c.list) <= c.cfg.BeatViews {
-		return 0, 0, c.views(now)
+// tell gives a heartbeat to all its views: of this node's own stream and of those with
+// origins after one and up to another, of all if both are 0. In a large cluster they take
+// turns, so that a heartbeat fits a datagram and what a node sends grows with the
+// number of members and not with its square. Streams that have ended are left out
+// where there is not room for all, but for those that somebody takes to go on.
+func (c *Core) tell(now time.Duration, b *Beat) {
+	if b.Living = c.leavesOut(); !b.Living {
+		b.After, b.UpTo, b.Views = turnOf(c.streams(now), c.told, c.cfg.BeatViews)
+		c.told = b.UpTo
+		b.Views = append(append([]View{c.ownView()}, b.Views...), c.retold(now, max(1, c.cfg.BeatViews/4))...)
+		return
 	}
-	views = append(make([]View, 0, c.cfg.BeatViews+1), c.ownView())
-	first, _ := slices.BinarySearchFunc(c.list, c.told+1, func(p *peer, o Origin) int { return cmp.Compare(p.origin, o) })
-	after = c.told
-	for i := range c.cfg.BeatViews {
-		p := c.list[(first+i)%len(c.list)]
-		views = append(views, p.view(now))
-		c.told = p.origin
+	living := make([]View, 0, len(c.list))
+	for _, p := range c.list {
+		if !c.ended(p) {
+			living = append(living, p.view(now))
+		}
 	}
-	return after, c.told, views
+	over := c.retold(now, max(1, c.cfg.BeatViews/4))
+	b.After, b.UpTo, b.Views = turnOf(living, c.told, max(1, c.cfg.BeatViews-len(over)))
+	c.told = b.UpTo
+	b.Views = append(append([]View{c.ownView()}, b.Views...), over...)
 }
 
 func (c *Core) ownView() View {
@@ -83,6 +92,9 @@ func (p *peer) view(now time.Duration) View {
 	if p.fromDisk {
 		v.Age = ageUnknown
 	}
+	if p.returns() {
+		v.Echo = 0
+	}
 	return v
 }
 
@@ -96,6 +108,9 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 		at, c.met = max(at, sent), true
 	}
 	c.met = c.met || at == now
+	if now-p.heardAt >= aliveWithin && p.beatN > 0 && at == now {
+		c.owesAll(p)
+	}
 	p.beatN, p.name, p.synced = b.N, b.Name, b.Synced
 	p.heardAt, p.fromDisk = max(p.heardAt, at), p.fromDisk && at < p.heardAt
 	p.head = max(p.head, b.Head)
@@ -104,7 +119,8 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	}
 	p.previous, p.known = b.Previous, true
 	p.settle()
-	p.forgetViews(b)
+	c.forgetViews(p, b)
+	crowded := false
 	for _, v := range b.Views {
 		if v.Origin == c.cfg.Origin {
 			c.stepEcho(now, p, v, b)
@@ -113,12 +129,20 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 		if v.Origin == p.origin && v.At.Epoch != p.epoch {
 			continue // it contradicts itself; taken at its word, this beat would be of an epoch that is over
 		}
-		if (c.peers[v.Origin] != nil || !c.ignores(now, v.aged(now-at))) && len(p.views) < maxViews {
-			p.views[v.Origin] = v
+		over := v.Left && c.holds(v) // nothing is to be got of it, nor waited for
+		if (c.peers[v.Origin] != nil || !c.ignores(now, v.aged(now-at))) && !over {
+			crowded = crowded || !p.holdView(v)
 		}
 		c.hearsay(now, v.aged(now-at))
+		if at == now {
+			c.contradict(v)
+		}
 	}
 	p.countViews(b)
+	if crowded {
+		c.crowded.Hidden++
+		p.toldAll = false // it has said more than is remembered, so it can't vouch for us
+	}
 	switch {
 	case c.named != nil:
 		c.hear(now, p, b, sent, echoed)
@@ -127,20 +151,36 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	}
 }
 
-// forgetViews makes room for those of a beat.
-func (p *peer) forgetViews(b *Beat) {
+// forgetViews makes room for those of a beat. One that leaves out streams that have ended
+// takes nothing back of what was said of them, and what is held here is nothing to be
+// got or waited for.
+func (c *Core) forgetViews(p *peer, b *Beat) {
 	width := uint64(b.UpTo - b.After)
-	if width == 0 || p.views == nil {
+	if width == 0 && !b.Living || p.views == nil {
 		p.views = map[Origin]View{}
 		return
 	}
-	maps.DeleteFunc(p.views, func(o Origin, _ View) bool { return uint64(o-b.After-1) < width })
+	maps.DeleteFunc(p.views, func(o Origin, v View) bool {
+		return (width == 0 || uint64(o-b.After-1) < width) && (!b.Living || c.holds(v))
+	})
+}
+
+// holdView notes what p says of a stream, if there is room.
+func (p *peer) holdView(v View) bool {
+	if _, known := p.views[v.Origin]; !known && len(p.views) >= maxViews {
+		return false
+	}
+	p.views[v.Origin] = v
+	return true
 }
 
 // countViews notes how much of the circle of origins p has spoken of since it
 // heard us, and so with our start before. Until it is the whole, p may hold
 // streams that we have not been told of.
 func (p *peer) countViews(b *Beat) {
+	if b.Living {
+		return // it tells a newcomer of all apart
+	}
 	width := uint64(b.UpTo - b.After) // 0 stands for the whole circle
 	if !p.echoes || b.After != p.toldUpTo {
 		p.told = 0
@@ -183,10 +223,11 @@ func (c *Core) hearsay(now time.Duration, v View) {
 	}
 	p := c.peers[v.Origin]
 	if p == nil {
-		if c.ignores(now, v) {
+		if c.isOver(v.Origin, v.At) || c.ignores(now, v) {
 			return
 		}
-		if p = c.peer(v.Origin, now); p == nil {
+		if p = c.peer(v.Origin, now, v.Left); p == nil {
+			c.crowded.Hidden++
 			return
 		}
 		p.heardAt, p.fromDisk = now-v.Age, v.Age == ageUnknown
@@ -297,9 +338,12 @@ func (c *Core) holdsAllOf(p *peer) bool {
 // here.
 func (c *Core) holds(v View) bool {
 	p := c.peers[v.Origin]
+	kept := c.aside[v.Origin].at
 	switch {
 	case v.At.Epoch == 0 || v.At.Seq == 0 && !v.Based && v.Past == Position{}:
 		return true // it claims nothing
+	case p == nil && kept.Epoch > 0:
+		return !kept.Before(v.At) || !v.Based && v.At.Seq == 0 && !kept.Before(v.Past)
 	case p == nil || p.epoch < v.At.Epoch:
 		return false
 	case p.epoch == v.At.Epoch:

@@ -16,7 +16,7 @@ const version = 4
 // Bounds of what one message may hold.
 const (
 	maxRecords = 16384 // 512 KiB of records
-	maxViews   = 1024
+	maxViews   = 2048  // 1,000 members, as many that left, and a few that were forgotten
 	maxName    = 255
 )
 
@@ -259,7 +259,7 @@ func (m *Beat) append(b []byte) []byte {
 	b = binary.AppendUvarint(appendPosition(b, m.Previous), uint64(m.Clock))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.After))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.UpTo))
-	return appendRoll(appendViews(b, m.Views), m.Roll)
+	return appendRoll(appendViews(appendBool(b, m.Living), m.Views), m.Roll)
 }
 
 func (m *Beat) read(r *reader) {
@@ -268,7 +268,7 @@ func (m *Beat) read(r *reader) {
 	m.Head, m.Synced, m.Previous = r.uvarint(), r.bool(), r.position()
 	m.Clock = rescind.Millis(r.uvarint())
 	r.failed = r.failed || m.Clock < 0 || m.Clock > maxClock
-	m.After, m.UpTo, m.Views = Origin(r.uint64()), Origin(r.uint64()), r.views()
+	m.After, m.UpTo, m.Living, m.Views = Origin(r.uint64()), Origin(r.uint64()), r.bool(), r.views()
 	m.Roll = r.roll()
 }
 

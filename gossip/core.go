@@ -51,8 +51,10 @@ type Config struct {
 	// folder is new.
 	Previous Position
 
-	// Frontiers are those of the last commit, by other origins.
+	// Frontiers are those of the last commit, by other origins, and Notes what was kept
+	// of their members. One without a note was present.
 	Frontiers map[Origin]Position
+	Notes     map[Origin]Note
 
 	// CompareEvery is how long after a comparison that found nothing the next
 	// one begins. 0 means 30 s.
@@ -99,6 +101,7 @@ type Core struct {
 	handed   uint64 // and up to this one, part of a commit
 	peers    map[Origin]*peer
 	aside    map[Origin]aside // entries of the version vector whose members are no longer among peers
+	departed []departed       // those of them that left and are told of, by origin
 	list     []*peer          // peers by origin: the order of a map would make runs differ
 
 	wall  time.Duration // the wall clock, since the Unix epoch, less the clock of now
@@ -107,6 +110,8 @@ type Core struct {
 	beats  uint64 // beats sent
 	limit  int    // records that a message to everybody may hold; 0: not known
 	told   Origin // up to which origin the last beat to all spoke
+	guided Origin // the last member that was told of all streams
+	retell map[Origin]bool
 	nextAt time.Duration
 	sentAt [256]time.Duration // of beat n, at n modulo the length
 
@@ -121,6 +126,9 @@ type Core struct {
 	superseded bool
 
 	turnedAway uint64 // messages of nodes for which there was no room
+	crowded    Crowded
+	tidyAt     time.Duration
+	notedAt    time.Duration
 	toldFullAt time.Duration
 
 	comparing comparing
@@ -165,6 +173,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		noted:    cfg.Complete,
 		peers:    make(map[Origin]*peer),
 		aside:    make(map[Origin]aside),
+		retell:   make(map[Origin]bool),
 		nextAt:   now,
 	}
 	c.lapse = newLapse(cfg.BelieveAfter, now, cfg.Confirmed)
@@ -173,14 +182,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		c.named = newNamed(cfg)
 	}
 	for _, o := range slices.Sorted(maps.Keys(cfg.Frontiers)) {
-		at := cfg.Frontiers[o]
-		p := c.peer(o, now)
-		if p == nil {
-			c.aside[o] = aside{at, now} // more than there is room for
-			continue
-		}
-		p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
-		p.committed, p.acknowledged, p.fromDisk = at, at, true
+		c.restore(now, o, cfg.Frontiers[o], cfg.Notes[o])
 	}
 	return c
 }
@@ -205,6 +207,9 @@ func (c *Core) Step(now time.Duration, m Message) {
 	}
 	if c.named != nil && !c.named.takes(c.peers[m.From], m) {
 		return
+	}
+	if c.isOver(m.From, Position{Epoch: m.Epoch}) {
+		return // it has ended; what it sent comes late
 	}
 	at, fresh := c.saidAt(now, m)
 	p := c.sender(now, at, m.From)
@@ -285,12 +290,14 @@ func (c *Core) Tick(now time.Duration, wall rescind.Millis) {
 	if now >= c.nextAt {
 		c.nextAt = now + BeatEvery
 		c.beat(now, 0)
+		c.guideNewcomers(now)
 	}
 	c.trimLogs()
 	c.repair(now)
 	c.pullState(now)
 	c.compare(now)
 	c.forgetSilent(now)
+	c.release(now)
 	c.progress(now)
 }
 

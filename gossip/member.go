@@ -46,6 +46,11 @@ func (c *Core) Members(now time.Duration) []Member {
 		}
 		members = append(members, p.member(now))
 	}
+	for _, d := range c.departed {
+		if d.shown && now-d.heardAt <= c.cfg.ForgetAfter {
+			members = append(members, Member{Origin: d.origin, Name: d.name, Epoch: d.at.Epoch, Left: true, Heard: max(0, now-d.heardAt)})
+		}
+	}
 	slices.SortFunc(members, func(a, b Member) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Origin, b.Origin))
 	})
@@ -118,5 +123,6 @@ func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
 			known = known && p.proven
 		}
 	}
-	return asOf, known && (counting > 0 || !lost)
+	// Where all have left, one may have come back meanwhile.
+	return asOf, known && (counting > 0 || !lost && (len(c.aside) == 0 || c.Synced()))
 }

@@ -60,6 +60,7 @@ type Beat struct {
 	// origins after After and up to UpTo, going on from the largest to the
 	// smallest; of all if the two are equal.
 	After, UpTo Origin
+	Living      bool // those of them that have ended are left out, but for some
 	Views       []View
 
 	Roll *Roll // of a named member; nil: it names no members

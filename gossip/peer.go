@@ -46,6 +46,11 @@ type peer struct {
 	synced   bool     // it has caught up with somebody
 	echoes   bool     // it has answered a beat of ours
 
+	endedAt time.Duration // since when all that it had is here, and it has left; 0: it has not ended
+	guide   guide
+	noted   Note // what is stored of it
+	loaded  bool // its entry is of an earlier life
+
 	fromDisk bool // known from an earlier life only: nobody has said when it was heard
 	logged   bool // in this epoch it writes its records into the shared log, see Vouch
 
@@ -85,10 +90,11 @@ func (p *peer) at() Position { return Position{p.epoch, p.received} }
 
 func (p *peer) alive(now time.Duration) bool { return !p.left && now-p.heardAt < aliveWithin }
 
-// peer returns the entry for o, making one if there is room.
-func (c *Core) peer(o Origin, now time.Duration) *peer {
+// peer returns the entry for o, making one if there is room. left: it is known only as
+// one that left.
+func (c *Core) peer(o Origin, now time.Duration, left bool) *peer {
 	p := c.peers[o]
-	if p == nil && len(c.peers) < c.cfg.MaxPeers {
+	if p == nil && c.hasRoom(left) {
 		p = &peer{origin: o, heardAt: now}
 		c.recall(p)
 		c.peers[o] = p
@@ -115,6 +121,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
 	p.told, p.toldUpTo, p.toldAll, p.logged = 0, 0, false, false
+	p.endedAt, p.guide = 0, guide{}
 	p.asked, p.scannedAt, p.rangedAt = Position{}, 0, 0
 	p.named = namedPeer{proof: p.named.proof} // what it proved stays true
 	p.attempts, p.askAgain = 0, now+repairAfter
@@ -167,9 +174,10 @@ func (c *Core) forgetSilent(now time.Duration) {
 			break // W2: what a majority rests on is not forgotten, and there are few
 		}
 		if i >= maxForgotten || now-p.heardAt > max(rememberFor, c.cfg.ForgetAfter) {
-			delete(c.peers, p.origin)
-			c.setAside(now, p)
-			c.list = slices.DeleteFunc(c.list, func(q *peer) bool { return q == p })
+			if p.noted.Fate < Forgotten && p.committed.Epoch > 0 && !p.logged {
+				continue // once that is stored
+			}
+			c.dismiss(now, p)
 		}
 	}
 }

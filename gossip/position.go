@@ -38,6 +38,12 @@ func (c *Core) Held() []Held {
 	for _, p := range c.list {
 		held = append(held, Held{Origin: p.origin, At: p.at(), Based: p.based, Past: p.heldPast(), Entry: later(p.entry(), p.committed)})
 	}
+	for _, d := range c.departed {
+		held = append(held, Held{Origin: d.origin, At: d.at, Based: true, Entry: d.at})
+	}
+	if len(c.departed) > 0 {
+		slices.SortFunc(held, func(h, g Held) int { return cmp.Compare(h.Origin, g.Origin) })
+	}
 	own := Held{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.own.received}, Based: true, Past: c.previous, Entry: Position{c.cfg.Epoch, c.own.received}}
 	at, _ := slices.BinarySearchFunc(held, own.Origin, func(h Held, o Origin) int { return cmp.Compare(h.Origin, o) })
 	return slices.Insert(held, at, own)

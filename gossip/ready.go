@@ -34,7 +34,8 @@ type Commit struct {
 	Records   []rescind.Record
 	Own       uint64 // the highest of our numbers contained in this and earlier commits
 	Frontiers map[Origin]Position
-	Forget    []Origin
+	Notes     map[Origin]Note // to replace the stored ones
+	Forget    []Origin        // their frontiers and notes are dropped
 
 	// Complete says that with this commit the folder holds all that there was when
 	// this node became ready: see Config.Complete.
@@ -81,14 +82,16 @@ func (c *Core) commit(now time.Duration) *Commit {
 	moved, awaited := c.moved()
 	bare := len(c.uncommitted) == 0
 	completes := c.complete && !c.noted
-	if bare && c.named.settled(now) &&
+	notes := c.changedNotes(now)
+	if bare && c.named.settled(now) && len(notes) == 0 &&
 		(len(moved)+len(c.forget) == 0 && !completes || !awaited && now < c.committedAt+persistView) {
 		return nil
 	}
 	if c.gathering(now, bare) {
+		c.notedAt = 0 // with what is gathered
 		return nil
 	}
-	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Forget: c.forget, Complete: completes}
+	c.committing = &Commit{Records: c.uncommitted, Own: c.own.received, Frontiers: moved, Notes: notes, Forget: c.forget, Complete: completes}
 	for _, p := range c.list {
 		p.committing = p.at()
 	}
@@ -123,4 +126,5 @@ func (c *Core) Advance() {
 	c.durable, c.noted = done.Own, c.noted || done.Complete
 	c.named.stored(done.Roll)
 	c.stored(done.Frontiers)
+	c.keptNotes(done.Notes)
 }

@@ -59,6 +59,9 @@ func (c *Core) stepRangeRequest(now time.Duration, p *peer, req *RangeRequest) {
 	if req.Origin != c.cfg.Origin {
 		other := c.peers[req.Origin]
 		if other == nil {
+			if c.isOver(req.Origin, Position{Epoch: req.Epoch}) { // its log is gone with it
+				c.answer(p.origin, &RangeReply{Origin: req.Origin, Epoch: req.Epoch, From: req.From, Gone: true}, 0)
+			}
 			return
 		}
 		s = &other.stream

@@ -58,7 +58,7 @@ func (c *Core) unheard(now time.Duration, o Origin) *peer {
 	if silent >= maxForgotten {
 		return nil
 	}
-	p := c.peer(o, now)
+	p := c.peer(o, now, false)
 	if p != nil {
 		p.heardAt = now - c.cfg.ForgetAfter - 1
 	}

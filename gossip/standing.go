@@ -51,7 +51,7 @@ func (c *Core) Standing(now time.Duration, s Surroundings) State {
 		return StateForeign
 	case !s.Waited:
 		return StateLooking
-	case len(c.peers) == 0 && (s.Nobody || s.Bootstrap):
+	case len(c.peers)+len(c.aside) == 0 && (s.Nobody || s.Bootstrap):
 		return StateFirst
 	case !c.complete:
 		if s.Bootstrap {

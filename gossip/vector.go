@@ -1,7 +1,5 @@
 package gossip
 
-import "time"
-
 // The version vector of a node: for each other origin the position up to which
 // everything is held here, durably. Two rules hold for it, in every kind of cluster.
 //
@@ -75,37 +73,4 @@ func later(p, q Position) Position {
 		return q
 	}
 	return p
-}
-
-// aside is an entry of the version vector whose member has been silent for long: it
-// is neither listed nor told, and yet it does not go back (W2).
-type aside struct {
-	at      Position
-	heardAt time.Duration
-}
-
-// maxAside bounds these entries, 32 bytes each. Beyond it, and after rememberFor, an
-// entry is dropped, on the disk as well.
-const maxAside = 1 << 16
-
-// setAside keeps the entry of a member that is no longer among peers.
-func (c *Core) setAside(now time.Duration, p *peer) {
-	at := later(p.entry(), p.committed)
-	covers := at.Seq > 0 || p.past.Epoch > 0 || p.previous.Epoch > 0 || p.fromDisk
-	if p.logged || !covers || len(c.aside) >= maxAside || now-p.heardAt > max(rememberFor, c.cfg.ForgetAfter) {
-		c.forget = append(c.forget, p.origin)
-		return
-	}
-	c.aside[p.origin] = aside{p.committed, p.heardAt}
-}
-
-// recall gives a member that is among peers again its entry back.
-func (c *Core) recall(p *peer) {
-	kept, ok := c.aside[p.origin]
-	if !ok {
-		return
-	}
-	delete(c.aside, p.origin)
-	p.epoch, p.received, p.head, p.durable, p.based = kept.at.Epoch, kept.at.Seq, kept.at.Seq, kept.at.Seq, kept.at.Epoch > 0
-	p.committed, p.acknowledged = kept.at, kept.at
 }

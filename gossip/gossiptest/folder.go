@@ -56,9 +56,18 @@ func (s *Sim) openFolder(n *node, previous gossip.Position) (disk, error) {
 	for _, f := range frontiers {
 		found.frontiers[gossip.Origin(f.Origin)] = gossip.Position(f.Position)
 	}
+	notes, err := n.folder.store.Notes()
+	if err != nil {
+		return disk{}, err
+	}
+	for _, m := range notes {
+		found.notes[gossip.Origin(m.Origin)] = gossip.Note{Name: m.Name, Fate: gossip.Fate(m.Fate), Epoch: m.Epoch, Heard: m.Heard}
+	}
 	switch {
 	case id.Epoch != n.disk.epoch || gossip.Position(id.Previous) != previous:
 		return disk{}, fmt.Errorf("the folder of n%d begins epoch %d after %v, want %d after %v", n.index, id.Epoch, id.Previous, n.disk.epoch, previous)
+	case !maps.Equal(found.notes, n.disk.notes):
+		return disk{}, fmt.Errorf("the folder of n%d has the notes %v, want %v", n.index, found.notes, n.disk.notes)
 	case !maps.Equal(found.frontiers, n.disk.frontiers):
 		return disk{}, fmt.Errorf("the folder of n%d has the frontiers %v, want %v", n.index, found.frontiers, n.disk.frontiers)
 	}
@@ -93,6 +102,9 @@ func (n *node) commitToFolder(c *gossip.Commit) error {
 	}
 	for o, at := range c.Frontiers {
 		b.Frontiers = append(b.Frontiers, store.Frontier{Origin: uint64(o), Position: store.Position(at)})
+	}
+	for o, m := range c.Notes {
+		b.Notes = append(b.Notes, store.Note{Origin: uint64(o), Name: m.Name, Fate: uint8(m.Fate), Epoch: m.Epoch, Heard: m.Heard})
 	}
 	for _, o := range c.Forget {
 		b.Forget = append(b.Forget, uint64(o))

@@ -19,6 +19,7 @@ import (
 type Options struct {
 	ForgetAfter time.Duration // of gossip.Config; 0 means one hour
 	BeatViews   int           // likewise
+	MaxPeers    int           // likewise
 
 	Nodes     int
 	Day       time.Duration // of trouble
@@ -89,17 +90,22 @@ type disk struct {
 	epoch     uint64
 	own       uint64
 	frontiers map[gossip.Origin]gossip.Position
+	notes     map[gossip.Origin]gossip.Note
 	complete  bool
 	promised  map[gossip.Origin]gossip.Position // the furthest position of each origin that was acknowledged from this disk
 	roll      gossip.RollState                  // of a named member
 }
 
 func emptyDisk() disk {
-	return disk{records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{}, promised: map[gossip.Origin]gossip.Position{}}
+	return disk{
+		records: map[rescind.Digest]rescind.Record{}, frontiers: map[gossip.Origin]gossip.Position{},
+		notes: map[gossip.Origin]gossip.Note{}, promised: map[gossip.Origin]gossip.Position{},
+	}
 }
 
 func (d disk) clone() disk {
 	d.records, d.frontiers, d.promised = maps.Clone(d.records), maps.Clone(d.frontiers), maps.Clone(d.promised)
+	d.notes = maps.Clone(d.notes)
 	return d
 }
 
@@ -213,8 +219,8 @@ func (s *Sim) open(n *node) {
 	}
 	n.core = gossip.New(gossip.Config{
 		Origin: n.origin, Epoch: n.disk.epoch, Name: n.name, Members: s.membership(n),
-		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Complete: n.disk.complete,
-		ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews,
+		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Notes: maps.Clone(loaded.notes), Complete: n.disk.complete,
+		ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews, MaxPeers: s.opt.MaxPeers,
 		Confirmed: loaded.clock, BelieveAfter: s.opt.Believe,
 	}, s.now, s.wall(n))
 	n.own, n.told, n.commit = nil, 0, nil

@@ -197,11 +197,13 @@ func (s *Sim) persist(n *node) {
 	}
 	n.disk.own = n.commit.Own
 	maps.Copy(n.disk.frontiers, n.commit.Frontiers)
+	maps.Copy(n.disk.notes, n.commit.Notes)
 	if n.commit.Roll != nil {
 		n.disk.roll = *n.commit.Roll
 	}
 	for _, o := range n.commit.Forget {
 		delete(n.disk.frontiers, o)
+		delete(n.disk.notes, o)
 	}
 	n.disk.complete = n.disk.complete || n.commit.Complete
 	n.commit = nil

@@ -32,12 +32,13 @@ type Batch struct {
 
 	Frontiers []Frontier // those that have moved
 	Roll      []byte     // what this node knows of the named members; nil: unchanged
-	Forget    []uint64   // origins whose frontier is dropped, also where this batch has one
+	Notes     []Note     // each replaces the one of its origin
+	Forget    []uint64   // origins whose frontier and note are dropped, also where this batch has one
 }
 
 // Validate refuses what can not be stored.
 func (b Batch) Validate() error {
-	if len(b.Records) > MaxBatch || len(b.Frontiers)+len(b.Forget) > MaxBatch {
+	if len(b.Records) > MaxBatch || len(b.Frontiers)+len(b.Notes)+len(b.Forget) > MaxBatch {
 		return fmt.Errorf("a batch of %d records and %d frontiers; %d are allowed", len(b.Records), len(b.Frontiers)+len(b.Forget), MaxBatch)
 	}
 	var form [rescind.RecordSize]byte
@@ -67,8 +68,11 @@ func (b Batch) fill(to *pebble.Batch) error {
 	for _, f := range b.Frontiers {
 		errs = append(errs, to.Merge(frontierKey(f.Origin), frontierValue(f), nil))
 	}
+	for _, n := range b.Notes {
+		errs = append(errs, to.Set(noteKey(n.Origin), noteValue(n), nil))
+	}
 	for _, o := range b.Forget {
-		errs = append(errs, to.Delete(frontierKey(o), nil))
+		errs = append(errs, to.Delete(frontierKey(o), nil), to.Delete(noteKey(o), nil))
 	}
 	return errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ import (
 //	t                         clock, see Clock: confirmed 8, waiting 8, waited 8
 //	n                         what a named member knows of the members, opaque here
 //	f <origin 8>              frontier: epoch 8, seq 8
+//	g <origin 8>              note of that member: fate 1, epoch 8, heard 8, name; missing in folders of older versions
 //	q <name> NUL <number 8>   entry of a queue, see Queued
 //	r <bucket 8> <digest 16>  record: issued before 8, expires at 8
 //
@@ -28,6 +29,7 @@ const format = 1
 const (
 	prefixComplete = 'c'
 	prefixFrontier = 'f'
+	prefixNote     = 'g'
 	prefixSeed     = 'k'
 	prefixRoll     = 'n'
 	prefixOwn      = 'o'
@@ -101,6 +103,25 @@ func frontierKey(origin uint64) []byte {
 
 func frontierValue(f Frontier) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, f.Epoch), f.Seq)
+}
+
+func noteKey(origin uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixNote}, origin)
+}
+
+func noteValue(n Note) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{n.Fate}, n.Epoch)
+	return append(binary.BigEndian.AppendUint64(b, uint64(n.Heard)), n.Name...)
+}
+
+func noteOf(key, value []byte) (Note, error) {
+	if len(key) != 9 || len(value) < 17 {
+		return Note{}, damaged("a note of %d and %d bytes", len(key), len(value))
+	}
+	return Note{
+		Origin: binary.BigEndian.Uint64(key[1:]), Fate: value[0], Epoch: binary.BigEndian.Uint64(value[1:]),
+		Heard: rescind.Millis(binary.BigEndian.Uint64(value[9:])), Name: string(value[17:]),
+	}, nil
 }
 
 func frontierOf(key, value []byte) (Frontier, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"rescind"
 	"rescind/internal/identity"
 )
 
@@ -18,6 +19,15 @@ type Position struct{ Epoch, Seq uint64 }
 type Frontier struct {
 	Origin uint64
 	Position
+}
+
+// Note is what is kept of a member beside its frontier. What Fate means is gossip's.
+type Note struct {
+	Origin uint64
+	Name   string
+	Fate   uint8
+	Epoch  uint64 // in which it was last heard
+	Heard  rescind.Millis
 }
 
 // Identity names a data folder and the time since it was opened.

@@ -45,6 +45,21 @@ func (s *Store) Load(now rescind.Millis, yield func(rescind.Record)) (frontiers 
 	return frontiers, nil
 }
 
+// Notes returns what is kept of members, by origin.
+func (s *Store) Notes() (notes []Note, err error) {
+	err = s.shared(func() error {
+		return s.scan([]byte{prefixNote}, []byte{prefixNote + 1}, func(key, value []byte) error {
+			n, err := noteOf(key, value)
+			notes = append(notes, n)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of members: %w", err)
+	}
+	return notes, nil
+}
+
 // Roll returns the latest Batch.Roll, or nil if there has been none.
 func (s *Store) Roll() (roll []byte, err error) {
 	err = s.shared(func() error {
