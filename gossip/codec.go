@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every message. A node drops and counts messages
 // of a version that it does not know.
-const version = 4
+const version = 5
 
 // Bounds of what one message may hold.
 const (
