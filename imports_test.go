@@ -77,7 +77,7 @@ var mayImport = map[string][]string{
 }
 
 // leaves are small packages of the module that reach none and that each may reach.
-var leaves = []string{"rescind/internal/timing", "rescind/internal/admission", "rescind/internal/segments", "rescind/internal/identity"}
+var leaves = []string{"rescind/internal/timing", "rescind/internal/admission", "rescind/internal/natslogin", "rescind/internal/segments", "rescind/internal/identity"}
 
 // withoutGRPC are the packages that people embed who serve HTTP only.
 var withoutGRPC = []string{"rescind", "rescind/token", "rescind/cluster", "rescind/httpapi"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/natslogin"
 	"rescind/internal/onetime"
 )
 
@@ -167,14 +168,34 @@ type Gossip struct {
 
 // NATS configures the NATS carrier.
 type NATS struct {
-	URL       string // one or more nats:// or tls:// URLs, separated by commas
-	CredsFile string // NATS credentials; empty: none
+	URL string // one or more nats:// or tls:// URLs, separated by commas
+
+	// How this node logs in: in one of these ways, or none. The files are read at
+	// every connection; where they change the connection is made anew.
+	CredsFile    string // a user's JWT and seed, as nsc writes them
+	NKeyFile     string // a user's seed, as nk writes it
+	TokenFile    string // a token
+	User         string // with PasswordFile
+	PasswordFile string
+
+	// TLS, PEM files that are read like those above. With a CAFile or a CertFile no
+	// connection without TLS is used.
+	CAFile   string // the authorities of the servers' certificates; empty: the system's
+	CertFile string // this node's certificate and its chain; needs KeyFile
+	KeyFile  string
 
 	// Embed is the host:port at which this node runs a NATS server of its own.
 	// Empty: none. With an empty URL the node then uses that server.
 	Embed string
 
 	maxPending int // of carrier.NATSConfig, for tests
+}
+
+func (n *NATS) login() natslogin.Login {
+	return natslogin.Login{
+		CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, TokenFile: n.TokenFile, User: n.User, PasswordFile: n.PasswordFile,
+		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile,
+	}
 }
 
 // withDefaults returns c with its zero values resolved, or what is wrong.

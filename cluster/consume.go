@@ -208,7 +208,7 @@ func (n *Node) openOneTime(nats carrier.NATSConfig) error {
 		return nil
 	}
 	store, err := onetime.Open(onetime.Config{
-		Cluster: n.cfg.Cluster, URL: nats.URL, CredsFile: nats.CredsFile,
+		Cluster: n.cfg.Cluster, URL: nats.URL, Login: nats.Login,
 		Buckets: c.Buckets, Replicas: c.Replicas,
 		SyncingServer: carrier.SyncingServer, DangerouslyAssumeSync: c.DangerouslyAssumeSync,
 		Logger: n.log,

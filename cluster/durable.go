@@ -90,7 +90,7 @@ func (n *Node) openStore(keyCheck [16]byte) error {
 	}
 	c := n.cfg.SharedLog
 	n.shared, err = sharedlog.Open(sharedlog.Config{
-		Cluster: n.cfg.Cluster, URL: n.natsURL(), CredsFile: n.cfg.NATS.CredsFile,
+		Cluster: n.cfg.Cluster, URL: n.natsURL(), Login: n.cfg.NATS.login(),
 		Stream: c.Stream, Domain: c.Domain, Replicas: c.Replicas, MaxBytes: c.MaxBytes,
 		SyncingServer: carrier.SyncingServer, DangerouslyAssumeSync: c.DangerouslyAssumeSync,
 		KeyCheck: keyCheck, Sealer: sealer, Steady: steady, Logger: n.log,

@@ -125,7 +125,7 @@ func (n *Node) natsURL() string {
 
 func (n *Node) startNATS(self carrier.Node, c NATS) error {
 	cfg := carrier.NATSConfig{
-		Cluster: n.cfg.Cluster, URL: n.natsURL(), CredsFile: c.CredsFile, Name: n.cfg.Name, Node: self,
+		Cluster: n.cfg.Cluster, URL: n.natsURL(), Login: c.login(), Name: n.cfg.Name, Node: self,
 		MaxPending: c.maxPending, Handler: n.receive, Logger: n.log,
 	}
 	m, err := carrier.NewNATS(cfg)

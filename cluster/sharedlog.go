@@ -138,7 +138,7 @@ func troubleKind(trouble error) ReasonKind {
 		return ReasonStoreFull
 	case is(sharedlog.ErrReplaced, sharedlog.ErrLost):
 		return ReasonStoreLost
-	case is(sharedlog.ErrDenied, sharedlog.ErrTooOld, sharedlog.ErrOff, sharedlog.ErrQuota, sharedlog.ErrWrongStream, sharedlog.ErrMayNotSync):
+	case is(sharedlog.ErrDenied, sharedlog.ErrRefused, sharedlog.ErrTooOld, sharedlog.ErrOff, sharedlog.ErrQuota, sharedlog.ErrWrongStream, sharedlog.ErrMayNotSync):
 		return ReasonStoreUnfit
 	}
 	return ReasonStoreAway

@@ -23,7 +23,9 @@ type carrierJSON struct {
 	First         uint64 `json:"first"` // revocations that it brought before the other carrier did
 	Errors        uint64 `json:"errors"`
 	Reconnects    uint64 `json:"reconnects"`
-	LastError     string `json:"last_error"` // holds no credentials
+	LoginsRefused uint64 `json:"logins_refused"`
+	Refusal       string `json:"refusal,omitempty"` // why the server and this node do not accept each other
+	LastError     string `json:"last_error"`        // holds no credentials
 }
 
 func carriersOf(st cluster.Status) []carrierJSON {
@@ -46,6 +48,8 @@ func carriersOf(st cluster.Status) []carrierJSON {
 			First:         first[c.Name],
 			Errors:        c.Errors,
 			Reconnects:    c.Reconnects,
+			LoginsRefused: c.LoginsRefused,
+			Refusal:       c.Refusal,
 			LastError:     c.LastError,
 		})
 	}
@@ -63,11 +67,12 @@ var (
 	descRefusedConns  = desc("carrier_refused_connections_total", "Connections of others for which there was no room, in number or in bytes.", "carrier")
 	descFirst         = desc("carrier_first_total", "Revocations that this carrier brought before another one did.", "carrier")
 	descReconnects    = desc("carrier_reconnects_total", "Connections made anew.", "carrier")
+	descLoginsRefused = desc("carrier_logins_refused_total", "Connections that ended because the NATS server and this node do not accept each other's credentials or certificates.", "carrier")
 	descErrors        = desc("carrier_errors_total", "Failures of sending and connecting.", "carrier")
 )
 
 func describeCarriers(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descRefusedConns, descFirst, descReconnects, descErrors} {
+	for _, d := range []*prometheus.Desc{descConnected, descSent, descSentBytes, descReceived, descReceivedBytes, descNotSent, descOverrun, descRefusedConns, descFirst, descReconnects, descLoginsRefused, descErrors} {
 		ch <- d
 	}
 }
@@ -91,6 +96,7 @@ func collectCarriers(ch chan<- prometheus.Metric, st cluster.Status) {
 		counter(ch, descRefusedConns, c.Refused, name)
 		counter(ch, descFirst, first[c.Name], name)
 		counter(ch, descReconnects, c.Reconnects, name)
+		counter(ch, descLoginsRefused, c.LoginsRefused, name)
 		counter(ch, descErrors, c.Errors, name)
 	}
 }

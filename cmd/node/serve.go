@@ -228,7 +228,7 @@ func clusterConfig(cfg *config.Config, room memory, key []byte, log *slog.Logger
 		c.Gossip = &cluster.Gossip{Bind: cfg.Gossip.Bind, Advertise: cfg.Gossip.Advertise, Join: cfg.Gossip.Join, Regional: cfg.Gossip.Regional}
 	}
 	if cfg.NATS.URL != "" || cfg.NATS.Embedded != "" {
-		c.NATS = &cluster.NATS{URL: cfg.NATS.URL, CredsFile: cfg.NATS.CredsFile, Embed: cfg.NATS.Embedded}
+		c.NATS = natsOf(cfg.NATS)
 	}
 	return c
 }
@@ -274,4 +274,12 @@ func logoutAudience(issuers []config.Issuer) map[string][]string {
 		}
 	}
 	return audience
+}
+
+func natsOf(n config.NATS) *cluster.NATS {
+	return &cluster.NATS{
+		URL: n.URL, Embed: n.Embedded,
+		CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, TokenFile: n.TokenFile, User: n.User, PasswordFile: n.PasswordFile,
+		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile,
+	}
 }

@@ -70,6 +70,7 @@ type Status struct {
 	Paths      []Path // what gets through to and from the members that are alive; none for NATS
 	Largest    int    // bytes that a message may have now: what the server accepts; 0 while not connected
 	Regional   bool   // not all members are meant to be reached by it
+	Refusal    string // why the server and this node do not accept each other's credentials; empty: not known to be so
 
 	Sent, SentBytes         uint64 // handed to the network
 	Received, ReceivedBytes uint64 // handed to the handler
@@ -79,6 +80,7 @@ type Status struct {
 	Refused                 uint64 // connections of others for which there was no room; always 0 for NATS
 	Errors                  uint64 // failed sends, joins and connections, malformed messages
 	Reconnects              uint64 // connections made anew; always 0 for Memberlist
+	LoginsRefused           uint64 // connections that ended with a Refusal; always 0 for Memberlist
 
 	// Foreign counts what came from members whose key does not fit, ForeignAt says
 	// when last. The transport over NATS does not look at what it moves: there it is

@@ -76,26 +76,3 @@ func redact(text string) string {
 	}
 	return text
 }
-
-// seldom lets one event in a period through, so that a flapping connection
-// can't fill the log.
-type seldom struct {
-	period time.Duration
-
-	mu    sync.Mutex // guards the fields below
-	next  time.Time
-	muted int
-}
-
-// allow reports whether to speak now, and how often it was silent before.
-func (s *seldom) allow(now time.Time) (muted int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now.Before(s.next) {
-		s.muted++
-		return 0, false
-	}
-	muted, s.muted = s.muted, 0
-	s.next = now.Add(s.period)
-	return muted, true
-}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -44,8 +45,10 @@ const SyncingServer = "rescind-embedded-syncing"
 // JetStream if asked for, no cluster routes and no signal handlers. It
 // implements nats.InProcessConnProvider and is safe for concurrent use.
 type Embedded struct {
-	server *server.Server
-	url    string
+	server  *server.Server
+	url     string
+	stop    context.CancelFunc
+	running sync.WaitGroup // its log
 }
 
 // startTimeout bounds how long the server may take until it listens.
@@ -86,7 +89,10 @@ func StartEmbedded(cfg EmbeddedConfig) (*Embedded, error) {
 		s.WaitForShutdown()
 		return nil, fmt.Errorf("nats.embedded %s: %w", cfg.Listen, err)
 	}
-	return &Embedded{server: s, url: clientURL(s)}, nil
+	ctx, stop := context.WithCancel(context.Background())
+	e := &Embedded{server: s, url: clientURL(s), stop: stop}
+	e.running.Go(func() { logs.run(ctx) })
+	return e, nil
 }
 
 // awaitStart returns as soon as the server is ready or has given up. It would
@@ -139,4 +145,6 @@ func (e *Embedded) InProcessConn() (net.Conn, error) { return e.server.InProcess
 func (e *Embedded) Shutdown() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
+	e.stop()
+	e.running.Wait()
 }

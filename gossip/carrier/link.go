@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"rescind/internal/natslogin"
 	"rescind/internal/segments"
 )
 
@@ -24,7 +25,9 @@ type link struct {
 	server     atomic.Pointer[string] // host:port last connected to
 	upSince    atomic.Int64           // Unix nanoseconds; it has a meaning while up
 	refused    atomic.Bool            // the server has refused us a subject in this connection
-	seldom     seldom                 // for logging changes
+
+	login         atomic.Pointer[string] // why the server and this node do not accept each other; nil: not known to be so
+	loginsRefused atomic.Uint64
 }
 
 func (l *link) takes(size int) bool { return l.up.Load() && int64(size) <= l.maxPayload.Load() }
@@ -78,7 +81,6 @@ func (n *NATS) options() []nats.Option {
 		nats.Name("rescind " + n.cfg.Name),
 		nats.NoEcho(),
 		nats.Timeout(dialTimeout),
-		nats.SetCustomDialer(&net.Dialer{Timeout: dialTimeout, Control: segments.Narrow}),
 		// By default nats.go gives up: at once, after two minutes, or when its
 		// credentials were refused twice.
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
@@ -98,28 +100,30 @@ func (n *NATS) options() []nats.Option {
 		nats.ErrorHandler(n.problem),
 		nats.ClosedHandler(func(*nats.Conn) { n.ended.Done() }),
 	}
-	return append(options, n.identity()...)
+	return options
 }
 
-// identity says who this node is, and to which server.
-func (n *NATS) identity() (options []nats.Option) {
-	if n.cfg.CredsFile != "" {
-		options = append(options, nats.UserCredentials(n.cfg.CredsFile))
-	}
+// identified adds to options who this node is, and to which server. The returned
+// identity must be told of the connection.
+func (n *NATS) identified(options []nats.Option) ([]nats.Option, *natslogin.Identity) {
+	identity := n.cfg.Login.New()
+	options = append(options, identity.Options(&net.Dialer{Timeout: dialTimeout, Control: segments.Narrow}, n.cfg.InProcess != nil)...)
 	if n.cfg.InProcess != nil {
 		options = append(options, nats.InProcessServer(n.cfg.InProcess))
 	}
-	return options
+	return options, identity
 }
 
 // connect sets up the connection, which may come later, and the subscriptions,
 // which nats.go repeats at every connection.
 func (n *NATS) connect() error {
 	n.ended.Add(1)
-	conn, err := nats.Connect(n.cfg.URL, n.options()...)
+	options, identity := n.identified(n.options())
+	conn, err := nats.Connect(n.cfg.URL, options...)
 	if err != nil {
 		return err
 	}
+	identity.Bind(conn)
 	n.conn = conn
 	for _, subject := range []string{subjectAll(n.cfg.Cluster), subjectNode(n.cfg.Cluster, n.cfg.Node)} {
 		if err := n.subscribe(subject); err != nil {
@@ -166,16 +170,21 @@ func (n *NATS) linkChanged(conn *nats.Conn, err error) {
 	if !n.link.up.Load() {
 		n.link.refused.Store(false) // the next server may allow it
 	}
+	if n.link.up.Load() {
+		n.link.login.Store(nil)
+	}
 	if err != nil {
+		err = n.explain(err)
 		n.counters.fail(err)
 	}
-	if muted, ok := n.link.seldom.allow(time.Now()); ok {
-		if n.link.up.Load() {
-			n.log.Info("nats: connected", "server", conn.ConnectedAddr(), "muted", muted)
+	up, server := n.link.up.Load(), conn.ConnectedAddr()
+	n.says.say(time.Now(), "connection", func(muted int) {
+		if up {
+			n.log.Info("nats: connected", "server", server, "muted", muted)
 		} else {
 			n.log.Warn("nats: disconnected; trying again", "error", describeError(err), "muted", muted)
 		}
-	}
+	})
 	if n.cfg.OnChange != nil {
 		n.cfg.OnChange()
 	}
@@ -200,10 +209,50 @@ func (n *NATS) problem(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		n.link.refused.Store(true)
 	}
+	err = n.explain(err)
 	n.counters.fail(err)
-	if muted, ok := n.link.seldom.allow(time.Now()); ok {
+	n.says.say(time.Now(), kindOf(err), func(muted int) {
 		n.log.Warn("nats: trouble", "error", redact(err.Error()), "muted", muted)
+	})
+}
+
+// kindOf tells apart what the log is told of.
+func kindOf(err error) string {
+	if _, refused := errors.AsType[*natslogin.RefusedError](err); refused {
+		return "login"
 	}
+	for kind, one := range map[string]error{"permission": nats.ErrPermissionViolation, "slow": nats.ErrSlowConsumer} {
+		if errors.Is(err, one) {
+			return kind
+		}
+	}
+	return "trouble"
+}
+
+// explain puts err into words, and notes if the server and this node do not accept
+// each other.
+func (n *NATS) explain(err error) error {
+	err = n.cfg.Login.Explain(err)
+	if refused, ok := errors.AsType[*natslogin.RefusedError](err); ok {
+		text := redact(refused.Error())
+		n.link.loginsRefused.Add(1)
+		n.link.login.Store(&text)
+	}
+	return err
+}
+
+// renewed makes the connection anew with what the files of the login hold now.
+func (n *NATS) renewed() {
+	n.log.Info("nats: the files of the login have changed; connecting anew")
+	if err := n.conn.ForceReconnect(); err != nil && !n.closing.Load() {
+		n.counters.fail(err)
+	}
+}
+
+// unusable tells that the files of the login have changed to what can't be used.
+func (n *NATS) unusable(err error) {
+	n.counters.fail(err)
+	n.log.Error("nats: the files of the login have changed and can't be used; the connection stays as it is", "error", redact(err.Error()))
 }
 
 // overrun returns how many messages nats.go dropped because the handler was

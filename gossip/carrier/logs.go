@@ -41,13 +41,13 @@ func (w debugWriter) Write(line []byte) (int, error) {
 // messages here, and its warnings and errors come at a bounded rate: any client
 // can provoke them.
 type serverLog struct {
-	to     *slog.Logger
-	seldom seldom
-	fatal  chan string // of capacity 1: the first reason not to start
+	to    *slog.Logger
+	says  sayings
+	fatal chan string // of capacity 1: the first reason not to start
 }
 
 func newServerLog(to *slog.Logger) *serverLog {
-	return &serverLog{to: to, seldom: seldom{period: 5 * time.Second}, fatal: make(chan string, 1)}
+	return &serverLog{to: to, says: sayings{period: 5 * time.Second}, fatal: make(chan string, 1)}
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.debug(format, v...) }
@@ -72,7 +72,20 @@ func (l *serverLog) debug(format string, v ...any) {
 }
 
 func (l *serverLog) warn(format string, v ...any) {
-	if muted, ok := l.seldom.allow(time.Now()); ok {
-		l.to.Warn("embedded NATS server", "problem", redact(fmt.Sprintf(format, v...)), "muted", muted)
+	text := redact(fmt.Sprintf(format, v...)) // now: what v points to may change
+	l.says.say(time.Now(), format, func(muted int) { l.to.Warn("embedded NATS server", "problem", text, "muted", muted) })
+}
+
+// run tells the last words of what was said too often, until ctx ends.
+func (l *serverLog) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			l.says.lastWords(now)
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"rescind/internal/segments"
 )
 
 // A connection to NATS says little about whether messages arrive: a server may let
@@ -71,7 +68,8 @@ func (n *NATS) proveLoops(ctx context.Context) {
 	var connected int64 // which connection was proven
 	for {
 		select {
-		case <-tick.C:
+		case now := <-tick.C:
+			n.says.lastWords(now)
 		case <-ctx.Done():
 			return
 		}
@@ -124,13 +122,12 @@ func (n *NATS) prove(ctx context.Context) error {
 	options := []nats.Option{
 		nats.Name("rescind " + n.cfg.Name + " (proves its subjects)"),
 		nats.Timeout(dialTimeout), nats.NoReconnect(),
-		nats.SetCustomDialer(&net.Dialer{Timeout: dialTimeout, Control: segments.Narrow}),
 		nats.ErrorHandler(n.problem),
 	}
-	options = append(options, n.identity()...)
+	options, _ = n.identified(options)
 	conn, err := nats.Connect(n.cfg.URL, options...)
 	if err != nil {
-		return fmt.Errorf("connect to NATS once more to prove the subjects (max_connections?): %w", err)
+		return fmt.Errorf("connect to NATS once more to prove the subjects: %w", n.cfg.Login.Explain(err))
 	}
 	defer conn.Close()
 	number := n.loops.last.Add(1)

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"rescind/internal/natslogin"
 )
 
 // NATSConfig says which server to use.
@@ -22,9 +23,9 @@ type NATSConfig struct {
 	// URL lists servers, separated by commas. It may be empty with InProcess.
 	URL string
 
-	// CredsFile is a NATS credentials file, read again at every connection.
-	// Empty: none.
-	CredsFile string
+	// Login says who this node is there, and which servers it believes. Where its
+	// files change the connection is made anew.
+	Login natslogin.Login
 
 	// Name is shown in the server's monitoring, at most 255 bytes.
 	Name string
@@ -58,12 +59,7 @@ func (c *NATSConfig) validate() error {
 	if c.URL == "" && c.InProcess == nil {
 		return errors.New("nats.url is empty")
 	}
-	if c.CredsFile != "" { // else a missing file would look like a server that is down
-		if _, err := os.ReadFile(c.CredsFile); err != nil {
-			return fmt.Errorf("nats.creds-file: %w", err)
-		}
-	}
-	return nil
+	return c.Login.Check(c.URL)
 }
 
 // NATS is the carrier over a NATS server, core publish and subscribe, one
@@ -82,6 +78,7 @@ type NATS struct {
 	gate     gate
 	counters counters
 	link     link
+	says     sayings
 	loops    loops
 
 	closing atomic.Bool
@@ -119,7 +116,7 @@ func NewNATS(cfg NATSConfig) (*NATS, error) {
 	n := &NATS{
 		cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()),
 		queue: make(chan publication, maxPublications), stop: stop,
-		link: link{seldom: seldom{period: 5 * time.Second}},
+		says: sayings{period: 5 * time.Second},
 	}
 	n.gate = gate{handler: cfg.Handler, counters: &n.counters}
 	if err := n.connect(); err != nil {
@@ -128,6 +125,7 @@ func NewNATS(cfg NATSConfig) (*NATS, error) {
 	}
 	n.running.Go(func() { n.publish(ctx) })
 	n.running.Go(func() { n.proveLoops(ctx) })
+	n.running.Go(func() { cfg.Login.Follow(ctx, n.renewed, n.unusable) })
 	return n, nil
 }
 
@@ -217,6 +215,10 @@ func (n *NATS) Status() Status {
 	if server := n.link.server.Load(); server != nil {
 		s.Address = *server
 	}
+	if why := n.link.login.Load(); why != nil {
+		s.Refusal = *why
+	}
+	s.LoginsRefused = n.link.loginsRefused.Load()
 	n.counters.fill(&s)
 	return s
 }

@@ -230,7 +230,7 @@ func TestNATSConfig(t *testing.T) {
 		"no cluster":       {func(c *NATSConfig) { c.Cluster = "" }, "cluster"},
 		"no handler":       {func(c *NATSConfig) { c.Handler = nil }, "handler"},
 		"no URL":           {func(c *NATSConfig) { c.URL = "" }, "nats.url"},
-		"no creds file":    {func(c *NATSConfig) { c.CredsFile = missing }, "creds"},
+		"no creds file":    {func(c *NATSConfig) { c.Login.CredsFile = missing }, "creds"},
 		"malformed URL":    {func(c *NATSConfig) { c.URL = "nats://user:s3cret%zz@host:4222" }, "nats"},
 		"malformed scheme": {func(c *NATSConfig) { c.URL = "nats://user:s3cret@host:port" }, "nats"},
 	} {

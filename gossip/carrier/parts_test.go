@@ -3,8 +3,10 @@ package carrier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -239,15 +241,33 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-func TestSeldom(t *testing.T) {
-	s, now := seldom{period: time.Second}, time.Unix(1000, 0)
-	if _, ok := s.allow(now); !ok {
-		t.Error("the first is muted")
+// TestLastWords: a flood of one kind does not hide another, and the log ends with the
+// last of each kind, also where nothing follows it.
+func TestLastWords(t *testing.T) {
+	s, now := sayings{period: time.Second}, time.Unix(1000, 0)
+	var log []string
+	say := func(at time.Duration, kind, text string) {
+		s.say(now.Add(at), kind, func(muted int) { log = append(log, fmt.Sprint(text, " ", muted)) })
 	}
-	if _, ok := s.allow(now.Add(time.Millisecond)); ok {
-		t.Error("the second is not")
+	for i := range 5 {
+		say(0, "trouble", fmt.Sprint("t", i))
 	}
-	if muted, ok := s.allow(now.Add(time.Second)); !ok || muted != 1 {
-		t.Errorf("the third: %v, with %d muted", ok, muted)
+	say(0, "connection", "up")
+	say(1, "connection", "down")
+	s.lastWords(now.Add(2))
+	s.lastWords(now.Add(time.Second + 1))
+	slices.Sort(log[2:]) // of two kinds at one time
+	say(1500*time.Millisecond, "trouble", "in the period that the last word began")
+	say(3*time.Second, "trouble", "t9")
+	s.lastWords(now.Add(time.Hour))
+	want := []string{"t0 0", "up 0", "down 0", "t4 3", "t9 1"}
+	if !slices.Equal(log, want) {
+		t.Errorf("the log is %q, want %q", log, want)
+	}
+	for i := range 1000 {
+		say(time.Hour, fmt.Sprint(i), "x")
+	}
+	if len(s.kinds) > maxSayings+1 {
+		t.Errorf("%d kinds are remembered", len(s.kinds))
 	}
 }

@@ -68,7 +68,10 @@ func TestProblems(t *testing.T) {
 		"out of memory":            {func(v *View) { v.Filter.Bytes, v.MaxBytes = 101, 100 }, "full-memory critical", "in 101 bytes"},
 		"gossip misses some":       {func(v *View) { v.Carriers[0].Members = 1 }, "members-inconsistent notice", "it reaches 1 of 2"},
 		"gossip within a region":   {func(v *View) { v.Carriers[0].Members, v.Carriers[0].Regional = 1, true }, "", ""},
-		"NATS down":                {func(v *View) { v.Carriers[1].Connected, v.Carriers[1].LastError = false, "no route" }, "carrier-down warning", "NATS can't be reached (no route)"},
+		"NATS refuses the login": {func(v *View) {
+			v.Carriers[1].Connected, v.Carriers[1].Refusal = false, "the NATS server refuses the credentials in nats.user and nats.password-file"
+		}, "nats-login warning", "nats.password-file"},
+		"NATS down": {func(v *View) { v.Carriers[1].Connected, v.Carriers[1].LastError = false, "no route" }, "carrier-down warning", "NATS can't be reached (no route)"},
 		"a long error": {func(v *View) {
 			v.Carriers[1].Connected, v.Carriers[1].LastError = false, "one\n\t* two "+strings.Repeat("x", 300)
 		}, "carrier-down warning", "NATS can't be reached (one * two " + strings.Repeat("x", 150) + "...)"},

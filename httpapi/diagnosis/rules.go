@@ -202,6 +202,9 @@ func carriers(v View) (found []Problem) {
 	for _, c := range v.Carriers {
 		lost := c.Dropped + c.Overrun
 		switch {
+		case c.Refusal != "":
+			found = append(found, down("nats-login", up, "NATS and this node do not accept each other", lastError(c.Refusal),
+				"Set right what is named there. The files that nats.* name are read again within seconds; names of files take a restart."))
 		case !c.Connected && c.Name == "nats":
 			found = append(found, down("carrier-down", up, "NATS can't be reached", lastError(c.LastError), "Check nats.url, the server and the credentials. The client goes on trying."))
 		case !c.Connected && len(v.Members) > 0:

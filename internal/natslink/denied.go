@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,14 +47,14 @@ type attempts struct {
 }
 
 type attempt struct {
-	about  string
+	about  []string
 	cancel context.CancelCauseFunc
 }
 
 // Attempt returns a context for one request, which ends after timeout, or with a
-// *DeniedError as its cause when the server denies a subject that contains about,
-// or a subscription: answers come by one. cancel must be called.
-func (l *Link) Attempt(ctx context.Context, timeout time.Duration, about string) (inner context.Context, cancel context.CancelFunc) {
+// *DeniedError as its cause when the server denies a subject that contains one
+// of about, or a subscription: answers come by one. cancel must be called.
+func (l *Link) Attempt(ctx context.Context, timeout time.Duration, about ...string) (inner context.Context, cancel context.CancelFunc) {
 	timed, expire := context.WithTimeout(ctx, timeout)
 	inner, end := context.WithCancelCause(timed)
 	a := &l.attempts
@@ -93,7 +94,7 @@ func (l *Link) denied(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, one := range a.open {
-		if d.Verb == "subscribe" || strings.Contains(d.Subject, one.about) {
+		if d.Verb == "subscribe" || slices.ContainsFunc(one.about, func(about string) bool { return strings.Contains(d.Subject, about) }) {
 			one.cancel(d)
 		}
 	}

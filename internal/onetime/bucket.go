@@ -14,6 +14,8 @@ import (
 // that disagree would look for one token in two places.
 const spreadOver = "rescind-buckets"
 
+const bucketPrefix = "rescind-onetime-"
+
 // markerTTL lets expired keys leave a short trace, without which NATS allows no
 // key an expiry of its own.
 const markerTTL = time.Second
@@ -26,7 +28,7 @@ func (s *Store) open(ctx context.Context, i int) (jetstream.KeyValue, error) {
 	if known != nil {
 		return known, nil
 	}
-	name := fmt.Sprintf("rescind-onetime-%s-%d", s.cfg.Cluster, i)
+	name := fmt.Sprint(bucketPrefix, s.cfg.Cluster, "-", i)
 	kv, err := s.js.KeyValue(ctx, name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = s.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{

@@ -2,6 +2,7 @@ package onetime
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -13,6 +14,7 @@ import (
 
 	"rescind"
 	"rescind/internal/natslink"
+	"rescind/internal/natslogin"
 )
 
 const (
@@ -73,13 +75,33 @@ func (s *Store) Claim(ctx context.Context, d rescind.Digest, use rescind.Use, ex
 	}
 }
 
-// fatal reports whether trying again can't help.
-func fatal(err error) bool { return errors.Is(err, ErrMayNotSync) || errors.Is(err, ErrWrongBucket) }
+// cause returns why a request failed: that the servers refuse this node, or what they
+// denied it, if they did, and else err.
+func (s *Store) cause(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	return cmp.Or(s.conn.Refused(), natslink.Cause(ctx, err))
+}
+
+// fatal reports whether trying again can't help before somebody has changed
+// something.
+func fatal(err error) bool {
+	_, denied := errors.AsType[*natslink.DeniedError](err)
+	_, refused := errors.AsType[*natslogin.RefusedError](err)
+	return denied || refused || errors.Is(err, ErrMayNotSync) || errors.Is(err, ErrWrongBucket)
+}
+
+// request bounds one attempt, and ends it when the server denies what it asks for.
+func (s *Store) request(ctx context.Context) (context.Context, context.CancelFunc) {
+	return s.conn.Attempt(ctx, attemptTimeout, bucketPrefix+s.cfg.Cluster+"-", "$JS.API.INFO")
+}
 
 // attempt puts mine if nothing is there and returns what is there.
-func (s *Store) attempt(ctx context.Context, d rescind.Digest, mine []byte, expires rescind.Millis) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+func (s *Store) attempt(ctx context.Context, d rescind.Digest, mine []byte, expires rescind.Millis) (held []byte, err error) {
+	ctx, cancel := s.request(ctx)
 	defer cancel()
+	defer func() { err = s.cause(ctx, err) }()
 	kv, err := s.bucket(ctx, d)
 	if err != nil {
 		return nil, err

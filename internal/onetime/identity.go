@@ -25,15 +25,16 @@ func (s *Store) Identity(ctx context.Context) (rescind.Millis, error) {
 	}
 }
 
-func (s *Store) identify(ctx context.Context) (rescind.Millis, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+func (s *Store) identify(ctx context.Context) (id rescind.Millis, err error) {
+	ctx, cancel := s.request(ctx)
 	defer cancel()
+	defer func() { err = s.cause(ctx, err) }()
 	connected := s.conn.Stats().Reconnects
 	s.mu.Lock()
-	id, asOf := s.identity, s.asOf
+	held, asOf := s.identity, s.asOf
 	s.mu.Unlock()
-	if id != 0 && asOf == connected {
-		return id, nil
+	if held != 0 && asOf == connected {
+		return held, nil
 	}
 	kv, err := s.bucket(ctx, rescind.Digest{})
 	if err != nil {

@@ -32,6 +32,7 @@ import (
 
 	"rescind"
 	"rescind/internal/natslink"
+	"rescind/internal/natslogin"
 )
 
 // Bounds of Config.
@@ -50,8 +51,8 @@ type Config struct {
 	// URL lists the servers, separated by commas.
 	URL string
 
-	// CredsFile is a NATS credentials file. Empty: none.
-	CredsFile string
+	// Login says who this node is there, and which servers it believes.
+	Login natslogin.Login
 
 	// Buckets is over how many buckets the digests are spread. 0 means
 	// DefaultBuckets; at most MaxBuckets. It can be changed only by deleting
@@ -117,7 +118,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("one-time tokens: %w", err)
 	}
 	s := &Store{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), buckets: make([]jetstream.KeyValue, cfg.Buckets)}
-	conn, err := natslink.Dial(natslink.Config{URL: cfg.URL, CredsFile: cfg.CredsFile, Name: "rescind one-time tokens", Logger: s.log})
+	conn, err := natslink.Dial(natslink.Config{URL: cfg.URL, Login: cfg.Login, Name: "rescind one-time tokens", Logger: s.log})
 	if err != nil {
 		return nil, fmt.Errorf("one-time tokens: %w", err)
 	}
@@ -136,7 +137,7 @@ func (s *Store) Close() { s.conn.Close() }
 func (s *Store) bucket(ctx context.Context, d rescind.Digest) (jetstream.KeyValue, error) {
 	if !s.cfg.DangerouslyAssumeSync && (s.cfg.SyncingServer == "" || s.conn.ConnectedServerName() != s.cfg.SyncingServer) {
 		if !s.conn.IsConnected() {
-			return nil, nats.ErrDisconnected
+			return nil, cmp.Or(s.conn.Refused(), nats.ErrDisconnected)
 		}
 		return nil, ErrMayNotSync
 	}

@@ -462,7 +462,7 @@ func TestSettingsThatCantWork(t *testing.T) {
 		"stream":   func(c *Config) { c.Stream = "a>" },
 		"replicas": func(c *Config) { c.Replicas = 2 },
 		"bytes":    func(c *Config) { c.MaxBytes = -1 },
-		"creds":    func(c *Config) { c.CredsFile = "/does/not/exist" },
+		"creds":    func(c *Config) { c.Login.CredsFile = "/does/not/exist" },
 	} {
 		cfg := config("nats://127.0.0.1:1")
 		change(&cfg)

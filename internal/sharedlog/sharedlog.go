@@ -15,6 +15,7 @@ import (
 
 	"rescind/internal/identity"
 	"rescind/internal/natslink"
+	"rescind/internal/natslogin"
 	"rescind/internal/store"
 	"rescind/internal/timing"
 )
@@ -46,8 +47,8 @@ type Config struct {
 	// Cluster is part of the subjects: letters, digits, - and _.
 	Cluster string
 
-	URL       string // the servers, separated by commas
-	CredsFile string // NATS credentials; empty: none
+	URL   string          // the servers, separated by commas
+	Login natslogin.Login // who this node is there, and which servers it believes
 
 	// Domain is the JetStream domain that the stream is in. Empty: that of the server.
 	Domain string
@@ -149,7 +150,7 @@ func Open(cfg Config) (*Log, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("the shared log: %w", err)
 	}
-	link, err := natslink.Dial(natslink.Config{URL: cfg.URL, CredsFile: cfg.CredsFile, Name: "rescind revocations", Logger: cfg.Logger})
+	link, err := natslink.Dial(natslink.Config{URL: cfg.URL, Login: cfg.Login, Name: "rescind revocations", Logger: cfg.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("the shared log: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sharedlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -112,7 +113,7 @@ func (l *Log) unmake(ctx context.Context) {
 func (l *Log) checkSyncing() error {
 	switch {
 	case !l.link.IsConnected():
-		return errors.New("there is no connection to NATS")
+		return cmp.Or(l.refused(), errors.New("there is no connection to NATS"))
 	case !l.cfg.DangerouslyAssumeSync && (l.cfg.SyncingServer == "" || l.link.ConnectedServerName() != l.cfg.SyncingServer):
 		return ErrMayNotSync
 	default:

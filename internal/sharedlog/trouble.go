@@ -37,7 +37,7 @@ func (t *trouble) set(field *error, err error) {
 // tell sets the trouble where it is worth it: err after so many attempts since
 // start.
 func (t *trouble) tell(field *error, err error, since time.Duration) {
-	for _, plain := range []error{ErrFull, ErrReplaced, ErrLost, ErrDenied, ErrQuota, ErrOff, ErrTooOld} {
+	for _, plain := range []error{ErrFull, ErrReplaced, ErrLost, ErrDenied, ErrRefused, ErrQuota, ErrOff, ErrTooOld} {
 		if errors.Is(err, plain) {
 			t.set(field, err)
 			return

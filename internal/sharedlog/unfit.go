@@ -20,6 +20,9 @@ var (
 	// subject.
 	ErrDenied = errors.New("permissions are missing")
 
+	// ErrRefused: the server and this node do not accept each other's credentials.
+	ErrRefused = errors.New("no connection to NATS")
+
 	// ErrTooOld: the server lacks what the stream needs.
 	ErrTooOld = errors.New("the NATS server is too old")
 
@@ -44,6 +47,9 @@ func (l *Log) cause(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	if refused := l.refused(); refused != nil {
+		return refused
+	}
 	err = natslink.Cause(ctx, err)
 	var denied *natslink.DeniedError
 	var api *jetstream.APIError
@@ -58,6 +64,14 @@ func (l *Log) cause(ctx context.Context, err error) error {
 		return refusal(api)
 	}
 	return err
+}
+
+// refused is an ErrRefused while the server and this node do not accept each other.
+func (l *Log) refused() error {
+	if why := l.link.Refused(); why != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, why)
+	}
+	return nil
 }
 
 func (l *Log) inDomain() string {

@@ -219,10 +219,10 @@ func sayingVersion(t testing.TB, to, version string) (addr string) {
 // another one is.
 func TestDeniedIsToldFromOthers(t *testing.T) {
 	d := &natslink.DeniedError{Verb: "publish", Subject: "x"}
-	if !errors.Is((&Log{}).cause(contextDenied(d), context.Canceled), ErrDenied) {
+	if !errors.Is((&Log{link: &natslink.Link{}}).cause(contextDenied(d), context.Canceled), ErrDenied) {
 		t.Error("what was denied is not told")
 	}
-	if err := (&Log{}).cause(t.Context(), context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
+	if err := (&Log{link: &natslink.Link{}}).cause(t.Context(), context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }

@@ -183,7 +183,7 @@ func natsURLs(s string) (string, error) {
 			return "", errors.New("nats://host:port (or tls, ws, wss), several separated by commas")
 		}
 		if u.User != nil {
-			return "", errors.New("a URL without user and password; credentials belong in nats.creds-file")
+			return "", errors.New("a URL without user and password; they belong in nats.user and nats.password-file, nats.token-file or nats.creds-file")
 		}
 		urls = append(urls, part)
 	}

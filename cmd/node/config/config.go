@@ -78,11 +78,7 @@ type Config struct {
 		Join      []string // host:port, dns+name:port or dnssrv+name
 		Regional  bool     // members beyond it are expected
 	}
-	NATS struct {
-		URL       string // URLs separated by commas; empty: none
-		Embedded  string // host:port; empty: no embedded server
-		CredsFile string // empty: none
-	}
+	NATS   NATS
 	Data   struct{ Dir string } // not empty
 	Tokens struct {
 		Leeway      time.Duration // 0 to rescind.MaxLeeway

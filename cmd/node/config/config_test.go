@@ -141,6 +141,13 @@ nats:
   url: "" # default
   embedded: false # default
   creds-file: "" # default
+  nkey-file: "" # default
+  token-file: "" # default
+  user: "" # default
+  password-file: "" # default
+  tls-ca-file: "" # default
+  tls-cert-file: "" # default
+  tls-key-file: "" # default
 data:
   dir: ./rescind-data # default
 tokens:

@@ -25,6 +25,7 @@ func (r *reading) derive(c *Config) {
 		r.deriveEmbedded(c)
 	}
 	r.namedMembers(c)
+	r.oneLogin(c)
 	r.oneStore(c)
 	r.sharedStore(c)
 	if c.Cluster.KeyFile == "" {

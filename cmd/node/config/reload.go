@@ -25,7 +25,8 @@ var live = []string{
 // should be the same on all.
 var own = []string{
 	"node.name", "cluster.bootstrap", "http.addr", "http.tls-cert-file", "http.tls-key-file", "admin.addr", "grpc.addr",
-	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file",
+	"gossip.bind", "gossip.advertise", "gossip.join", "nats.url", "nats.embedded", "nats.creds-file", "nats.nkey-file", "nats.token-file",
+	"nats.user", "nats.password-file", "nats.tls-ca-file", "nats.tls-cert-file", "nats.tls-key-file",
 	"events.receivers-file",
 	"cluster.key-file", "cluster.transport-keys-file", "admin.token-file", "admin.tokens-file", "admin.client-ca-file", "admin.client-crl-file",
 	"oauth.clients-file", "oauth.key-file", "data.dir", "memory.limit", "shutdown.delay", "tracing.otlp-endpoint", "log.level", "log.format",

@@ -34,7 +34,7 @@ type setting struct {
 
 // table returns the one source of flags, environment, file, help and Print.
 func table() []setting {
-	return append([]setting{
+	return slices.Concat([]setting{
 		row("node.name", "", "name of this node, unique in the cluster; empty: the host's name", text(func(c *Config) *string { return &c.Node.Name }, anyText)),
 		row("cluster.name", "rescind", "name that all members share: 1 to 64 letters, digits, - and _", text(func(c *Config) *string { return &c.Cluster.Name }, clusterName)),
 		row("cluster.key-file", "", "file with the cluster's key, 32 bytes in base64; without it only loopback addresses are allowed", text(func(c *Config) *string { return &c.Cluster.KeyFile }, anyText)),
@@ -66,9 +66,7 @@ func table() []setting {
 		row("gossip.advertise", "", "host:port at which other members reach this one; empty: derived from gossip.bind", text(func(c *Config) *string { return &c.Gossip.Advertise }, optional(advertised))),
 		row("gossip.join", "", "seeds, host:port, dns+name:port or dnssrv+name (SRV records): a list, or separated by commas; the flag may be repeated", join()),
 		row("gossip.regional", "false", "gossip stays within a region and NATS connects regions, so that members which gossip does not reach are no problem: true or false", onOff(func(c *Config) *bool { return &c.Gossip.Regional })),
-		row("nats.url", "", "NATS servers, nats://host:port (or tls, ws, wss), separated by commas; empty: no NATS", text(func(c *Config) *string { return &c.NATS.URL }, optional(natsURLs))),
-		row("nats.embedded", "false", "run a NATS server in this process: false, host:port, or true for the address in nats.url, else 127.0.0.1:4222", embedded()),
-		row("nats.creds-file", "", "NATS credentials file", text(func(c *Config) *string { return &c.NATS.CredsFile }, anyText)),
+	}, natsRows(), []setting{
 		row("data.dir", "./rescind-data", "folder of this node's revocations, for it alone", text(func(c *Config) *string { return &c.Data.Dir }, notEmpty)),
 		row("tokens.leeway", "5s", "clock leeway in checking exp, nbf and iat, at most 60s", duration(func(c *Config) *time.Duration { return &c.Tokens.Leeway }, 0, rescind.MaxLeeway)),
 		row("tokens.max-lifetime", "720h", "longest lifetime of any token, and of revocations that state no expiry", duration(func(c *Config) *time.Duration { return &c.Tokens.MaxLifetime }, time.Minute, rescind.MaxLifetimeLimit)),
@@ -85,7 +83,7 @@ func table() []setting {
 		row("tracing.otlp-endpoint", "", "URL of an OpenTelemetry collector that takes spans of the HTTP and gRPC faces by OTLP over HTTP; empty: no spans", text(func(c *Config) *string { return &c.Tracing.OTLPEndpoint }, optional(collectorURL))),
 		row("log.level", "info", "debug, info, warn or error", logLevel()),
 		row("log.format", "text", "text or json", text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))),
-	}, slices.Concat(eventRows(), oneTimeRows(), storeRows())...)
+	}, eventRows(), oneTimeRows(), storeRows())
 }
 
 func row(key, standard, doc string, c codec) setting {

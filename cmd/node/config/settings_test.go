@@ -31,6 +31,8 @@ var good = map[string][3]string{
 	"gossip.join":     {"127.0.0.1:1", "dns+localhost:2, 127.0.0.1:3", "localhost"},
 	"nats.url":        {"nats://127.0.0.1:1", "tls://localhost", "ws://127.0.0.1:3,wss://[::1]:4"},
 	"nats.embedded":   {"true", "127.0.0.1:7", "false"}, "nats.creds-file": {"c1", "c2", "c3"},
+	"nats.nkey-file": {"n1", "n2", "n3"}, "nats.token-file": {"t1", "t2", "t3"}, "nats.user": {"a", "b", "c"}, "nats.password-file": {"p1", "p2", "p3"},
+	"nats.tls-ca-file": {"f1", "f2", "f3"}, "nats.tls-cert-file": {"f1", "f2", "f3"}, "nats.tls-key-file": {"f1", "f2", "f3"},
 	"data.dir": {"d1", "/d 2", "~"}, "tokens.issuers": {"i1.yaml", "i2.yaml", "i3.yaml"},
 	"tokens.leeway": {"0s", "1s", "60s"}, "tokens.max-lifetime": {"1m", "90m", "43920h"},
 	"memory.limit": {"1MiB", "3GiB", "1537KiB"}, "revocations.max": {"1", "2", "3_000"}, "revocations.issuer-share": {"1", "100", "3_0"}, "revocations.ack": {"majority", "all", "3"}, "revocations.isolated": {"refuse", "accept", "refuse"},
