@@ -6,13 +6,18 @@ import (
 	"errors"
 )
 
-// Digest stands for a [Key]: 125 bits of a keyed pseudo-random function of
-// (scope, issuer, id), and the scope in the three lowest bits of Lo, so that
-// a record's scope is known wherever it travels. Its numeric order, Hi before
-// Lo, equals the order of its bytes.
+// Digest stands for a [Key]: 93 bits of a keyed pseudo-random function of
+// (scope, issuer, id), 32 bits that all keys of an issuer share, and the scope in
+// the three lowest bits of Lo, so that a record's scope is known wherever it
+// travels, and which records are of one issuer. Its numeric order, Hi before Lo,
+// equals the order of its bytes.
 type Digest struct{ Hi, Lo uint64 }
 
-const scopeMask = 7
+const (
+	scopeMask   = 7
+	issuerShift = 3
+	issuerMask  = (1<<32 - 1) << issuerShift
+)
 
 // MakeDigest marks 128 pseudo-random bits with their scope. Hi is never 0,
 // which tables use to mean "no entry"; two keys collide for that reason with a
@@ -24,6 +29,16 @@ func MakeDigest(scope Scope, hi, lo uint64) Digest {
 // Scope returns the scope that d was made for; of a digest that came from
 // elsewhere it may be invalid.
 func (d Digest) Scope() Scope { return Scope(d.Lo & scopeMask) }
+
+// Issuer returns what the digests of one issuer share, and those of another do by
+// chance, of 2^-32. It is pseudo-random, too, and tells nobody who that is.
+func (d Digest) Issuer() uint32 { return uint32(d.Lo >> issuerShift) }
+
+// OfIssuer returns d as a digest of another issuer.
+func (d Digest) OfIssuer(issuer uint32) Digest {
+	d.Lo = d.Lo&^issuerMask | uint64(issuer)<<issuerShift
+	return d
+}
 
 // Less orders digests.
 func (d Digest) Less(e Digest) bool {
@@ -65,6 +80,18 @@ func (r Record) Join(s Record) Record {
 // Covers reports whether r revokes a token that matches its key and was issued
 // at issuedAt: a token that can't be proven newer is revoked.
 func (r Record) Covers(issuedAt Millis) bool { return issuedAt <= r.IssuedBefore }
+
+// Withdraws reports whether r withdraws an issuer: see [Revocation.Withdraw].
+func (r Record) Withdraws() bool {
+	return r.Digest.Scope() == ScopeIss && r.IssuedBefore == Ever
+}
+
+// Replaces reports whether s need not be kept by whoever holds r: r withdraws the
+// issuer of s and lasts as long, so that it refuses all that s does. Another
+// withdrawal stays, in case that two issuers share their bits by chance.
+func (r Record) Replaces(s Record) bool {
+	return r.Withdraws() && s.Digest.Scope() != ScopeIss && r.Digest.Issuer() == s.Digest.Issuer() && s.ExpiresAt <= r.ExpiresAt
+}
 
 // Lapsed reports whether r may be forgotten at now.
 func (r Record) Lapsed(now Millis) bool {

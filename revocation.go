@@ -68,6 +68,13 @@ type Revocation struct {
 	// ExpiresAt is when the last covered token will have expired. Zero means
 	// now plus the maximum token lifetime.
 	ExpiresAt time.Time
+
+	// Withdraw, for ScopeIss alone and with neither time, ends an issuer: every token
+	// of it is refused, whenever it was issued, for the maximum token lifetime, and
+	// the records of its tokens, sessions, subjects, clients and keys, which then
+	// refuse nothing more, are dropped on every node. It can't be taken back: the
+	// issuer is of no use until then.
+	Withdraw bool
 }
 
 // Times resolves the defaults of r and checks both times against now: a
@@ -75,6 +82,9 @@ type Revocation struct {
 // can't cover tokens that have not been issued yet. Errors are of type
 // *[InvalidError].
 func (r Revocation) Times(now time.Time, maxLifetime time.Duration) (issuedBefore, expiresAt Millis, err error) {
+	if r.Withdraw {
+		return r.withdrawal(now, maxLifetime)
+	}
 	switch {
 	case r.ExpiresAt.IsZero():
 		expiresAt = MillisOf(now.Add(maxLifetime))
@@ -98,4 +108,16 @@ func (r Revocation) Times(now time.Time, maxLifetime time.Duration) (issuedBefor
 		issuedBefore = MillisOf(r.IssuedBefore.Add(time.Millisecond - 1))
 	}
 	return issuedBefore, expiresAt, nil
+}
+
+// withdrawal is Times for an issuer that is withdrawn. No record that is accepted at
+// the same maximum lifetime lasts longer.
+func (r Revocation) withdrawal(now time.Time, maxLifetime time.Duration) (issuedBefore, expiresAt Millis, err error) {
+	switch {
+	case r.Scope != ScopeIss:
+		return 0, 0, &InvalidError{Field: "withdraw", Problem: "is for scope iss"}
+	case !r.IssuedBefore.IsZero() || !r.ExpiresAt.IsZero():
+		return 0, 0, &InvalidError{Field: "withdraw", Problem: "can't stand beside issued_before or expires_at: it covers all tokens, for the maximum token lifetime"}
+	}
+	return Ever, MillisOf(now.Add(maxLifetime + MaxLeeway + time.Millisecond)), nil
 }

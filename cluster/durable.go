@@ -64,7 +64,7 @@ func (logStore) KeepClock(store.Clock) error { return nil }
 // digestKeyOf derives the key of the digests. The number changes with what filter
 // makes of it, and what was stored before is refused.
 func digestKeyOf(secret []byte, cluster string) [32]byte {
-	return carrier.DeriveKey(secret, "digest 3 of "+cluster)
+	return carrier.DeriveKey(secret, "digest 4 of "+cluster)
 }
 
 // keyCheckOf tells, in what is stored, which digests it holds.

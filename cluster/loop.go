@@ -170,10 +170,12 @@ func (n *Node) sweep(ctx context.Context, clock diskClock) {
 		case <-ctx.Done():
 			return
 		case <-memory.C:
-			if now, trusted := n.lapsing(); trusted {
-				n.counters.swept.Add(uint64(n.set.Sweep(turn, now)))
-				turn++
+			now, trusted := n.lapsing()
+			if !trusted {
+				now = 0 // what was withdrawn goes all the same: peers have dropped it
 			}
+			n.counters.swept.Add(uint64(n.set.Sweep(turn, now)))
+			turn++
 		case <-audit.C:
 			if !n.set.Audit(audited) {
 				n.counters.unsound.Add(1)

@@ -14,6 +14,10 @@ import (
 // deadline.
 const ackTimeout = 5 * time.Second
 
+// maxWithdrawn bounds how many issuers may be withdrawn at a time: their records go with
+// each part of a transfer.
+const maxWithdrawn = 64
+
 // Revoke puts a revocation in force. It returns nil once the revocation is on
 // this node's disk and on those of as many others as ack asks for. From the
 // moment of the call, checks here refuse what it covers.
@@ -49,6 +53,9 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	before, expires, err := rev.Times(start, n.cfg.MaxLifetime)
 	if err != nil {
 		return rescind.Receipt{}, err
+	}
+	if rev.Withdraw && len(n.set.Withdrawals()) >= maxWithdrawn {
+		return rescind.Receipt{}, fmt.Errorf("%w: %d issuers are withdrawn already", rescind.ErrFull, maxWithdrawn)
 	}
 	if rev.ExpiresAt.IsZero() {
 		expires = roundUp(expires, expiryStep(n.cfg.MaxLifetime))

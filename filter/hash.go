@@ -20,12 +20,19 @@ func (p *prf) digest(k rescind.Key) rescind.Digest {
 		id = k.Issuer
 	}
 	start := p.one(&p.start, k.Issuer)
-	return p.one(&start, id).digest(k.Scope)
+	self := p.one(&start, k.Issuer)
+	return p.one(&start, id).digest(k.Scope, self.issuer())
 }
 
-func (b uint128) digest(scope rescind.Scope) rescind.Digest {
-	return rescind.MakeDigest(scope, b.hi, b.lo)
+// digest returns the digest of an identifier with hash b, of the issuer with these
+// bits. A Bloom filter does not read the bits that they replace ([selected]).
+func (b uint128) digest(scope rescind.Scope, issuer uint32) rescind.Digest {
+	return rescind.MakeDigest(scope, b.hi, b.lo).OfIssuer(issuer)
 }
+
+// issuer returns the bits that all digests of an issuer share, of which b is the hash
+// as an identifier: the digest of the issuer itself has them by nature.
+func (b uint128) issuer() uint32 { return rescind.Digest{Hi: b.hi, Lo: b.lo}.Issuer() }
 
 // maxIssuers bounds issuerCache.
 const maxIssuers = 16

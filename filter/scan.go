@@ -11,15 +11,19 @@ import (
 // then by its second half: any set understands those of another one. There are
 // at most limit records, unless more share one second half. The zero digest is
 // the first cursor. A record that is added during a series of scans may be
-// missed by it; one that was held from the first to the last scan is not.
+// missed by it; one that was held from the first to the last scan is not. Each scan
+// begins with the withdrawals: what they replace may be dropped between two scans, and
+// they themselves may have come to a place that was scanned before.
 //
 // The order is not that of digests, because the place of a record in a table is:
 // whoever fills an empty set with records in that order fills one end of a table
 // first, and looks at all that is there for each that comes.
 func (s *Set) Scan(from rescind.Digest, limit int) (records []rescind.Record, next rescind.Digest, done bool) {
+	withdrawals := s.Withdrawals()
+	records, limit = withdrawals, max(limit-len(withdrawals), (limit+1)/2)
 	lo := from.Lo
 	for shard := from.Hi >> shardShift; shard < numShards; shard, lo = shard+1, 0 {
-		part, upTo, whole := s.scanShard(shard, lo, limit-len(records), len(records) == 0)
+		part, upTo, whole := s.scanShard(shard, lo, limit-(len(records)-len(withdrawals)), len(records) == len(withdrawals))
 		records = append(records, part...)
 		if !whole {
 			return records, rescind.Digest{Hi: shard << shardShift, Lo: upTo}, false

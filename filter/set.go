@@ -31,6 +31,7 @@ type Set struct {
 	_ [64]byte
 
 	census         census
+	withdrawn      withdrawn
 	falsePositives atomic.Uint64
 
 	writers [numShards]writer
@@ -92,7 +93,7 @@ func (s *Set) Revoked(t *rescind.Token) bool {
 		return s.revokedByAny(k, t, held)
 	}
 	h := s.prf.one(&k.start, t.ID)
-	return s.filter.Load().mayHold(h) != 0 && t.ID != "" && s.confirm(rescind.ScopeJTI, h, t.IssuedAt)
+	return s.filter.Load().mayHold(h) != 0 && t.ID != "" && s.confirm(k, rescind.ScopeJTI, h, t.IssuedAt)
 }
 
 // revokedByAny is Revoked for the scopes in held. It hashes first and reads
@@ -106,7 +107,7 @@ func (s *Set) revokedByAny(k *knownIssuer, t *rescind.Token, held uint64) bool {
 	var hashes [rescind.ScopeSub]uint128 // by scope, from 1 on
 	hash(s.prf, &k.start, &t.ID, len(hashes), &hashes[0])
 	maybe := f.mayHoldEach(hashes[:]) & held
-	return maybe != 0 && s.confirmAny(t, maybe, hashes[:])
+	return maybe != 0 && s.confirmAny(k, t, maybe, hashes[:])
 }
 
 // revokedByAll is revokedByAny for a token whose client_id and kid are not
@@ -120,7 +121,7 @@ func (s *Set) revokedByAll(k *knownIssuer, t *rescind.Token, held, added uint64)
 	if maybe&quietScopes == 0 {
 		k.quiet.remember(t, added, hashes[0].hi)
 	}
-	return s.confirmAny(t, maybe&held, hashes[:])
+	return s.confirmAny(k, t, maybe&held, hashes[:])
 }
 
 // hash takes a token's identifiers from where they lie: one after the other, in
@@ -129,20 +130,20 @@ func (s *Set) revokedByAll(k *knownIssuer, t *rescind.Token, held, added uint64)
 var _ = [1]struct{}{}[unsafe.Offsetof(rescind.Token{}.KeyID)-unsafe.Offsetof(rescind.Token{}.ID)-unsafe.Sizeof("")*uintptr(rescind.ScopeKID-rescind.ScopeJTI)]
 
 // confirmAny is confirm for the scopes in maybe.
-func (s *Set) confirmAny(t *rescind.Token, maybe uint64, hashes []uint128) bool {
+func (s *Set) confirmAny(k *knownIssuer, t *rescind.Token, maybe uint64, hashes []uint128) bool {
 	for ; maybe != 0; maybe &= maybe - 1 {
 		scope := rescind.Scope(bits.TrailingZeros64(maybe))
-		if t.Value(scope) != "" && s.confirm(scope, hashes[scope-1], t.IssuedAt) {
+		if t.Value(scope) != "" && s.confirm(k, scope, hashes[scope-1], t.IssuedAt) {
 			return true
 		}
 	}
 	return false
 }
 
-// confirm asks the exact tables whether they hold a record of an identifier
+// confirm asks the exact tables whether they hold a record of an identifier of k
 // with the given hash that covers a token issued at issuedAt.
-func (s *Set) confirm(scope rescind.Scope, hash uint128, issuedAt rescind.Millis) bool {
-	d := hash.digest(scope)
+func (s *Set) confirm(k *knownIssuer, scope rescind.Scope, hash uint128, issuedAt rescind.Millis) bool {
+	d := hash.digest(scope, k.self.issuer())
 	table, i, ok := s.views[d.Hi>>shardShift].Load().find(d)
 	if !ok {
 		s.falsePositives.Add(1)
@@ -191,6 +192,17 @@ func (s *Set) Merge(r rescind.Record) (joined rescind.Record, changed bool) {
 }
 
 func (s *Set) join(r rescind.Record, by claim) (rescind.Record, bool, error) {
+	if s.withdrawn.replace(r) {
+		return r, false, nil
+	}
+	joined, changed, err := s.put(r, by)
+	if changed && joined.Withdraws() {
+		s.withdrawn.add(joined) // last: what it replaces may go once it is found
+	}
+	return joined, changed, err
+}
+
+func (s *Set) put(r rescind.Record, by claim) (rescind.Record, bool, error) {
 	shard := r.Digest.Hi >> shardShift
 	w := &s.writers[shard]
 	w.mu.Lock()
@@ -240,9 +252,10 @@ func (s *Set) SetLimits(records, bytes int) {
 	s.census.max, s.census.maxBytes = records, bytes
 }
 
-// Sweep forgets the records of one shard that have lapsed at now and returns
-// how many they were. turn selects the shard; 256 consecutive turns cover the
-// set. The caller's clock must not run ahead: a record is gone for good.
+// Sweep forgets the records of one shard that have lapsed at now, or that a
+// withdrawal of their issuer replaces, and returns how many they were. turn selects the shard; 256 consecutive turns cover the
+// set. The caller's clock must not run ahead: a record is gone for good. A caller who
+// doubts it passes 0, so that only what is withdrawn goes.
 func (s *Set) Sweep(turn uint64, now rescind.Millis) int {
 	defer s.renew(max(renewStep, s.Len()/(numShards/4))) // done in a quarter of a round
 	shard := turn % numShards
@@ -250,9 +263,13 @@ func (s *Set) Sweep(turn uint64, now rescind.Millis) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var gone [rescind.NumScopes]int
-	s.publish(shard, s.views[shard].Load().without(shard, now, func(r rescind.Record) {
+	forget := func(r rescind.Record) bool { return r.Lapsed(now) || s.withdrawn.replace(r) }
+	s.publish(shard, s.views[shard].Load().without(shard, forget, func(r rescind.Record) {
 		gone[r.Digest.Scope()]++
 		w.sums.remove(s.summing, r)
+		if r.Withdraws() {
+			s.withdrawn.remove(r) // what it replaced has lapsed before
+		}
 	}))
 	return s.census.remove(gone)
 }

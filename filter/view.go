@@ -111,22 +111,27 @@ func (v *view) with(shard uint64, r rescind.Record) *view {
 	})
 }
 
-// without returns a view without the records that have lapsed at now, and
-// calls lapsed for each of them.
-func (v *view) without(shard uint64, now rescind.Millis, lapsed func(rescind.Record)) *view {
-	gone := false
+// without returns a view without the records that are to be forgotten, and calls
+// forgotten for each of them. What forget says does not go back.
+func (v *view) without(shard uint64, forget func(rescind.Record) bool, forgotten func(rescind.Record)) *view {
+	var gone []rescind.Digest // not asked twice: more may be to be forgotten by then
 	for r := range v.all(shard) {
-		if r.Lapsed(now) {
-			gone = true
-			lapsed(r)
+		if forget(r) {
+			gone = append(gone, r.Digest)
+			forgotten(r)
 		}
 	}
-	if !gone {
+	if len(gone) == 0 {
 		return v
 	}
 	return newView(shard, func(yield func(rescind.Record) bool) {
-		for r := range v.all(shard) {
-			if !r.Lapsed(now) && !yield(r) {
+		left := gone
+		for r := range v.all(shard) { // in the same order
+			if len(left) > 0 && r.Digest == left[0] {
+				left = left[1:]
+				continue
+			}
+			if !yield(r) {
 				return
 			}
 		}

@@ -20,6 +20,7 @@ type revocationRequest struct {
 	ExpiresAt    instant `json:"expires_at"`
 	Reason       text    `json:"reason"`
 	Token        text    `json:"token"`
+	Withdraw     bool    `json:"withdraw"` // the issuer, with scope iss
 }
 
 // postRevocation revokes whatever the operator names.
@@ -81,8 +82,8 @@ func (a *API) parseRevocation(only string, body []byte) (wanted, error) {
 // expires. Its signature is checked, because an unchecked one could name any
 // token of anybody.
 func (a *API) byToken(req *revocationRequest) (rev rescind.Revocation, before []rescind.Revocation, err error) {
-	if req.Scope.set || req.Iss.set || req.ID.set || req.IssuedBefore.set || req.ExpiresAt.set {
-		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "can't stand beside scope, iss, id, issued_before or expires_at; it says all of them"}
+	if req.Scope.set || req.Iss.set || req.ID.set || req.IssuedBefore.set || req.ExpiresAt.set || req.Withdraw {
+		return rev, nil, &rescind.InvalidError{Field: "token", Problem: "can't stand beside scope, iss, id, issued_before, expires_at or withdraw; it says all of them"}
 	}
 	verified, err := a.verifyToRevoke(req.Token.value)
 	if err != nil && cannotKnow(err) {
@@ -114,6 +115,10 @@ func byName(only string, req *revocationRequest) (rescind.Revocation, error) {
 		Key:          rescind.Key{Scope: scope, Issuer: iss, ID: req.ID.value},
 		IssuedBefore: req.IssuedBefore.value,
 		ExpiresAt:    req.ExpiresAt.value,
+		Withdraw:     req.Withdraw,
+	}
+	if rev.Withdraw && !req.Iss.set && !req.ID.set {
+		return rev, &rescind.InvalidError{Field: "iss", Problem: "must be named where it is withdrawn"}
 	}
 	if req.ID.set && req.ID.value == "" {
 		return rev, &rescind.InvalidError{Field: "id", Problem: "must not be empty"}

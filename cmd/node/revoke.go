@@ -20,6 +20,10 @@ func runRevoke(ctx context.Context, e env) error {
 	} {
 		fs.Func(name, help, func(v string) error { body[name] = v; return nil })
 	}
+	fs.BoolFunc("withdraw", "with --scope iss --iss ISSUER: refuse every token of the issuer for the maximum token lifetime, and drop its other revocations", func(string) error {
+		body["withdraw"] = true
+		return nil
+	})
 	file := fs.String("token", "", "file with the token to revoke, - for standard input")
 	ack := fs.String("ack", "", "local, majority, all or a number of other nodes")
 	timeout := fs.Duration("timeout", 2*time.Second, "how long to wait for other nodes")

@@ -39,8 +39,7 @@ func (s *Sim) holds(n *node, a acked) bool {
 }
 
 func (n *node) refuses(r rescind.Record) bool {
-	held, ok := n.set.Lookup(r.Digest)
-	return ok && held.Join(r) == held
+	return n.set.Refuses(r)
 }
 
 // required reports whether some verifier may still accept a token that r
@@ -86,7 +85,7 @@ func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its frontier there is %v", s.now, peer.index, at, n.index, peer.disk.frontiers[n.origin])
 		}
 		for _, r := range n.own[:a.Seq] {
-			if onDisk := peer.disk.records[r.Digest]; onDisk.Join(r) != onDisk && !s.lost[r.Digest] && !s.skipped[r.Digest] {
+			if !peer.disk.refuses(r) && !s.lost[r.Digest] && !s.skipped[r.Digest] {
 				return fmt.Errorf("at %v: n%d acknowledged %d records of n%d; %v is not on its disk", s.now, peer.index, a.Seq, n.index, r.Digest)
 			}
 		}
@@ -151,7 +150,7 @@ func (s *Sim) checkKept(n *node) error {
 
 // checkTrue: a node holds nothing that nobody has revoked.
 func (s *Sim) checkTrue(n *node) error {
-	records, _, done := n.set.Scan(rescind.Digest{}, len(s.written)+1)
+	records, _, done := n.set.Scan(rescind.Digest{}, len(s.written)+1+len(n.set.Withdrawals()))
 	for _, r := range records {
 		if said, ok := s.written[r.Digest]; !ok || said.Join(r) != said {
 			return fmt.Errorf("at %v: n%d holds %v, which nobody revoked", s.now, n.index, r)
@@ -177,8 +176,7 @@ func (s *Sim) converged() error {
 			return fmt.Errorf("n%d can't state its staleness, or only %v", n.index, s.now-asOf)
 		}
 		for _, a := range s.acked {
-			onDisk := n.disk.records[a.record.Digest]
-			stored, refused := onDisk.Join(a.record) == onDisk, n.refuses(a.record)
+			stored, refused := n.disk.refuses(a.record), n.refuses(a.record)
 			if !(stored && refused) && s.required(a.record) && !s.lost[a.record.Digest] && !s.unfindable(a.record) {
 				return fmt.Errorf("n%d lacks %v, acknowledged by n%d at %v (in memory %v, on disk %v)", n.index, a.record.Digest, a.node, a.at, refused, stored)
 			}
@@ -191,6 +189,12 @@ func (s *Sim) converged() error {
 // folders of those that had merged it were replaced since.
 func (s *Sim) unfindable(r rescind.Record) bool {
 	return s.opt.Named && s.skipped[r.Digest] && !slices.ContainsFunc(s.nodes, func(n *node) bool { return n.refuses(r) })
+}
+
+// refuses reports whether what is on the disk refuses all that r does.
+func (d disk) refuses(r rescind.Record) bool {
+	held := d.records[r.Digest]
+	return held.Join(r) == held || d.records[withdrawn(r.Digest.Issuer())].Replaces(r)
 }
 
 // usualStaleness is what a calm cluster stays below: an echo comes with each turn

@@ -298,12 +298,15 @@ func (s *Sim) write(n *node) {
 	for i := range batch {
 		s.next++
 		batch[i] = rescind.Record{
-			Digest:       rescind.MakeDigest(rescind.ScopeJTI, s.rng.Uint64(), s.next<<8),
+			Digest:       rescind.MakeDigest(rescind.ScopeJTI, s.rng.Uint64(), s.next<<36).OfIssuer(uint32(s.next % issuers)),
 			IssuedBefore: rescind.Ever,
 			ExpiresAt:    s.expiry(),
 		}
 		if again := s.rng.IntN(len(s.acked) + 1); s.rng.IntN(8) == 0 && again < len(s.acked) { // revoked again, for longer
 			batch[i].Digest = s.acked[again].record.Digest
+		}
+		if s.next%withdrawEvery == 0 {
+			batch[i] = s.withdrawal(uint32(s.next / withdrawEvery % issuers))
 		}
 		batch[i], _ = n.set.Merge(batch[i])
 		s.written[batch[i].Digest] = batch[i].Join(s.written[batch[i].Digest])
@@ -311,6 +314,25 @@ func (s *Sim) write(n *node) {
 	}
 	last := n.core.Propose(batch)
 	s.note("n%d revokes its numbers up to %d, the last with digest %v", n.index, last, batch[len(batch)-1].Digest)
+}
+
+// Of every withdrawEvery records one withdraws one of so many issuers.
+const (
+	withdrawEvery = 64
+	issuers       = 5
+)
+
+// withdrawal returns a record that replaces all which an issuer's tokens have caused.
+func (s *Sim) withdrawal(issuer uint32) rescind.Record {
+	return rescind.Record{
+		Digest:       withdrawn(issuer),
+		IssuedBefore: rescind.Ever,
+		ExpiresAt:    s.trueTime().Add(2*rescind.BucketWidth + time.Hour),
+	}
+}
+
+func withdrawn(issuer uint32) rescind.Digest {
+	return rescind.MakeDigest(rescind.ScopeIss, uint64(issuer+1)*0x9e3779b97f4a7c15, 0).OfIssuer(issuer)
 }
 
 // expiry is now and then so early that the record lapses within the run: it must

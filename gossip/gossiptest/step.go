@@ -63,9 +63,13 @@ func (s *Sim) turn() error {
 		if err := s.ready(n); err != nil {
 			return err
 		}
-		if lapsing, trusted := n.core.Lapsing(s.now); trusted {
-			n.set.Sweep(n.sweeps, lapsing)
-			n.sweeps++
+		lapsing, trusted := n.core.Lapsing(s.now)
+		if !trusted {
+			lapsing = 0
+		}
+		n.set.Sweep(n.sweeps, lapsing)
+		n.sweeps++
+		if trusted {
 			s.keepClock(n, lapsing)
 		}
 	}
