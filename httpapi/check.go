@@ -15,7 +15,7 @@ const (
 	headerIssuer  = "X-Auth-Issuer"
 	headerSubject = "X-Auth-Subject"
 	headerSession = "X-Auth-Session"
-	headerTokenID = "X-Auth-Token-Id"
+	headerTokenID = "X-Auth-Token-Id" // #nosec G101 -- the name of a header
 )
 
 // check answers a proxy that asks before it forwards a request: nginx

@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
 
 	"rescind"
 )
@@ -68,7 +70,8 @@ func FuzzIntrospect(f *testing.F) {
 		answer := rec.Body.String()
 		switch rec.Code {
 		case http.StatusOK:
-			if answer != `{"active":false}` && !strings.Contains(body, strings.Split(raw, ".")[2][:8]) {
+			form, _ := url.ParseQuery(body)
+			if answer != `{"active":false}` && !genuine(form.Get("token")) {
 				t.Fatalf("%q: %s", body, answer)
 			}
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
@@ -79,6 +82,13 @@ func FuzzIntrospect(f *testing.F) {
 			t.Fatalf("%q: %d %s", body, rec.Code, answer)
 		}
 	})
+}
+
+// genuine reports whether a token was signed with the key. A fuzzing process judges
+// seeds that another one has made, at another time.
+func genuine(raw string) bool {
+	_, err := jwt.Parse(raw, func(*jwt.Token) (any, error) { return testKey, nil }, jwt.WithValidMethods([]string{"HS256"}))
+	return err == nil
 }
 
 // FuzzEventClaims signs any claims as an event and as a logout token: whatever a

@@ -63,7 +63,7 @@ func Run(ctx context.Context, args []string, r *report.Result) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL runs as another user
+	if err := os.Chmod(dir, 0o711); err != nil { // #nosec G302 -- PostgreSQL runs as another user
 		return err
 	}
 	c := &comparison{settings: s, dir: dir, w: os.Stdout, r: r}

@@ -44,7 +44,7 @@ type legendKey struct {
 }
 
 func keyOf(i int, name string, dashed bool) legendKey {
-	return legendKey{Name: name, Colour: template.CSS("var(" + variable(seriesInk(i)) + ")"), Dashed: dashed}
+	return legendKey{Name: name, Colour: template.CSS("var(" + variable(seriesInk(i)) + ")"), Dashed: dashed} // #nosec G203 -- of constants
 }
 
 // picture draws at one size; nil if there is nothing to draw.
@@ -92,7 +92,7 @@ func render(p *plot.Plot, s size, title string) (template.HTML, error) {
 	}
 	svg := themed(fontStyles.ReplaceAll(b.Bytes(), nil))
 	start := fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, float64(s.width), float64(s.height), template.HTMLEscapeString(title))
-	return template.HTML(svgStart.ReplaceAll(svg, []byte(start))), nil
+	return template.HTML(svgStart.ReplaceAll(svg, []byte(start))), nil // #nosec G203 -- gonum's drawing, whose text is escaped
 }
 
 // newPlot returns an empty plot with axes, ticks and a grid.

@@ -91,7 +91,7 @@ func runHealthcheck(ctx context.Context, e env) error {
 	// It sends nothing that is secret, and the certificate is for the name by
 	// which others know this node.
 	if t, ok := c.http.Transport.(*http.Transport); ok {
-		t.TLSClientConfig.InsecureSkipVerify = true
+		t.TLSClientConfig.InsecureSkipVerify = true // #nosec G402 -- see above
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()

@@ -2,14 +2,26 @@ package extauthz
 
 import (
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/golang-jwt/jwt/v5"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 )
+
+var compact = regexp.MustCompile(`[\w-]+\.[\w-]+\.[\w-]+`)
+
+// genuine reports whether a token was signed with the secret. A fuzzing process judges
+// seeds that another one has made, at another time.
+func genuine(raw string) bool {
+	_, err := jwt.Parse(raw, func(*jwt.Token) (any, error) { return secret, nil }, jwt.WithValidMethods([]string{"HS256"}))
+	return err == nil
+}
 
 // FuzzCheck asserts that every message that a stranger can send gets an answer that
 // Envoy takes, and that none passes without the token.
@@ -58,8 +70,8 @@ func FuzzCheck(f *testing.F) {
 		}
 		headers := answer.GetOkResponse().GetHeaders()
 		if answer.GetStatus().GetCode() == int32(codes.OK) {
-			if !strings.Contains(string(raw), good) {
-				t.Fatalf("%v passed without the token", req)
+			if !slices.ContainsFunc(compact.FindAllString(string(raw), -1), genuine) {
+				t.Fatalf("%v passed without a token", req)
 			}
 		} else {
 			status := answer.GetDeniedResponse().GetStatus().GetCode()

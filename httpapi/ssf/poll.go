@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -99,8 +100,19 @@ func (p *Poller) takeAll(ctx context.Context, ids []string, answer *pollResponse
 	return fresh, nil
 }
 
-// take takes one event. The answer's map is only read.
-func (p *Poller) take(ctx context.Context, id string, answer *pollResponse) error {
+// errPanic stands for what the log says.
+var errPanic = errors.New("taking a security event met a bug of this node; its log says where")
+
+// take takes one event. The answer's map is only read. A panic is this node's fault,
+// not the event's: the event is left with the transmitter. It would end the process,
+// since no handler recovers what happens on this goroutine.
+func (p *Poller) take(ctx context.Context, id string, answer *pollResponse) (err error) {
+	defer func() {
+		if recover() != nil { // its value may quote the event
+			p.log.Error("panic while a security event was taken", "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
 	var raw string
 	if id == "" || len(id) > maxName || json.Unmarshal(answer.Sets[id], &raw) != nil {
 		return &Refusal{"invalid_request", "the event's name is too long, or its value is no string"}

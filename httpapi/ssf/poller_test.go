@@ -1,6 +1,7 @@
 package ssf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -296,4 +297,34 @@ func TestStatsAreACopy(t *testing.T) {
 	if !maps.Equal(p.Stats().Refused, map[string]uint64{"a": 1}) {
 		t.Error(p.Stats())
 	}
+}
+
+// TestAnEventThatMeetsABug is left with the transmitter, and ends neither the process
+// nor the other events' being taken.
+func TestAnEventThatMeetsABug(t *testing.T) {
+	answer := func(n int, _ *http.Request, _ pollRequest) *http.Response {
+		if n > 1 {
+			return nil // kept open
+		}
+		return sets("bug", "good")
+	}
+	polling(t, answer, func(p *Poller, f *transmitter, _ *taker) {
+		synctest.Wait()
+		time.Sleep(time.Minute) // of virtual time
+		synctest.Wait()
+		if s := p.Stats(); s.Taken != 1 || s.Kept != 1 {
+			t.Errorf("%+v", s)
+		}
+		polls, _ := f.seen()
+		if len(polls) < 2 || !slices.Equal(polls[1].Ack, []string{"good"}) || len(polls[1].SetErrs) != 0 {
+			t.Errorf("%+v", polls)
+		}
+	}, func(s *Stream) {
+		s.Take = func(_ context.Context, e Event) error {
+			if e.ID == "bug" {
+				panic("a bug")
+			}
+			return nil
+		}
+	})
 }
