@@ -22,6 +22,7 @@ func Day(seed uint64) Options {
 		Write:     0.01,
 		Cut:       0.005,
 		Crash:     0.002,
+		Withdraw:  true,
 	}
 	if seed%3 == 0 {
 		opt.Rollback = 0.3

@@ -39,6 +39,7 @@ type Options struct {
 	Believe   time.Duration // of gossip.Config.BelieveAfter; 0 means one hour
 	Skip      float64       // per applied record: it is not merged, and nobody notices
 	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
+	Withdraw  bool          // issuers are withdrawn now and then
 	Named     bool          // the members are named
 	Wipe      float64       // per tick: the folder of a named member is replaced by an empty one
 	Ghost     float64       // of those: the process with the old folder lives on
@@ -305,7 +306,7 @@ func (s *Sim) write(n *node) {
 		if again := s.rng.IntN(len(s.acked) + 1); s.rng.IntN(8) == 0 && again < len(s.acked) { // revoked again, for longer
 			batch[i].Digest = s.acked[again].record.Digest
 		}
-		if s.next%withdrawEvery == 0 {
+		if s.opt.Withdraw && s.next%withdrawEvery == 0 {
 			batch[i] = s.withdrawal(uint32(s.next / withdrawEvery % issuers))
 		}
 		batch[i], _ = n.set.Merge(batch[i])
