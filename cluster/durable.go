@@ -20,6 +20,9 @@ type durable interface {
 	Drop(ctx context.Context, now rescind.Millis) error
 	Stats() store.Stats
 
+	// Supersede notes durably that another process has gone on from a copy.
+	Supersede() error
+
 	// Notes returns what Commit was given of members.
 	Notes() ([]store.Note, error)
 
@@ -54,6 +57,9 @@ func (disk) Trouble() (<-chan struct{}, error) { return nil, nil }
 type logStore struct{ *sharedlog.Log }
 
 func (logStore) Clock() (store.Clock, error) { return store.Clock{}, nil }
+
+// Supersede does nothing: a node without a disk is a new origin at each start.
+func (logStore) Supersede() error { return nil }
 
 // Notes returns nothing: a node without a disk is a new origin at each start, and hears
 // of the others from those that run.

@@ -251,7 +251,7 @@ func (l *loop) run(ctx context.Context) {
 			l.core.Tick(steady(), rescind.MillisOf(l.cfg.now()))
 			l.publish()
 			if l.core.Superseded() {
-				l.fail(errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, or it was restored while the clock was behind; give each node a folder of its own, or an empty one"))
+				l.fail(l.superseded())
 				<-ctx.Done()
 				return
 			}
@@ -263,6 +263,17 @@ func (l *loop) run(ctx context.Context) {
 		}
 		l.work()
 	}
+}
+
+// superseded returns why this node ends. Where another process runs from a copy of the folder,
+// the folder remembers that: started again it would only supersede the other one.
+func (l *loop) superseded() error {
+	err := errors.New("the cluster knows a later epoch of this data folder: another process runs from a copy of it, " +
+		"or it was restored while the clock was behind; give each node a folder of its own, or an empty one")
+	if l.core.Copied() {
+		err = errors.Join(err, l.store.Supersede())
+	}
+	return err
 }
 
 // propose takes p and whatever else is waiting, as one batch.

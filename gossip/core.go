@@ -124,6 +124,7 @@ type Core struct {
 	fullAt     time.Duration // when a member last said that it has no room for us; 0: never
 	pull       *pull
 	superseded bool
+	copied     bool // by a process that said so itself, lately
 
 	turnedAway uint64 // messages of nodes for which there was no room
 	crowded    Crowded
@@ -202,7 +203,7 @@ func (c *Core) Propose(records []rescind.Record) (last uint64) {
 // Step takes one message.
 func (c *Core) Step(now time.Duration, m Message) {
 	if m.From == c.cfg.Origin {
-		c.superseded = c.superseded || c.isAnothers(m)
+		c.metOurselves(now, m)
 		return
 	}
 	if c.named != nil && !c.named.takes(c.peers[m.From], m) {
@@ -267,6 +268,14 @@ func (c *Core) Step(now time.Duration, m Message) {
 	c.progress(now)
 }
 
+// metOurselves takes a message of our own origin.
+func (c *Core) metOurselves(now time.Duration, m Message) {
+	if c.isAnothers(m) {
+		_, fresh := c.saidAt(now, m)
+		c.superseded, c.copied = true, c.copied || fresh
+	}
+}
+
 // isAnothers reports whether a message of our origin can't be ours: it is of a
 // later epoch, or of this one and from further on. Ours may come late.
 func (c *Core) isAnothers(m Message) bool {
@@ -323,6 +332,11 @@ func (c *Core) Synced() bool {
 // later epoch: another process runs from a copy of it, or it was restored from
 // an old copy by a machine whose clock is behind. Nobody listens to this epoch.
 func (c *Core) Superseded() bool { return c.superseded }
+
+// Copied reports whether this node is superseded by the word of the other process itself,
+// of this moment. What a third one says of us may stop this process, but must not
+// keep its folder closed.
+func (c *Core) Copied() bool { return c.copied }
 
 // Durable returns the number of the last own record that is committed.
 func (c *Core) Durable() uint64 { return c.durable }

@@ -76,6 +76,7 @@ func (o Options) withDefaults() Options {
 // Store is an open data folder. Its methods are safe for concurrent use.
 type Store struct {
 	dir      string
+	fs       vfs.FS
 	log      *slog.Logger
 	identity Identity
 	fence    *fence
@@ -101,7 +102,7 @@ type counters struct{ commits, slow, background atomic.Uint64 }
 
 // Open opens the folder dir, making it for this user alone if it does not exist,
 // and raises its epoch durably. It fails with ErrLocked, ErrOtherCluster,
-// ErrFormat or ErrCorrupt, or with the file system's error, and then leaves the
+// ErrSuperseded, ErrFormat or ErrCorrupt, or with the file system's error, and then leaves the
 // folder unlocked and the records in it as they were.
 func Open(dir string, opt Options) (_ *Store, err error) {
 	opt = opt.withDefaults()
@@ -118,7 +119,7 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 			return nil, errors.Join(err, s.release())
 		}
 	}
-	s.dir = dir
+	s.dir, s.fs = dir, fs
 	if err := s.open(fs, opt); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -127,6 +128,9 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 
 func (s *Store) open(fs vfs.FS, opt Options) (err error) {
 	if s.lock, err = lockFolder(fs, s.dir); err != nil {
+		return err
+	}
+	if err := refuseSuperseded(fs, s.dir); err != nil {
 		return err
 	}
 	if err := inspect(fs, s.dir); err != nil {
