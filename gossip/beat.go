@@ -303,7 +303,10 @@ func (c *Core) caughtUp(now time.Duration) bool {
 		heard++
 		all = all && holds
 	}
-	return all && heard > 0 && now-c.started >= coldStart
+	// A folder that was never complete, and that knows of a stream without its base, lacks
+	// something that somebody had. Others that know no more can't make up for that.
+	lacking := !c.complete && len(c.forgotten()) > 0
+	return all && heard > 0 && now-c.started >= coldStart && !lacking
 }
 
 // prove settles the echoes whose head the frontier has reached.
