@@ -50,7 +50,7 @@ func FuzzCheck(f *testing.F) {
 		of(bearer(good), map[string]string{"require_nothing": "x"}),
 		of(map[string]string{"authorization": "Basic eA==", "rescind-version": "1.2.3", "rescind-max-staleness": "1s"}, nil),
 		{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
-			HeaderMap: &core.HeaderMap{Headers: []*core.HeaderValue{nil, {Key: "authorization", RawValue: []byte("Bearer " + good)}, {Key: "authorization", Value: "Bearer \xff"}}},
+			HeaderMap: &core.HeaderMap{Headers: []*core.HeaderValue{nil, {Key: "authorization", RawValue: []byte("Bearer " + good)}, {Key: "authorization", RawValue: []byte("Bearer \xff")}}},
 		}}},
 	} {
 		f.Add(ask(seed))
