@@ -29,7 +29,7 @@ func (c *Core) newBeat(now time.Duration) *Beat {
 		Clock:    c.wallAt(now),
 	}
 	if c.named != nil {
-		b.Roll = c.named.roll()
+		b.Roll = c.roll()
 	}
 	return b
 }
@@ -274,7 +274,7 @@ func (c *Core) progress(now time.Duration) {
 	if c.named != nil {
 		c.progressNamed(now)
 		_, off := c.ClockOff(now)
-		c.synced = c.synced || c.named.whole() && c.named.bounded && !off && !c.comparing.verify
+		c.synced = c.synced || c.named.counts() && c.named.bounded && !off && !c.comparing.verify
 	} else {
 		c.synced = c.synced || c.others == nil && c.caughtUp(now)
 	}

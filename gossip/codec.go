@@ -274,9 +274,12 @@ func (m *Beat) read(r *reader) {
 
 func (*Ack) kind() byte { return kindAck }
 
-func (m *Ack) append(b []byte) []byte { return appendRoll(appendPosition(b, m.At), m.Roll) }
+func (m *Ack) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Of))
+	return appendRoll(appendPosition(b, m.At), m.Roll)
+}
 
-func (m *Ack) read(r *reader) { m.At, m.Roll = r.position(), r.roll() }
+func (m *Ack) read(r *reader) { m.Of, m.At, m.Roll = r.origin(), r.position(), r.roll() }
 
 func (*RangeRequest) kind() byte { return kindRangeRequest }
 

@@ -28,7 +28,7 @@ func examples() []Message {
 	return []Message{
 		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Batch{First: 3, Head: 4, Records: records}},
 		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Ack{At: Position{3, 4}}},
+		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Ack{Of: 2, At: Position{3, 4}}},
 		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
 		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
 		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},

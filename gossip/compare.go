@@ -260,6 +260,14 @@ func (c *Core) distrust(now time.Duration) {
 	c.comparing.verify, c.comparing.trustAt, c.comparing.nextAt = true, 0, now
 }
 
+// firstRound is where a node begins to number the rounds of a life: elsewhere than in
+// any other life, and than any other node. Else who has recorded that a round found no
+// difference could end another round with that.
+func firstRound(o Origin, epoch uint64) uint64 {
+	x := (uint64(o)*0x9e3779b97f4a7c15 ^ epoch) * 0xbf58476d1ce4e5b9
+	return (x ^ x>>29) >> 1
+}
+
 // narrow reports whether the steps of a round with a member hold less than they may.
 func (c *Core) narrow(with Origin) bool {
 	p := c.peers[with]

@@ -177,6 +177,7 @@ func New(cfg Config, now time.Duration, wall rescind.Millis) *Core {
 		retell:   make(map[Origin]bool),
 		nextAt:   now,
 	}
+	c.comparing.round = firstRound(cfg.Origin, cfg.Epoch)
 	c.lapse = newLapse(cfg.BelieveAfter, now, cfg.Confirmed)
 	c.setWall(now, wall)
 	if cfg.Members != nil {
@@ -229,7 +230,7 @@ func (c *Core) Step(now time.Duration, m Message) {
 			c.stepBeat(now, at, p, b)
 		}
 	case *Ack:
-		if current {
+		if current && b.Of == c.cfg.Origin {
 			c.stepAck(p, b.At, b.Roll)
 		}
 	case *RangeRequest:
@@ -323,7 +324,7 @@ func (c *Core) Leave() { c.broadcast(&Leave{Head: c.own.head}) }
 // it has held what a majority of the members holds.
 func (c *Core) Synced() bool {
 	if c.named != nil {
-		return c.synced && c.named.whole()
+		return c.synced && c.named.counts()
 	}
 	return c.synced || c.founded
 }
@@ -381,11 +382,11 @@ func (c *Core) take(records []rescind.Record) {
 
 // stepAck takes p's acknowledgement of our stream.
 func (c *Core) stepAck(p *peer, at Position, r *Roll) {
-	if c.named != nil && r != nil && r.Whole && at.Epoch == c.cfg.Epoch && at.Seq <= c.own.received {
+	if c.named != nil && r.counts() && at.Epoch == c.cfg.Epoch && at.Seq <= c.own.received {
 		p.count(r, at.Seq)
 		c.named.moved = true
 	}
-	if c.named != nil && (r == nil || !r.Whole) {
+	if c.named != nil && !r.counts() {
 		return // it counts for nothing yet (I3)
 	}
 	if at.Epoch != c.cfg.Epoch || at.Seq <= p.acked || at.Seq > c.own.received {

@@ -76,7 +76,7 @@ func (c *Core) namedMembers(now time.Duration) (members []Member) {
 		m := Member{Name: name}
 		if p := c.memberNamed(name); p != nil {
 			m = p.member(now)
-			m.Counts = p.named.roll.Whole && p.incarnation() == c.named.want.Known[name]
+			m.Counts = p.named.roll.counts() && p.incarnation() == c.named.want.Known[name]
 			m.Known = p.named.proof != nil
 			if m.Known {
 				m.Staleness = now - p.named.proof.asOf

@@ -77,8 +77,11 @@ type View struct {
 	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from; ageUnknown: not since the sender was started
 }
 
-// Ack says that its sender has committed the receiver's records up to At.
+// Ack says that its sender has committed the records of Of, the receiver, up to At. It
+// names the receiver because epochs are times, so two nodes may be in the same, and
+// who has recorded an acknowledgement can send it to either.
 type Ack struct {
+	Of   Origin
 	At   Position
 	Roll *Roll // of a named member
 }

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ type named struct {
 	stated    bool          // want.Stated has moved, which may wait
 	statedAt  time.Duration // when it was last stored
 	quorum    majorities    // of want
+
+	sure      bool            // see checkedBy; or this folder has come to count in this life
+	checkedBy map[string]bool // who has found in this life that this folder did not go back
 
 	witnesses map[string]*witness
 	second    bool          // the witnesses are being asked again
@@ -94,6 +98,7 @@ type namedPeer struct {
 	knew    map[string]Incarnation
 	list    uint64 // the highest that it is known to know
 	heard   bool   // it has echoed a heartbeat of ours in this life
+	checked bool   // in its present epoch it has stated no less than is remembered of it
 }
 
 func newNamed(cfg Config) *named {
@@ -101,6 +106,7 @@ func newNamed(cfg Config) *named {
 	n := &named{
 		self: cfg.Name, origin: cfg.Origin, bootstrap: m.Bootstrap, fresh: m.Fresh,
 		want: m.State.clone(), have: m.State.clone(), refused: map[string]string{}, moved: true,
+		checkedBy: map[string]bool{},
 	}
 	if len(n.want.Names) == 0 { // the folder was made before, or just now
 		n.want.Names, n.want.Opened = slices.Clone(m.Names), m.Holds
@@ -148,6 +154,11 @@ func (n *named) own() Incarnation { return Incarnation{n.want.Number, n.origin} 
 // whole reports whether this folder counts: durably, and not replaced by another.
 func (n *named) whole() bool { return n.have.Whole && n.want.Whole && !n.outdated() }
 
+// counts reports whether this folder counts by now. One that was opened again may have
+// gone back to an older copy, so it first has others hold what it states against what
+// they remember: that many that, if a majority remembers more, one of these does.
+func (n *named) counts() bool { return n.whole() && n.sure }
+
 // outdated reports whether this folder's incarnation is known to be replaced.
 func (n *named) outdated() bool { return n.own().Before(n.want.Known[n.self]) }
 
@@ -158,10 +169,19 @@ func (n *named) unfounded() bool { return n.want.List == 0 }
 func (n *named) isMember(name string) bool { return slices.Contains(n.quorum.names, name) }
 
 // roll is what this node tells of the members.
+func (c *Core) roll() *Roll {
+	r := c.named.roll()
+	for i := range r.Entries {
+		p := c.memberNamed(r.Entries[i].Name)
+		r.Entries[i].Checked = p != nil && p.named.checked
+	}
+	return r
+}
+
 func (n *named) roll() *Roll {
 	r := &Roll{
 		Cluster: n.have.Cluster, List: n.have.List, Caught: n.have.Caught,
-		Whole: n.have.Whole && n.want.Whole, Before: n.have.Opened, Bootstrap: n.bootstrap, Number: n.have.Number, Vote: n.have.Vote,
+		Whole: n.have.Whole && n.want.Whole, Sure: n.sure, Before: n.have.Opened, Bootstrap: n.bootstrap, Number: n.have.Number, Vote: n.have.Vote,
 	}
 	names := append(slices.Clone(n.have.Names), without(n.have.Before, n.have.Names)...)
 	slices.Sort(names)
@@ -232,10 +252,10 @@ func (n *named) stored(s *RollState) {
 }
 
 // ack acknowledges a member's records up to at.
-func (c *Core) ack(at Position) *Ack {
-	a := &Ack{At: at}
+func (c *Core) ack(of Origin, at Position) *Ack {
+	a := &Ack{Of: of, At: at}
 	if c.named != nil {
-		a.Roll = c.named.roll()
+		a.Roll = c.roll()
 	}
 	return a
 }
@@ -296,7 +316,10 @@ func (c *Core) hear(now time.Duration, p *peer, b *Beat, sent time.Duration, ech
 	if echoed { // else it may be older than what was stated before this node's start
 		c.compareStated(p, b)
 	}
-	if r.Whole {
+	if echoed && r.Whole && r.checked(n.self) {
+		n.checkedBy[p.name] = true
+	}
+	if r.counts() {
 		p.count(r, 0)
 		if echoed {
 			p.queueEcho(vectorEcho{sent, b.Views, r})
@@ -400,6 +423,7 @@ func (c *Core) compareStated(p *peer, b *Beat) {
 	case !same && p.named.roll.Whole:
 		n.want.Stated[p.name], n.stated = now, true
 	}
+	p.named.checked = !back
 }
 
 // before reports whether an epoch that builds on p lacks what was held at at.
@@ -463,6 +487,7 @@ func (c *Core) progressNamed(now time.Duration) {
 		return
 	}
 	n.moved = false
+	n.sure = n.sure || n.want.Whole && n.quorum.enough(n.quorum.set(n.self)|n.quorum.set(slices.Collect(maps.Keys(n.checkedBy))...))
 	n.replaced = n.outdatedBy(c)
 	n.bound, n.bounded = c.bound(now)
 	n.majority, n.everywhere = c.confirmedUpTo()
@@ -501,7 +526,7 @@ func (c *Core) holdsAll(views []View) bool {
 
 // voiceOf returns p as a voice in a set that counts, by what it said in r.
 func (c *Core) voiceOf(p *peer, r *Roll, knows func(string) Incarnation, upTo uint64) (v voice, ok bool) {
-	if r == nil || !r.Whole || p.name == c.named.self || p.named.list > c.named.want.List || c.named.disagrees(r) {
+	if !r.counts() || p.name == c.named.self || p.named.list > c.named.want.List || c.named.disagrees(r) {
 		return v, false // nobody counts a set in which one knows a later list, or another of that number
 	}
 	return voice{p.name, Incarnation{r.Number, p.origin}, knows, upTo}, true
@@ -516,7 +541,7 @@ func (n *named) voice() voice {
 // it holds, that with itself they are a majority (R1, R2).
 func (c *Core) bound(now time.Duration) (asOf time.Duration, ok bool) {
 	n := c.named
-	if !n.whole() {
+	if !n.counts() {
 		return 0, false
 	}
 	var voices []voice
@@ -540,7 +565,7 @@ func (c *Core) bound(now time.Duration) (asOf time.Duration, ok bool) {
 // have stored our records, ourselves included (W3). 0: none.
 func (c *Core) confirmedUpTo() (majority, everywhere uint64) {
 	n := c.named
-	if !n.whole() {
+	if !n.counts() {
 		return 0, 0
 	}
 	var voices []voice
@@ -581,10 +606,10 @@ func (n *named) outdatedBy(c *Core) bool {
 // that knows of it, too.
 func (c *Core) changeList() {
 	n := c.named
-	if !n.want.Caught && n.have.List == n.want.List && n.whole() {
+	if !n.want.Caught && n.have.List == n.want.List && n.counts() {
 		told := n.quorum.set(n.self)
 		for _, p := range c.list {
-			if p.named.proof != nil && p.named.proof.roll.Whole && p.named.proof.roll.List == n.want.List {
+			if p.named.proof != nil && p.named.proof.roll.counts() && p.named.proof.roll.List == n.want.List {
 				told |= n.quorum.set(p.name)
 			}
 		}
@@ -599,7 +624,7 @@ func (c *Core) changeList() {
 		caught |= n.quorum.set(n.self)
 	}
 	for _, p := range c.list {
-		if r := p.named.roll; r != nil && r.Whole && r.List == n.want.List && r.Caught {
+		if r := p.named.roll; r.counts() && r.List == n.want.List && r.Caught {
 			caught |= n.quorum.set(p.name)
 		}
 	}

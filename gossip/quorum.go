@@ -33,14 +33,14 @@ func (c *Core) Quorum(now time.Duration) (q Quorum, ok bool) {
 		List: n.want.List, Names: slices.Clone(n.want.Names), Before: slices.Clone(n.want.Before),
 		Size: len(n.want.Names), Need: len(n.want.Names)/2 + 1, Whole: n.whole(),
 	}
-	if q.Whole {
+	if n.counts() {
 		q.Reached++
 	}
 	for _, name := range n.quorum.names {
 		if name == n.self {
 			continue
 		}
-		if p := c.memberNamed(name); p != nil && p.alive(now) && p.named.heard && p.named.roll != nil && p.named.roll.Whole {
+		if p := c.memberNamed(name); p != nil && p.alive(now) && p.named.heard && p.named.roll.counts() {
 			q.Reached++
 		} else {
 			q.Missing = append(q.Missing, name)

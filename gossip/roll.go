@@ -42,7 +42,8 @@ type Roll struct {
 	Cluster   ClusterID
 	List      uint64 // the number of the list of members; 0: not founded yet
 	Caught    bool   // it has held durably, since it learned of the list, what a majority of the one before said
-	Whole     bool   // its folder has not forgotten what it acknowledged
+	Whole     bool   // its folder has not forgotten what it acknowledged, as far as the folder says
+	Sure      bool   // so many have checked, in its present life, that the folder did not go back, that it counts
 	Before    bool   // its folder holds something from before the members were named
 	Bootstrap bool   // it may found the cluster with a majority
 	Number    uint64 // of its own incarnation; 0: it has none yet
@@ -55,6 +56,7 @@ type Entry struct {
 	Name             string
 	InList, InBefore bool // in the list, and in the one before it while that one still counts
 	Known            Incarnation
+	Checked          bool // in its present life it states no less than it did before, as far as the sender remembers
 }
 
 // known returns the incarnation of a name that the sender knows.
@@ -65,6 +67,15 @@ func (r *Roll) known(name string) Incarnation {
 		}
 	}
 	return Incarnation{}
+}
+
+// counts reports whether sets of members may be made with the sender. A nil r has none.
+func (r *Roll) counts() bool { return r != nil && r.Whole && r.Sure }
+
+// checked reports whether the sender has found that what a name states is no less than
+// it was.
+func (r *Roll) checked(name string) bool {
+	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Name == name && e.Checked })
 }
 
 // lists returns the names of the list and of the one before, nil if that one no
@@ -91,13 +102,13 @@ func appendRoll(b []byte, r *Roll) []byte {
 	}
 	b = append(append(b, 1), r.Cluster[:]...)
 	b = binary.AppendUvarint(b, r.List)
-	b = appendBool(appendBool(appendBool(appendBool(b, r.Caught), r.Whole), r.Before), r.Bootstrap)
+	b = appendBool(appendBool(appendBool(appendBool(appendBool(b, r.Caught), r.Whole), r.Sure), r.Before), r.Bootstrap)
 	b = binary.AppendUvarint(b, r.Number)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Vote))
 	b = append(b, byte(len(r.Entries)))
 	for _, e := range r.Entries {
 		b = append(append(b, byte(len(e.Name))), e.Name...)
-		b = appendBool(appendBool(b, e.InList), e.InBefore)
+		b = appendBool(appendBool(appendBool(b, e.InList), e.InBefore), e.Checked)
 		b = binary.AppendUvarint(b, e.Known.Number)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.Known.Origin))
 	}
@@ -111,7 +122,7 @@ func (r *reader) roll() *Roll {
 	var m Roll
 	copy(m.Cluster[:], r.take(len(m.Cluster)))
 	m.List = r.uvarint()
-	m.Caught, m.Whole, m.Before, m.Bootstrap = r.bool(), r.bool(), r.bool(), r.bool()
+	m.Caught, m.Whole, m.Sure, m.Before, m.Bootstrap = r.bool(), r.bool(), r.bool(), r.bool(), r.bool()
 	m.Number, m.Vote = r.uvarint(), Origin(r.uint64())
 	n := int(r.byte())
 	r.failed = r.failed || n > maxEntries
@@ -120,7 +131,7 @@ func (r *reader) roll() *Roll {
 			return nil
 		}
 		e := Entry{Name: string(r.take(int(r.byte())))}
-		e.InList, e.InBefore = r.bool(), r.bool()
+		e.InList, e.InBefore, e.Checked = r.bool(), r.bool(), r.bool()
 		e.Known = Incarnation{r.uvarint(), Origin(r.uint64())}
 		last := len(m.Entries) - 1
 		r.failed = r.failed || e.Name == "" || len(e.Name) > MaxMemberName || last >= 0 && m.Entries[last].Name >= e.Name

@@ -48,7 +48,7 @@ func (c *Core) stored(entries map[Origin]Position) {
 		p.durable = max(p.durable, p.committing.Seq)
 		if at := p.committed; at.Epoch == p.epoch && p.acknowledged.Before(at) {
 			p.acknowledged = at
-			c.sendTo(p.origin, c.ack(at))
+			c.sendTo(p.origin, c.ack(p.origin, at))
 		}
 	}
 }

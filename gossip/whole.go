@@ -47,7 +47,7 @@ func (c *Core) number(now time.Duration) {
 	n := c.named
 	var heard members
 	for _, p := range c.list {
-		if r := p.named.roll; r != nil && r.Whole && p.named.heard && p.alive(now) && p.name != n.self && !n.foreign(r) {
+		if r := p.named.roll; r.counts() && p.named.heard && p.alive(now) && p.name != n.self && !n.foreign(r) {
 			n.learnList(r)
 			n.adoptKnown(r)
 			n.adoptIdentity(r)
@@ -137,7 +137,7 @@ func (n *named) sufficient(witnesses []voice) bool {
 // join makes this folder whole. It is stored together with all that was taken until
 // now, and told only then.
 func (n *named) join() {
-	n.want.Whole, n.witnesses, n.second, n.accepted = true, nil, false, false
+	n.want.Whole, n.sure, n.witnesses, n.second, n.accepted = true, true, nil, false, false
 	n.decided()
 }
 
@@ -284,7 +284,7 @@ func (c *Core) waitingFor(now time.Duration) string {
 			words = append(words, name+" is not heard")
 		case !p.named.heard:
 			words = append(words, name+" does not hear this node")
-		case !p.named.roll.Whole:
+		case !p.named.roll.counts():
 			words = append(words, name+" does not count yet")
 		case c.named.disagrees(p.named.roll):
 			words = append(words, name+" has another list of members with the same number: undo one of the two changes")

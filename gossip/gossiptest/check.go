@@ -83,6 +83,8 @@ func (s *Sim) checkAcks(n *node, acks []gossip.PeerAck) error {
 			}
 		case peer.rolledBack[n.origin].Before(at):
 			return fmt.Errorf("at %v: n%d acknowledged %v of n%d; its frontier there is %v", s.now, peer.index, at, n.index, peer.disk.frontiers[n.origin])
+		default:
+			continue // it had, before its folder went back
 		}
 		for _, r := range n.own[:a.Seq] {
 			if !peer.disk.refuses(r) && !s.lost[r.Digest] && !s.skipped[r.Digest] {

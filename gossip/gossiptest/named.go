@@ -65,13 +65,7 @@ func (s *Sim) checkBound(n *node, asOf time.Duration) error {
 // it could not be told what it lacks. The process that ran from the old folder may
 // live on, behind a partition to begin with.
 func (s *Sim) replaceFolder(n *node) {
-	whole := 0
-	for _, q := range s.nodes[:s.opt.Nodes] {
-		if q != n && q.disk.roll.Whole {
-			whole++
-		}
-	}
-	if n.ghost || n.commit != nil || whole <= s.opt.Nodes/2 || len(s.nodes) > 3*s.opt.Nodes {
+	if n.ghost || n.commit != nil || !s.remembered(n) || len(s.nodes) > 3*s.opt.Nodes {
 		return
 	}
 	if n.core != nil && s.rng.Float64() < s.opt.Ghost {
@@ -92,10 +86,49 @@ func (s *Sim) replaceFolder(n *node) {
 	}
 	n.core, n.commit = nil, nil
 	n.disk = emptyDisk()
-	n.old = n.disk.clone()
+	n.old, n.void = n.disk.clone(), 0
 	n.origin += 1000
 	n.upAt = s.now + s.upTo(2*time.Second)
 	s.note("the folder of %s is replaced by an empty one, %v", n.name, n.origin)
+}
+
+// remembered reports whether a majority of the members besides n counts: enough to tell
+// n what its folder lacks.
+func (s *Sim) remembered(n *node) bool {
+	return s.others(n, func(q *node) bool { return true }) > s.opt.Nodes/2
+}
+
+// others counts the members besides n whose folders count and of which is true.
+func (s *Sim) others(n *node, is func(*node) bool) (count int) {
+	for _, q := range s.nodes[:s.opt.Nodes] {
+		if q != n && q.disk.roll.Whole && q.disk.roll.Number > q.void && is(q) {
+			count++
+		}
+	}
+	return count
+}
+
+// goesBack reports whether the old copy of n's folder may come in its place: a majority
+// of the others must have heard, durably, that n has held more, since where they have
+// not nobody can know.
+func (s *Sim) goesBack(n *node) bool {
+	knows := func(q *node) bool {
+		for o, at := range q.disk.roll.Stated[n.name] {
+			old := n.old.frontiers[o]
+			if o == n.origin {
+				old = gossip.Position{Epoch: n.old.epoch, Seq: n.old.own}
+			}
+			if old.Before(at) && q.disk.roll.Known[n.name].Origin == n.origin {
+				return true
+			}
+		}
+		return false
+	}
+	if n.ghost || n.old.epoch == 0 || s.others(n, knows) <= s.opt.Nodes/2 {
+		return false
+	}
+	n.void = max(n.disk.roll.Number, n.old.roll.Number)
+	return true
 }
 
 // endGhosts stops the processes whose folders were replaced, as somebody must.

@@ -29,6 +29,8 @@ type bug struct{ name, file, right, wrong string }
 
 // bugs are changes of one line that each break a promise.
 var bugs = []bug{
+	{"what was recorded long ago counts as of now", "gossip/dated.go", "now-c.cfg.ForgetAfter-1), false", "now), true"},
+	{"an acknowledgement counts for whoever gets it", "gossip/core.go", "if current && b.Of == c.cfg.Origin {", "if current {"},
 	{"a repair is dropped", "gossip/repair.go", "c.sendTo(holder.origin, &RangeRequest{", "_ = append([]Body(nil), &RangeRequest{"},
 	{"a frontier passes a hole", "gossip/stream.go", "if a.first == s.received+1 {", "if a.first > s.received {"},
 	{"acknowledged before it is on disk", "gossip/vector.go", "return p.committed, p.past, true", "return p.at(), p.past, true"},

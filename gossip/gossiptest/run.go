@@ -52,6 +52,12 @@ func Day(seed uint64) Options {
 	if seed%10 == 3 {
 		opt.Store = true
 	}
+	if seed%4 == 2 {
+		opt.Replay = 0.05
+	}
+	if seed%8 == 2 {
+		opt.Night, opt.Nodes, opt.ForgetAfter = 2*time.Hour, opt.Nodes+1, 8*time.Second
+	}
 	switch {
 	case seed%997 == 0:
 		opt.Nodes, opt.Write = 50, 0.002
@@ -83,7 +89,10 @@ func Run(seed uint64, opt Options) error {
 	}
 	for _, without := range []func(*Options){
 		func(o *Options) { o.Store = false },
+		func(o *Options) { o.Replay, o.Night = 0, 0 },
+		func(o *Options) { o.Night = 0 },
 		func(o *Options) { o.Rollback = 0 },
+		func(o *Options) { o.Part = 0 },
 		func(o *Options) { o.Crash = 0 },
 		func(o *Options) { o.Leave = 0 },
 		func(o *Options) { o.Step = 0 },

@@ -30,6 +30,7 @@ type Options struct {
 	Commit    time.Duration // at most, uniformly
 	Write     float64       // per node and tick
 	Cut       float64       // of one direction of a link, per tick; cuts last up to two seconds
+	Part      float64       // per tick: the nodes fall into two parts that don't reach each other, for up to three seconds
 	Crash     float64       // per tick; a crashed node is back within two seconds
 	Leave     float64       // per tick; a node that has left gracefully is back within two seconds
 	Rollback  float64       // of a crash: the node comes back with an old copy of its disk
@@ -43,6 +44,8 @@ type Options struct {
 	Named     bool          // the members are named
 	Wipe      float64       // per tick: the folder of a named member is replaced by an empty one
 	Ghost     float64       // of those: the process with the old folder lives on
+	Replay    float64       // per tick: a message that was recorded is sent again, to whom it was sent or to anybody
+	Night     time.Duration // how long all are down after the first moments, of which messages are sent again to the end
 	Store     bool          // the nodes have the real store, on disks that lose what was not synced
 }
 
@@ -69,6 +72,8 @@ type Sim struct {
 	history  []string                // nil: nobody wants to know
 	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
 	broken   error                   // a promise of the store's
+	recorded []delivery              // messages of which copies are kept, see replay
+	ancient  []delivery              // those from before the night
 	skipped  map[rescind.Digest]bool // some node has not merged them and does not know it: comparisons must find them
 }
 
@@ -114,6 +119,7 @@ type node struct {
 	index    int
 	origin   gossip.Origin
 	name     string
+	void     uint64       // the incarnation of its folder that went back to an older copy, and all before
 	ghost    bool         // its folder was replaced, and it lives on
 	core     *gossip.Core // nil while down
 	set      *filter.Set
@@ -175,6 +181,9 @@ func New(seed uint64, opt Options) *Sim {
 // was broken.
 func (s *Sim) Run() (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.sleep(); err != nil {
+		return err
+	}
 	for end := s.now + s.opt.Day; s.now < end; {
 		s.trouble()
 		if err := s.step(); err != nil {
@@ -183,6 +192,7 @@ func (s *Sim) Run() (err error) {
 	}
 	s.heal()
 	for end := s.now + s.opt.Bound; s.now < end; {
+		s.replay(s.ancient)
 		if err := s.step(); err != nil {
 			return err
 		}
@@ -253,6 +263,9 @@ func (s *Sim) trouble() {
 		s.cut[[2]int{a, b}] = s.now + time.Duration(s.rng.Int64N(int64(2*time.Second)))
 		s.note("nothing goes from n%d to n%d until %v", a, b, s.cut[[2]int{a, b}])
 	}
+	if s.opt.Part > 0 && s.rng.Float64() < s.opt.Part {
+		s.part()
+	}
 	if s.rng.Float64() < s.opt.Step {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.rightAt == 0 {
 			n.right, n.rightAt = n.skew, s.now+s.upTo(2*time.Second)
@@ -263,6 +276,7 @@ func (s *Sim) trouble() {
 	if s.rng.Float64() < s.opt.StepAll {
 		s.jump()
 	}
+	s.replay(s.recorded)
 	if s.rng.Float64() < s.opt.Crash {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
 			s.crash(n)
@@ -276,6 +290,22 @@ func (s *Sim) trouble() {
 			s.leave(n)
 		}
 	}
+}
+
+// part divides the nodes at random.
+func (s *Sim) part() {
+	until, side := s.now+s.upTo(3*time.Second), make([]bool, len(s.nodes))
+	for i := range side {
+		side[i] = s.rng.IntN(2) == 0
+	}
+	for i := range side {
+		for j := range side {
+			if side[i] != side[j] {
+				s.cut[[2]int{i, j}] = max(until, s.cut[[2]int{i, j}])
+			}
+		}
+	}
+	s.note("parts until %v: %v", until, side)
 }
 
 // jump moves all wall clocks together, as of containers of one host, by some minutes

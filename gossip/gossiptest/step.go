@@ -176,6 +176,7 @@ func (s *Sim) deliver(from, to int, bytes []byte) {
 	at := s.now + tick
 	if !s.calm {
 		at += s.slowly(s.nodes[to], s.upTo(s.opt.Delay))
+		s.record(delivery{from, to, bytes})
 	}
 	s.queue[at] = append(s.queue[at], delivery{from, to, bytes})
 }
@@ -247,9 +248,9 @@ func (s *Sim) crash(n *node) {
 		s.broken = errors.Join(s.broken, s.losePower(n))
 	}
 	n.upAt = s.now + s.upTo(2*time.Second)
-	if s.rng.Float64() < s.opt.Rollback {
+	if s.rng.Float64() < s.opt.Rollback && (!s.opt.Named || s.goesBack(n)) {
 		for d, r := range n.disk.records {
-			if n.old.records[d] != r {
+			if n.old.records[d] != r && !s.opt.Named {
 				s.lost[d] = true
 			}
 		}
