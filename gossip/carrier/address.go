@@ -85,7 +85,11 @@ func splitHostPort(hostport string) (host string, port uint16, err error) {
 // interface".
 func bindAddress(setting, bind string) (netip.AddrPort, error) {
 	if strings.HasPrefix(bind, ":") {
-		bind = "0.0.0.0" + bind
+		found, err := candidates()
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%s %q: the interfaces can't be listed: %w", setting, bind, err)
+		}
+		bind = everywhere(found) + bind
 	}
 	addrs, err := resolve(context.Background(), bind)
 	if err != nil {
@@ -95,6 +99,15 @@ func bindAddress(setting, bind string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("%s %q: addresses with a zone are not supported", setting, bind)
 	}
 	return addrs[0], nil
+}
+
+// everywhere is the host that stands for every interface: of IPv4, unless this host
+// has addresses of IPv6 alone.
+func everywhere(found []candidate) string {
+	if len(found) > 0 && !slices.ContainsFunc(found, func(c candidate) bool { return c.addr.Is4() }) {
+		return "[::]"
+	}
+	return "0.0.0.0"
 }
 
 // advertiseAddress returns what other members are told to reach this node at.
@@ -152,15 +165,18 @@ func candidates() ([]candidate, error) {
 }
 
 // outgoing returns the source address of packets that leave by the default
-// route, or the zero Addr. Connecting a UDP socket sends nothing; 198.51.100.1
-// is a documentation address.
+// route, of IPv4 or else of IPv6, or the zero Addr. Connecting a UDP socket sends
+// nothing; these are documentation addresses.
 func outgoing() netip.Addr {
-	conn, err := (&net.Dialer{Timeout: time.Second}).Dial("udp4", "198.51.100.1:9")
-	if err != nil {
-		return netip.Addr{}
+	for _, to := range []struct{ network, address string }{{"udp4", "198.51.100.1:9"}, {"udp6", "[2001:db8::1]:9"}} {
+		conn, err := (&net.Dialer{Timeout: time.Second}).Dial(to.network, to.address)
+		if err != nil {
+			continue
+		}
+		defer conn.Close()
+		return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return netip.Addr{}
 }
 
 // Carrier-grade NAT's range (RFC 6598) is what some clouds give to pods.

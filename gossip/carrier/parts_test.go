@@ -15,6 +15,29 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
+// TestEverywhere: ":7946" is every interface of the kind that the host has, so that an
+// address of IPv6 can be advertised where there is no other.
+func TestEverywhere(t *testing.T) {
+	for want, found := range map[string][]string{
+		"[::]":    {"fd00::7"},
+		"0.0.0.0": {"10.0.0.7", "fd00::7"},
+	} {
+		var list []candidate
+		for _, s := range found {
+			list = append(list, candidate{"eth0", netip.MustParseAddr(s)})
+		}
+		if got := everywhere(list); got != want {
+			t.Errorf("with %v it is %s", found, got)
+		}
+		if addr, err := choose(list, netip.Addr{}, everywhere(list) == "[::]"); err != nil || addr.String() != found[0] {
+			t.Errorf("with %v is advertised %v, %v", found, addr, err)
+		}
+	}
+	if got := everywhere(nil); got != "0.0.0.0" {
+		t.Errorf("without addresses it is %s", got)
+	}
+}
+
 func TestChooseAdvertise(t *testing.T) {
 	addrs := func(list ...string) (found []candidate) {
 		for _, s := range list {
