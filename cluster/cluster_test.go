@@ -125,6 +125,23 @@ func await(t testing.TB, what string, ok func() bool) {
 	}
 }
 
+// throughout calls check again and again for as long as d: of what must not happen
+// there is no event to wait for.
+func throughout(t testing.TB, d time.Duration, check func()) {
+	t.Helper()
+	end := time.After(d)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		check()
+		select {
+		case <-poll.C:
+		case <-end:
+			return
+		}
+	}
+}
+
 func (r *rig) revoke(i int, id string, ack rescind.Ack) rescind.Receipt {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), deadline)

@@ -32,11 +32,11 @@ func TestReplayedMessages(t *testing.T) {
 	}
 	n.receive("gossip", recorded(n, 77, 3*time.Hour, &gossip.StateRequest{}))
 	await(t, "the request to be counted", func() bool { return n.Status().Counters.Undated > before.Undated })
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	throughout(t, 500*time.Millisecond, func() {
 		if st := n.Status(); len(st.Members) != 1 || !st.Staleness.Known || n.Check(tokenOf("x")) != rescind.Valid {
 			t.Fatalf("a recorded heartbeat makes %d members, a bound of %+v, and %v", len(st.Members), st.Staleness, n.Check(tokenOf("x")))
 		}
-	}
+	})
 	if c := n.Status().Counters; c.Replayed != before.Replayed+4 {
 		t.Errorf("%d messages are counted as replayed, want 4", c.Replayed-before.Replayed)
 	}

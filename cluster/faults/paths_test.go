@@ -192,11 +192,11 @@ func (c pathCase) run(t *testing.T) string {
 	}
 	start(1, c.advertise, n.Address(0)+":"+gossipTestPort)
 	converged, said := false, ""
-	for end := time.Now().Add(25 * time.Second); time.Now().Before(end) && !(converged == c.converges && (c.told == "" || said != "")); time.Sleep(50 * time.Millisecond) {
+	within(25*time.Second, func() (done bool) {
 		s := newcomer.state()
 		if s.Ready && s.Total < pathRecords {
 			t.Errorf("ready with %d of %d", s.Total, pathRecords)
-			break
+			return true
 		}
 		converged = s.Ready && s.Total >= pathRecords
 		for _, p := range slices.Concat(s.Problems, holder.state().Problems) {
@@ -204,7 +204,8 @@ func (c pathCase) run(t *testing.T) string {
 				said = p
 			}
 		}
-	}
+		return converged == c.converges && (c.told == "" || said != "")
+	})
 	if converged != c.converges {
 		t.Errorf("converges: %v; %+v", converged, newcomer.state())
 	}
@@ -237,18 +238,19 @@ func (c pathCase) truthful(t *testing.T, holder, newcomer pathNode) string {
 		id := fmt.Sprint("new-", i)
 		holder.get("/revoke?id=" + id)
 		revoked := time.Now()
-		for end := revoked.Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		within(5*time.Second, func() (done bool) {
 			asked := time.Now()
 			s := newcomer.state()
 			verdict := newcomer.get("/check?id=" + id)
 			known = known || s.Known
 			if verdict == rescind.Revoked.String() || !s.Known && !c.converges {
-				break
+				return true
 			}
 			if s.Known && verdict == rescind.Valid.String() && asked.Add(-s.Bound).After(revoked) {
 				t.Errorf("it claims to be %v behind, and accepts what was revoked %v before", s.Bound, asked.Sub(revoked))
 			}
-		}
+			return false
+		})
 	}
 	if !known {
 		return "it states none"
@@ -258,11 +260,24 @@ func (c pathCase) truthful(t *testing.T, holder, newcomer pathNode) string {
 
 func patient(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 30 s: %s", what)
+	if !within(30*time.Second, ok) {
+		t.Fatalf("not within 30 s: %s", what)
+	}
+}
+
+// within polls until done, and reports whether that was within d.
+func within(d time.Duration, done func() bool) bool {
+	end := time.After(d)
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for !done() {
+		select {
+		case <-poll.C:
+		case <-end:
+			return false
 		}
 	}
+	return true
 }
 
 // pathNode asks a node inside its host.
