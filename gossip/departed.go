@@ -131,7 +131,8 @@ func (c *Core) recall(p *peer) {
 	if at, ok := c.departedAt(p.origin); ok {
 		c.departed = slices.Delete(c.departed, at, at+1)
 	}
-	p.epoch, p.received, p.head, p.durable, p.based = kept.at.Epoch, kept.at.Seq, kept.at.Seq, kept.at.Seq, kept.at.Epoch > 0
+	p.epoch, p.based = kept.at.Epoch, kept.at.Epoch > 0
+	p.received, p.head, p.durable = kept.at.Seq, kept.at.Seq, kept.at.Seq
 	p.committed, p.acknowledged = kept.at, kept.at
 	p.name, p.left, p.loaded = kept.name, kept.left, true
 	if kept.left {
@@ -211,7 +212,9 @@ func (c *Core) guideNewcomers(now time.Duration) {
 		return
 	}
 	all, told := c.streams(now), 0
-	first, _ := slices.BinarySearchFunc(c.list, c.guided+1, func(p *peer, o Origin) int { return cmp.Compare(p.origin, o) })
+	first, _ := slices.BinarySearchFunc(c.list, c.guided+1, func(p *peer, o Origin) int {
+		return cmp.Compare(p.origin, o)
+	})
 	for i := range len(c.list) {
 		p := c.list[(first+i)%len(c.list)]
 		if !p.alive(now) || p.synced && p.guide.owed <= 0 {
@@ -262,7 +265,9 @@ func turnOf(views []View, told Origin, most int) (after, upTo Origin, turn []Vie
 	if len(views) <= most {
 		return 0, 0, views
 	}
-	first, _ := slices.BinarySearchFunc(views, told+1, func(v View, o Origin) int { return cmp.Compare(v.Origin, o) })
+	first, _ := slices.BinarySearchFunc(views, told+1, func(v View, o Origin) int {
+		return cmp.Compare(v.Origin, o)
+	})
 	for i := range most {
 		turn = append(turn, views[(first+i)%len(views)])
 	}

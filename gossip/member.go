@@ -48,7 +48,9 @@ func (c *Core) Members(now time.Duration) []Member {
 	}
 	for _, d := range c.departed {
 		if d.shown && now-d.heardAt <= c.cfg.ForgetAfter {
-			members = append(members, Member{Origin: d.origin, Name: d.name, Epoch: d.at.Epoch, Left: true, Heard: max(0, now-d.heardAt)})
+			members = append(members, Member{
+				Origin: d.origin, Name: d.name, Epoch: d.at.Epoch, Left: true, Heard: max(0, now-d.heardAt),
+			})
 		}
 	}
 	slices.SortFunc(members, func(a, b Member) int {
