@@ -393,5 +393,5 @@ func (c *Core) stepAck(p *peer, at Position, r *Roll) {
 		return
 	}
 	p.acked = at.Seq
-	c.acks = append(c.acks, PeerAck{Origin: p.origin, Name: p.name, Seq: at.Seq})
+	c.acks = append(c.acks, PeerAck{Origin: p.origin, Name: p.shown(), Seq: at.Seq})
 }

@@ -59,9 +59,13 @@ func (c *Core) Members(now time.Duration) []Member {
 	return members
 }
 
+// shown is what people are told of p: its name, or before a heartbeat of its has said
+// that, its origin.
+func (p *peer) shown() string { return cmp.Or(p.name, p.origin.String()) }
+
 func (p *peer) member(now time.Duration) Member {
 	return Member{
-		Origin: p.origin, Name: p.name, Epoch: p.epoch,
+		Origin: p.origin, Name: p.shown(), Epoch: p.epoch,
 		Alive: p.alive(now), Left: p.left, Echoes: p.echoes, Heard: max(0, now-p.heardAt),
 		Staleness: now - p.asOf, Known: p.proven,
 		Skew: p.skew.middle(), SkewError: p.skew.doubt(),

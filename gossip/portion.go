@@ -116,7 +116,7 @@ func (c *Core) Transfer() (t Transfer, under bool) {
 	}
 	t = Transfer{Donor: c.pull.donor, Unanswered: max(0, c.pull.tries-1), Portion: c.pull.asked}
 	if p := c.peers[c.pull.donor]; p != nil {
-		t.DonorName = p.name
+		t.DonorName = p.shown()
 	}
 	return t, true
 }

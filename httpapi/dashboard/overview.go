@@ -128,6 +128,9 @@ func rowOf(m cluster.Member) memberRow {
 
 func tiles(st cluster.Status) []tile {
 	note := "it has synchronised with no peer"
+	if len(st.Members) > 0 {
+		note = "not every member that counts has answered this node"
+	}
 	if st.Staleness.Known {
 		note = "what others acknowledged before is known here"
 	}

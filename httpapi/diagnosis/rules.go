@@ -32,8 +32,12 @@ func reach(v View) []Problem {
 	case cluster.Has(v.Reasons, cluster.ReasonNoMajority):
 		return nil // said by that reason
 	case !v.Staleness.Known:
-		return []Problem{{"staleness-unknown", Critical, "How far this node may be behind is unknown: it has synchronised with no peer.",
-			"It answers from its own disk. A log-out on another node may not be known here.",
+		why := "it has synchronised with no peer."
+		if len(v.Members) > 0 {
+			why = "not every member that counts has answered it since it was started."
+		}
+		return []Problem{{"staleness-unknown", Critical, "How far this node may be behind is unknown: " + why,
+			"A log-out on another node may not be known here.",
 			"Start the others, or let this node reach them: check gossip.join, nats.url, the cluster key and the firewall. A single node is configured without gossip and NATS."}}
 	case v.Staleness.Bound > StaleAfter:
 		return []Problem{{"stale", Critical, fmt.Sprintf("This node may be %s behind.", round(v.Staleness.Bound)),
