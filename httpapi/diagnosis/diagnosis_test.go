@@ -39,8 +39,12 @@ func TestProblems(t *testing.T) {
 		"draining":  {func(v *View) { v.Draining = true }, "draining notice", "told to stop"},
 		"not ready": {func(v *View) { v.Ready, v.Reasons = false, says(cluster.ReasonLooking, "looking for a peer") }, "not-ready critical", "not ready: looking for a peer."},
 		"no peer": {func(v *View) {
+			v.Members = nil
 			v.Staleness, v.Reasons = cluster.Staleness{}, says(cluster.ReasonNoPeer, "no peer reached; this and that")
 		}, "staleness-unknown critical", "no peer"},
+		"a silent peer": {func(v *View) {
+			v.Staleness, v.Reasons = cluster.Staleness{}, says(cluster.ReasonNoPeer, "no peer reached; this and that")
+		}, "staleness-unknown critical", "not every member"},
 		"stale":                  {func(v *View) { v.Staleness.Bound = 61 * time.Second }, "stale critical", "1m1s behind"},
 		"silent":                 {silent, "member-silent warning", "c has not been heard for 12s. It lacks 4 revocations"},
 		"silent and stale":       {func(v *View) { silent(v); v.Staleness.Bound = time.Minute }, "stale critical, member-silent warning", ""},
