@@ -323,8 +323,10 @@ func (c *Core) hear(now time.Duration, p *peer, b *Beat, sent time.Duration, ech
 		p.count(r, 0)
 		if echoed {
 			p.queueEcho(vectorEcho{sent, b.Views, r})
-			c.witness(p, b, sent)
 		}
+	}
+	if echoed && n.reads(r) {
+		c.witness(p, b, sent)
 	}
 	n.moved = true
 }

@@ -47,7 +47,7 @@ func (c *Core) number(now time.Duration) {
 	n := c.named
 	var heard members
 	for _, p := range c.list {
-		if r := p.named.roll; r.counts() && p.named.heard && p.alive(now) && p.name != n.self && !n.foreign(r) {
+		if r := p.named.roll; n.reads(r) && p.named.heard && p.alive(now) && p.name != n.self && !n.foreign(r) {
 			n.learnList(r)
 			n.adoptKnown(r)
 			n.adoptIdentity(r)
@@ -58,6 +58,11 @@ func (c *Core) number(now time.Duration) {
 		n.renumber()
 	}
 }
+
+// reads reports whether a folder that does not count yet may build on what the sender of
+// r holds. Where a loss is accepted, that one may have been started again, and then so
+// few whole members are left that nobody can check its folder.
+func (n *named) reads(r *Roll) bool { return r.counts() || n.accepted && r != nil && r.Whole }
 
 // renumber makes this folder a later incarnation than any that is known.
 func (n *named) renumber() {

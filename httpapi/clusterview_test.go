@@ -22,7 +22,7 @@ func TestClusterView(t *testing.T) {
 		`"total":9,"max":1000`, `"jti":7`, `"kid":0`,
 		`"counters":{"revoked":1,"applied":2,"repairs":3,"state_requests":4,"swept":5,"refused":6,"malformed":7,"dropped":9,"commits":8,"waits":10,"wait_timeouts":11,"waits_refused":12,"too_stale":13,"healed":17,"unsound":18,"other_version":19,"turned_away":0,"reads_dropped":20,"compare_bytes":21}`,
 		`"comparisons":{"equal":22,"different":23,"unanswered":24}`,
-		`{"name":"gossip","connected":true,"address":"","members":2,"sent":11,"sent_bytes":12,"received":13,"received_bytes":14,"dropped":15,"overrun":0,"refused":0,"first":22,"errors":16,"reconnects":0,"last_error":""}`,
+		`{"name":"gossip","connected":true,"address":"","members":2,"sent":11,"sent_bytes":12,"received":13,"received_bytes":14,"dropped":15,"overrun":0,"refused":0,"first":22,"errors":16,"reconnects":0,"logins_refused":0,"last_error":""}`,
 		`"window":{"count":10,"sum_ms":100,"buckets":[{"up_to_ms":1,"count":5},{"up_to_ms":10,"count":3},{"up_to_ms":null,"count":2}]}`,
 	} {
 		if !strings.Contains(body, want) {

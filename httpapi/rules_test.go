@@ -187,7 +187,7 @@ func TestOperatorsAtTheirOwnListenerOnly(t *testing.T) {
 		{testAdmin, "GET", "/readyz", "", "", 200, 200},
 		{scoped, "GET", "/v1/check", "", "", 200, 404},
 		{testAdmin, "POST", "/oauth2/introspect", form, "token=" + access(t), 401, 200},
-		{testAdmin, "POST", consumePath, object, `{"token":"` + access(t, "jti", "1") + `","mode":"available"}`, 403, 200},
+		{testAdmin, "POST", consumePath, object, `{"token":"` + access(t, "jti", "1") + `","mode":"available"}`, 401, 200},
 		{scoped, "POST", consumePath, object, `{"token":"` + access(t, "jti", "2") + `","mode":"available"}`, 403, 200},
 	} {
 		if got := public.do(c.method, c.target, c.raw, c.contentType, c.body).Code; got != c.public {
