@@ -14,9 +14,10 @@ import (
 // deadline.
 const ackTimeout = 5 * time.Second
 
-// maxWithdrawn bounds how many issuers may be withdrawn at a time: their records go with
-// each part of a transfer.
-const maxWithdrawn = 64
+// maxWithdrawn bounds how many issuers may be withdrawn at a time. Their records go with
+// each part of a transfer, and of the smallest part, which fits a datagram, they may be
+// half. Calls at the same time may exceed it by as many.
+const maxWithdrawn = 8
 
 // Revoke puts a revocation in force. It returns nil once the revocation is on
 // this node's disk and on those of as many others as ack asks for. From the
@@ -54,8 +55,9 @@ func (n *Node) revoke(ctx context.Context, rev rescind.Revocation, ack rescind.A
 	if err != nil {
 		return rescind.Receipt{}, err
 	}
-	if rev.Withdraw && len(n.set.Withdrawals()) >= maxWithdrawn {
-		return rescind.Receipt{}, fmt.Errorf("%w: %d issuers are withdrawn already", rescind.ErrFull, maxWithdrawn)
+	if held, _ := n.set.Lookup(n.set.Digest(rev.Key)); rev.Withdraw && !held.Withdraws() && len(n.set.Withdrawals()) >= maxWithdrawn {
+		return rescind.Receipt{}, fmt.Errorf("%w: %d issuers are withdrawn already; revoke this one without withdrawing it",
+			rescind.ErrFull, maxWithdrawn)
 	}
 	if rev.ExpiresAt.IsZero() {
 		expires = roundUp(expires, expiryStep(n.cfg.MaxLifetime))

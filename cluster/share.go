@@ -13,8 +13,8 @@ const maxShares = 1024
 
 // shares counts what this node has accepted on behalf of each issuer since it was
 // started and still holds, so that one issuer, or whoever has its key, can't take
-// the place of all others. Records do not say whose they are: what other nodes
-// accepted is not counted, nor what is from before the start.
+// the place of all others. What other nodes accepted is not counted, nor what is from
+// before the start.
 type shares struct {
 	mu     sync.Mutex
 	issuer map[string]*share

@@ -201,7 +201,7 @@ type guide struct {
 	owed int // views that a member which has come back has still to be told
 }
 
-// owes notes that p has come back from a silence, so that a member may have come, and
+// owesAll notes that p has come back from a silence, so that a member may have come, and
 // have left, of which it has not heard.
 func (c *Core) owesAll(p *peer) { p.guide.owed = len(c.list) + len(c.departed) }
 
@@ -337,10 +337,10 @@ func (c *Core) noteOf(now time.Duration, p *peer) Note {
 	switch {
 	case c.ended(p):
 		n.Fate = Left
-	case p.left:
-		n.Fate = Silent // something of it is missing
 	case !c.listed(now, p):
 		n.Fate = Forgotten
+	case p.left:
+		n.Fate = Silent // something of it is missing
 	case now-p.heardAt > min(silentAfter, c.cfg.ForgetAfter/2):
 		n.Fate = Silent
 	}

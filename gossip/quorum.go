@@ -31,7 +31,7 @@ func (c *Core) Quorum(now time.Duration) (q Quorum, ok bool) {
 	n := c.named
 	q = Quorum{
 		List: n.want.List, Names: slices.Clone(n.want.Names), Before: slices.Clone(n.want.Before),
-		Size: len(n.want.Names), Need: len(n.want.Names)/2 + 1, Whole: n.whole(),
+		Size: len(n.want.Names), Need: len(n.want.Names)/2 + 1, Whole: n.counts(),
 	}
 	if n.counts() {
 		q.Reached++
@@ -77,6 +77,9 @@ func (c *Core) blocked(now time.Duration) string {
 		return fmt.Sprintf("this folder is new or went back to an older copy: it counts once %d other members that count "+
 			"have told it what they hold; of %s, %d have (if their folders are lost for good: rescind members accept-loss)",
 			len(n.want.Names)/2+1, names, len(n.witnesses))
+	case !n.sure:
+		return fmt.Sprintf("this folder counts once %d others of %s have checked that it did not go back to an older copy",
+			len(n.want.Names)/2, names)
 	case !n.bounded:
 		return fmt.Sprintf("waiting for a majority of %s: %s", names, c.waitingFor(now))
 	}

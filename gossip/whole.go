@@ -251,7 +251,7 @@ func (c *Core) AcceptLoss() error {
 	case n == nil:
 		return fmt.Errorf("the members of this cluster are not named")
 	case n.want.Whole:
-		return fmt.Errorf("this folder counts already; run it on the member whose folder was lost")
+		return fmt.Errorf("this folder has lost nothing; run it on a member whose folder was lost")
 	}
 	n.accepted, n.bootstrap = true, true
 	return nil

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -71,11 +72,14 @@ func (a *API) mayConsume(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if terms := a.termsOf(r); terms.operators {
-		if _, err := a.scoped(r, terms.admins.scope); err == nil {
-			return true
+		if _, err := a.scoped(r, terms.admins.scope); err == nil || cannotKnow(err) {
+			return true // adminOnly answers, with 503 where this node cannot know
 		}
 	}
 	if _, err = a.cfg.Verifier.VerifyOneTime(bearer); err != nil {
+		if errors.Is(err, token.ErrMalformed) {
+			a.adminRefusal(r) // it may be a guess at the admin token
+		}
 		a.refuse(w, r, err)
 	}
 	return err == nil

@@ -6,7 +6,7 @@ import (
 )
 
 // unread is an answer to an HTTP/1 request that has a body. Where nobody has read that
-// when the request is refused, it closes the connection: net/http would otherwise wait
+// to its end when the request is refused, it closes the connection: net/http would otherwise wait
 // for the body before it sends the answer, up to the read timeout, and whoever sends
 // none would hold a connection without having shown anything.
 type unread struct {
@@ -14,16 +14,17 @@ type unread struct {
 	body noted
 }
 
-// noted is a body that notes that somebody has begun to read it.
+// noted is a body that notes that it was read to its end.
 type noted struct {
 	io.ReadCloser
-	begun bool
+	ended bool
 }
 
 // Read implements io.Reader.
 func (n *noted) Read(p []byte) (int, error) {
-	n.begun = true
-	return n.ReadCloser.Read(p)
+	k, err := n.ReadCloser.Read(p)
+	n.ended = n.ended || err == io.EOF
+	return k, err
 }
 
 // closingUnread returns the writer to use for the answer to r.
@@ -42,7 +43,7 @@ func (u *unread) noting(body io.ReadCloser) io.ReadCloser {
 
 // WriteHeader implements http.ResponseWriter.
 func (u *unread) WriteHeader(status int) {
-	if status >= http.StatusBadRequest && !u.body.begun {
+	if status >= http.StatusBadRequest && !u.body.ended {
 		u.Header().Set("Connection", "close")
 	}
 	u.ResponseWriter.WriteHeader(status)

@@ -143,17 +143,17 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	d.cfg.Logger.InfoContext(r.Context(), "signed in to the dashboard", "caller", operator.Name)
 	d.sessions.close(sessionOf(r))
-	c := cookie(r)
+	c := cookie(r) // #nosec G124 -- it sets HttpOnly and SameSite, and Secure but on loopback
 	c.Value = d.sessions.open(operator, time.Now())
-	http.SetCookie(w, c) // #nosec G124 -- cookie sets HttpOnly and SameSite, and Secure but on loopback
+	http.SetCookie(w, c)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (d *Dashboard) signOut(w http.ResponseWriter, r *http.Request) {
 	d.sessions.close(sessionOf(r))
-	c := cookie(r)
+	c := cookie(r) // #nosec G124 -- it sets HttpOnly and SameSite, and Secure but on loopback
 	c.MaxAge = -1
-	http.SetCookie(w, c) // #nosec G124 -- cookie sets HttpOnly and SameSite, and Secure but on loopback
+	http.SetCookie(w, c)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -39,9 +40,13 @@ func (s *Store) Supersede() error {
 // refuseSuperseded returns ErrSuperseded where Supersede was called.
 func refuseSuperseded(fs vfs.FS, dir string) error {
 	path := fs.PathJoin(dir, supersededFile)
-	if _, err := fs.Stat(path); err == nil {
+	switch _, err := fs.Stat(path); {
+	case errors.Is(err, iofs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for %s: %w", path, err)
+	default:
 		return fmt.Errorf("%w: another process runs from a copy of it; give this node an empty folder, or, "+
 			"if that process has ended and its folder is not used again, remove %s", ErrSuperseded, path)
 	}
-	return nil
 }
