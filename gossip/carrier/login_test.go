@@ -120,9 +120,13 @@ func TestNATSWithoutLogin(t *testing.T) {
 			}
 			t.Run(d.Name+", "+name, func(t *testing.T) {
 				n := startNATS(t, d.URL(), 1, c.change)
-				eventually(t, "it is told", func() bool { return n.Status().Refusal != "" })
-				if s := n.Status(); s.Connected || !strings.Contains(s.Refusal, c.want) {
-					t.Errorf("it does not say %q: %s", c.want, s.Refusal)
+				var s Status
+				eventually(t, "it is told", func() bool {
+					s = n.Status() // where the server's words are lost, the setting is told as a possible cause
+					return s.Refusal != "" || strings.Contains(s.LastError, c.want)
+				})
+				if s.Connected || !strings.Contains(s.Refusal+s.LastError, c.want) {
+					t.Errorf("it does not say %q: %s, %s", c.want, s.Refusal, s.LastError)
 				}
 			})
 		}

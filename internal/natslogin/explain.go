@@ -29,6 +29,10 @@ func (l Login) Explain(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded), errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
 		return fmt.Errorf("the NATS server takes no more connections; raise max_connections of the server or the account: %w", err)
+	case l.CAFile != "" && l.CertFile == "" && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)):
+		// A server that misses a client certificate says so and closes; its words may be lost.
+		return fmt.Errorf("the NATS server ends the connection before it has answered, as it does when it asks for a client "+
+			"certificate (set nats.tls-cert-file and nats.tls-key-file), or when max_connections of the server or the account is reached: %w", err)
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
 		return fmt.Errorf("the NATS server ends the connection before it has answered, as it does when max_connections of the server or the account is reached, or what listens there is not NATS: %w", err)
 	}
