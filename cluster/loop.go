@@ -102,7 +102,7 @@ func (n *Node) newCore(
 		fates[gossip.Origin(m.Origin)] = gossip.Note{Name: m.Name, Fate: gossip.Fate(m.Fate), Epoch: m.Epoch, Heard: m.Heard}
 	}
 	return gossip.New(gossip.Config{
-		Origin: gossip.Origin(id.Origin), Epoch: id.Epoch, Name: n.cfg.Name,
+		Origin: gossip.Origin(id.Origin), Key: id.Key, Epoch: id.Epoch, Name: n.cfg.Name,
 		Previous: gossip.Position(id.Previous), Frontiers: known, Notes: fates, Complete: id.Complete || n.shared != nil,
 		ForgetAfter: n.policy.Load().ForgetAfter, Confirmed: confirmed, Members: members,
 	}, steady(), rescind.MillisOf(n.cfg.now()))

@@ -93,7 +93,7 @@ type counters struct {
 	consumed, consumeRefused, consumeUndecided, doubleUses                                atomic.Uint64
 	healed, unsound, otherVersion, readsDropped, compareBytes                             atomic.Uint64
 	firstByGossip, firstByNATS                                                            atomic.Uint64
-	duplicates, replayed                                                                  atomic.Uint64
+	duplicates, replayed, unsigned                                                        atomic.Uint64
 
 	accepted [rescind.NumScopes]atomic.Uint64 // parts of revoked, by scope
 
@@ -134,7 +134,7 @@ func (c *counters) sent(b gossip.Body, bytes int) {
 func (c *counters) snapshot() Counters {
 	return Counters{
 		Revoked: c.revoked.Load(), Applied: c.applied.Load(), Repairs: c.repairs.Load(),
-		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(),
+		StateRequests: c.stateRequests.Load(), Swept: c.swept.Load(), Refused: c.refused.Load(), Unsigned: c.unsigned.Load(),
 		Malformed: c.malformed.Load(), Dropped: c.dropped.Load(), Commits: c.commits.Load(),
 		Waits: c.waits.Load(), WaitTimeouts: c.waitTimeouts.Load(), WaitsRefused: c.waitsRefused.Load(), TooStale: c.tooStale.Load(),
 		Consumed: c.consumed.Load(), ConsumeRefused: c.consumeRefused.Load(), ConsumeUndecided: c.consumeUndecided.Load(), DoubleUses: c.doubleUses.Load(),

@@ -72,6 +72,11 @@ func (n *Node) receive(via string, sealed []byte) {
 		n.lastOther.Store(int64(steady()))
 		n.refuse("a node of another version; upgrade the older ones", err)
 		return
+	case errors.Is(err, gossip.ErrUnsigned):
+		if c := n.counters.unsigned.Add(1); c&(c-1) == 0 { // at a bounded rate
+			n.log.Warn("ignored a message that says it is from a member that has not signed it: a node that has the cluster key speaks in another's name", "so_far", c)
+		}
+		return
 	case err != nil:
 		n.counters.malformed.Add(1)
 		n.log.Debug("ignored a message that could not be understood", "error", err)

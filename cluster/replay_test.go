@@ -6,11 +6,14 @@ import (
 
 	"rescind"
 	"rescind/gossip"
+	"rescind/internal/identity"
 )
 
 // recorded is what somebody on the network has recorded of a member that is gone.
 func recorded(n *Node, from gossip.Origin, ago time.Duration, b gossip.Body) []byte {
-	m := gossip.Message{From: from, Epoch: 5, Clock: rescind.MillisOf(time.Now().Add(-ago)), Body: b}
+	key := identity.Of([identity.SeedSize]byte{byte(from)})
+	m := gossip.Message{From: gossip.Origin(key.Origin()), Epoch: 5, Clock: rescind.MillisOf(time.Now().Add(-ago)), Body: b}
+	m.Sign(key)
 	return n.sealer.Seal(m.Append(nil))
 }
 

@@ -187,7 +187,7 @@ func (n *Node) listed() map[gossip.Origin]string {
 		switch {
 		case m.Origin == 0:
 			listed[gossip.Origin(i+1)] = m.Name // a named member that has not been met
-		case !m.Left || n.named():
+		case n.named() || m.Counts && !m.Left:
 			listed[m.Origin] = m.Name
 		}
 	}

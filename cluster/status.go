@@ -127,6 +127,11 @@ type Counters struct {
 	StateRequests uint64 // chunks of full state asked for
 	Swept         uint64 // records forgotten after their expiry
 	Refused       uint64 // messages that were not sealed with our key, or of another cluster or version
+	Unsigned      uint64 // sealed messages that were not signed by whom they said they were from
+	ForgedAcks    uint64 // acknowledgements in the name of a member that has not made them
+	Epochs        uint64 // epochs that a member told of another, which contradicted it
+	Numbers       uint64 // numbers beyond what a member's stream can have reached
+	Newcomers     uint64 // members that one told of beyond those that it may
 	Malformed     uint64 // sealed messages that could not be understood
 	Dropped       uint64 // messages that came faster than they could be taken
 	Commits       uint64 // synced writes to the store

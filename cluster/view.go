@@ -27,6 +27,7 @@ type view struct {
 	trusted  bool // that lapsing may decide that a record's time is over
 
 	replays    gossip.Replayed
+	refused    gossip.Refused
 	turnedAway uint64 // messages of nodes for which there was no room
 	room       int    // how many members there is room for
 	met        bool   // another member was heard since the start
@@ -41,7 +42,7 @@ func (l *loop) publish() {
 	v := &view{
 		at: now, wallAhead: l.wallAhead(), members: l.core.Members(now), durable: l.core.Durable(),
 		compared: l.core.CompareStats(), synced: l.cfg.alone() || l.core.Synced(),
-		replays: l.core.Replayed(), turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(), counted: l.core.Counted(),
+		replays: l.core.Replayed(), refused: l.core.Refused(), turnedAway: l.core.TurnedAway(), room: l.core.Room(), met: l.core.Met(), counted: l.core.Counted(),
 	}
 	for _, m := range v.members {
 		if m.Known && !m.Left {
@@ -155,7 +156,7 @@ func (n *Node) handedOver(since time.Duration) bool {
 		return false
 	}
 	for _, m := range v.members {
-		if m.Alive && !m.Left && m.Acked < v.durable {
+		if m.Alive && !m.Left && (m.Counts || n.named()) && m.Acked < v.durable {
 			return false
 		}
 	}
@@ -248,6 +249,8 @@ func (n *Node) Status() Status {
 	}
 	s.Reasons, s.Comparisons, s.Quorum = v.reasons, v.compared, quorumOf(v.quorum)
 	s.Counters.TurnedAway, s.Room = v.turnedAway, v.room
+	s.Counters.ForgedAcks = v.refused.Acks
+	s.Counters.Epochs, s.Counters.Numbers, s.Counters.Newcomers = v.refused.Epochs, v.refused.Numbers, v.refused.Newcomers
 	s.Counters.Undated, s.Counters.Deferred = v.replays.Undated, v.replays.Deferred
 	if over := n.over(); over != nil {
 		s.Reasons = over

@@ -41,7 +41,7 @@ func (c *Core) views(now time.Duration) []View {
 	}
 	views := append(make([]View, 0, len(c.list)+1), c.ownView())
 	for _, p := range c.list {
-		v := p.view(now)
+		v := c.view(now, p)
 		if v.Echo > 0 && c.named.noting(p) {
 			v.Echo = 0
 		}
@@ -69,8 +69,8 @@ func (c *Core) tell(now time.Duration, b *Beat) {
 	}
 	living := make([]View, 0, len(c.list))
 	for _, p := range c.list {
-		if !c.ended(p) {
-			living = append(living, p.view(now))
+		if !c.ended(p) && c.tells(now, p) {
+			living = append(living, c.view(now, p))
 		}
 	}
 	over := c.retold(now, max(1, c.cfg.BeatViews/4))
@@ -81,6 +81,13 @@ func (c *Core) tell(now time.Duration, b *Beat) {
 
 func (c *Core) ownView() View {
 	return View{Origin: c.cfg.Origin, At: Position{c.cfg.Epoch, c.durable}, Based: true}
+}
+
+// view is what is said of p.
+func (c *Core) view(now time.Duration, p *peer) View {
+	v := p.view(now)
+	v.Counts = !p.left && c.listed(now, p) && c.counts(now, p)
+	return v
 }
 
 func (p *peer) view(now time.Duration) View {
@@ -113,7 +120,8 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	}
 	p.beatN, p.name, p.synced = b.N, b.Name, b.Synced
 	p.heardAt, p.fromDisk = max(p.heardAt, at), p.fromDisk && at < p.heardAt
-	p.head = max(p.head, b.Head)
+	p.stated = max(p.stated, b.Head)
+	p.settleHead()
 	if p.known && p.previous.Before(b.Previous) && p.past.Before(b.Previous) {
 		p.based, p.owes = false, p.epoch // it has got back more of its past than it had when we settled
 	}
@@ -121,9 +129,13 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	p.settle()
 	c.forgetViews(p, b)
 	crowded := false
-	for _, v := range b.Views {
+	for _, v := range b.Views { // first, since who echoes us may say who counts
 		if v.Origin == c.cfg.Origin {
 			c.stepEcho(now, p, v, b)
+		}
+	}
+	for _, v := range b.Views {
+		if v.Origin == c.cfg.Origin {
 			continue
 		}
 		if v.Origin == p.origin && v.At.Epoch != p.epoch {
@@ -133,7 +145,7 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 		if (c.peers[v.Origin] != nil || !c.ignores(now, v.aged(now-at))) && !over {
 			crowded = crowded || !p.holdView(v)
 		}
-		c.hearsay(now, v.aged(now-at))
+		c.hearsay(now, p, v.aged(now-at))
 		if at == now {
 			c.contradict(v)
 		}
@@ -142,6 +154,9 @@ func (c *Core) stepBeat(now, at time.Duration, p *peer, b *Beat) {
 	if crowded {
 		c.crowded.Hidden++
 		p.toldAll = false // it has said more than is remembered, so it can't vouch for us
+	}
+	if echoed || at == now {
+		c.relay(now, p, b)
 	}
 	switch {
 	case c.named != nil:
@@ -195,15 +210,19 @@ func (p *peer) countViews(b *Beat) {
 // stepEcho takes what p says of this node: how many of our records it has
 // committed, and which of our beats it had received when it sent its own.
 func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
-	c.superseded = c.superseded || v.At.Epoch > c.cfg.Epoch || v.At.Epoch == c.cfg.Epoch && v.At.Seq > c.own.received
-	p.ofUs = v.Past
+	if v.Past.Epoch < c.cfg.Epoch {
+		p.ofUs = v.Past
+	}
 	if v.Based && v.At.Epoch < c.cfg.Epoch && p.ofUs.Before(v.At) {
 		p.ofUs = v.At
 	}
 	if v.At.Epoch != c.cfg.Epoch || v.Echo == 0 || v.Echo > c.beats || v.Echo+uint64(len(c.sentAt)) <= c.beats {
 		return
 	}
-	p.echoes, c.wasEchoed = true, true
+	p.echoes, c.wasEchoed = true, c.wasEchoed || v.Counts
+	if !p.admitted {
+		p.admitted, p.greet = true, true // so that it knows at once that it counts
+	}
 	if v.Based {
 		c.stepAck(p, v.At, b.Roll)
 	}
@@ -215,9 +234,9 @@ func (c *Core) stepEcho(now time.Duration, p *peer, v View, b *Beat) {
 	p.pending = append(p.pending, e)
 }
 
-// hearsay takes what another member says of a third one, so that a gap is
-// noticed even if its origin has fallen silent for good.
-func (c *Core) hearsay(now time.Duration, v View) {
+// hearsay takes what a member says of a third one, so that a gap is noticed even if
+// its origin has fallen silent for good. See hearsay.go for what it can't do.
+func (c *Core) hearsay(now time.Duration, from *peer, v View) {
 	if v.At.Epoch == 0 {
 		return
 	}
@@ -226,10 +245,16 @@ func (c *Core) hearsay(now time.Duration, v View) {
 		if c.isOver(v.Origin, v.At) || c.ignores(now, v) {
 			return
 		}
+		if from.introduced >= maxIntroduced {
+			c.refused.Newcomers++
+			return
+		}
 		if p = c.peer(v.Origin, now, v.Left); p == nil {
 			c.crowded.Hidden++
 			return
 		}
+		p.by = from.origin
+		from.introduced++
 		p.heardAt, p.fromDisk = now-v.Age, v.Age == ageUnknown
 		if p.fromDisk {
 			p.heardAt = now
@@ -242,10 +267,28 @@ func (c *Core) hearsay(now time.Duration, v View) {
 	default:
 		p.heardAt = max(p.heardAt, now-v.Age)
 	}
-	c.enter(now, p, v.At.Epoch)
-	if v.At.Epoch == p.epoch {
-		p.left = p.left || v.Left
-		p.head = max(p.head, v.At.Seq)
+	if !p.spoken {
+		c.enter(now, p, v.At.Epoch)
+	}
+	if v.At.Epoch != p.epoch {
+		return
+	}
+	p.left = p.left || v.Left && !c.counts(now, p)
+	if v.At.Seq > p.reach() {
+		c.refused.Numbers++
+	}
+	p.head = max(p.head, min(v.At.Seq, p.reach()))
+	if v.Counts {
+		p.vouch(from)
+	}
+}
+
+// settleHead takes p's own word for how long its stream is; only records that are
+// here say that it is longer.
+func (p *peer) settleHead() {
+	p.head = max(p.stated, p.received)
+	if n := len(p.ahead); n > 0 {
+		p.head = max(p.head, p.ahead[n-1].last())
 	}
 }
 
@@ -297,13 +340,25 @@ func (c *Core) caughtUp(now time.Duration) bool {
 			continue // only others hear it: it can neither vouch for us nor be waited for
 		}
 		holds := c.holdsAllOf(p)
-		if holds && p.synced {
+		if holds && p.synced && !p.lacksBase() {
 			return true
 		}
 		heard++
 		all = all && holds
 	}
 	return all && heard > 0 && now-c.started >= coldStart
+}
+
+// lacksBase reports whether p lacks what a member that is there held before its
+// epoch. It may have had that and have found since that it was too little; what it
+// says that it holds is then less than what it had.
+func (p *peer) lacksBase() bool {
+	for _, v := range p.views {
+		if v.At.Epoch > 0 && !v.Based && !v.Left && v.Age < aliveWithin {
+			return true
+		}
+	}
+	return false
 }
 
 // prove settles the echoes whose head the frontier has reached.

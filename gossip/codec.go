@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/identity"
 )
 
 // version is the first byte of every message. A node drops and counts messages
@@ -22,6 +23,10 @@ const (
 
 // ErrVersion is returned for a message of another protocol version.
 var ErrVersion = errors.New("message of an unknown protocol version")
+
+// ErrUnsigned is returned for a message that is not signed by whom it says it is
+// from.
+var ErrUnsigned = errors.New("message that its sender has not signed")
 
 var errMalformed = errors.New("malformed message")
 
@@ -70,8 +75,61 @@ func newBody(kind byte) Body {
 
 // Append appends the binary form of m to b: version, kind, sender, epoch, clock and
 // the body, numbers as unsigned varints and digests and records in their fixed
-// big-endian forms.
+// big-endian forms; and of a heartbeat and a leave the sender's public key and its
+// signature over all of that.
 func (m Message) Append(b []byte) []byte {
+	b = m.appendSaid(b)
+	if !isSigned(m.Body) {
+		return b
+	}
+	var p Proof // of a message that was put together by hand; nobody decodes it
+	if m.Proof != nil {
+		p = *m.Proof
+	}
+	return append(append(b, p.Public[:]...), p.Sig[:]...)
+}
+
+// isSigned reports whether messages of this kind are signed: what an origin says of
+// itself. Who sends records in another's name can only revoke something.
+func isSigned(b Body) bool {
+	switch b.(type) {
+	case *Beat, *Leave:
+		return true
+	default:
+		return false
+	}
+}
+
+// signedAs sets signatures apart from those that the key might make of anything
+// else.
+const signedAs = "rescind gossip message"
+
+// Sign makes m the word of the key's owner, who must be its sender.
+func (m *Message) Sign(key identity.Key) {
+	p := &Proof{Public: key.Public()}
+	said := append(m.appendSaid([]byte(signedAs)), p.Public[:]...)
+	p.Sig = key.Sign(said)
+	m.Proof = p
+}
+
+// Verifier reports whether the owner of a public key has signed a message.
+type Verifier func(public [identity.PublicSize]byte, msg []byte, sig [identity.SigSize]byte) bool
+
+// proof reads the proof at the end of b, the wire form of a message from an origin.
+func (r *reader) proof(b []byte, from Origin, verify Verifier) *Proof {
+	p := &Proof{}
+	copy(p.Public[:], r.take(len(p.Public)))
+	copy(p.Sig[:], r.take(len(p.Sig)))
+	if r.failed || len(r.b) != 0 || Origin(identity.OriginOf(p.Public)) != from {
+		return nil
+	}
+	if !verify(p.Public, append([]byte(signedAs), b[:len(b)-len(p.Sig)]...), p.Sig) {
+		return nil
+	}
+	return p
+}
+
+func (m Message) appendSaid(b []byte) []byte {
 	b = append(b, version, m.Body.kind())
 	b = binary.BigEndian.AppendUint64(b, uint64(m.From))
 	b = binary.AppendUvarint(b, m.Epoch)
@@ -80,8 +138,13 @@ func (m Message) Append(b []byte) []byte {
 }
 
 // Decode reads one message and refuses anything that Append would not have
-// written. What it returns shares no memory with b.
-func Decode(b []byte) (Message, error) {
+// written, and a heartbeat or leave that is not signed by its sender. What it
+// returns shares no memory with b.
+func Decode(b []byte) (Message, error) { return DecodeBy(b, identity.Verify) }
+
+// DecodeBy is Decode with another way to verify signatures, such as one that
+// remembers.
+func DecodeBy(b []byte, verify Verifier) (Message, error) {
 	if len(b) == 0 || b[0] != version {
 		return Message{}, ErrVersion
 	}
@@ -92,6 +155,9 @@ func Decode(b []byte) (Message, error) {
 	}
 	m := Message{From: r.origin(), Epoch: r.uvarint(), Clock: rescind.Millis(r.uvarint()), Body: body}
 	body.read(r)
+	if isSigned(body) && !r.failed {
+		m.Proof = r.proof(b, m.From, verify)
+	}
 	switch {
 	case r.failed:
 		return Message{}, errMalformed
@@ -101,6 +167,8 @@ func Decode(b []byte) (Message, error) {
 		return Message{}, fmt.Errorf("%w: no sender", errMalformed)
 	case m.Clock < 0 || m.Clock > maxClock:
 		return Message{}, fmt.Errorf("%w: a date out of bounds", errMalformed)
+	case isSigned(body) && m.Proof == nil:
+		return Message{}, ErrUnsigned
 	}
 	return m, nil
 }
@@ -189,9 +257,13 @@ func (r *reader) records() []rescind.Record {
 }
 
 func (r *reader) views() []View {
-	views := make([]View, r.count(maxViews, 16))
+	views := make([]View, r.count(maxViews, 15))
 	for i := range views {
-		views[i] = View{Origin: r.origin(), At: r.position(), Past: r.position(), Based: r.bool(), Left: r.bool(), Echo: r.uvarint()}
+		views[i] = View{Origin: r.origin(), At: r.position(), Past: r.position()}
+		flags := r.byte()
+		r.failed = r.failed || flags > 7
+		views[i].Based, views[i].Left, views[i].Counts = flags&1 != 0, flags&2 != 0, flags&4 != 0
+		views[i].Echo = r.uvarint()
 		age := r.uvarint()
 		r.failed = r.failed || age > uint64(maxAge/time.Millisecond) || views[i].Origin == 0
 		views[i].Age = time.Duration(age) * time.Millisecond
@@ -233,8 +305,13 @@ func appendViews(b []byte, views []View) []byte {
 	for _, v := range views {
 		b = binary.BigEndian.AppendUint64(b, uint64(v.Origin))
 		b = appendPosition(appendPosition(b, v.At), v.Past)
-		b = appendBool(appendBool(b, v.Based), v.Left)
-		b = binary.AppendUvarint(b, v.Echo)
+		var flags byte
+		for i, is := range []bool{v.Based, v.Left, v.Counts} {
+			if is {
+				flags |= 1 << i
+			}
+		}
+		b = binary.AppendUvarint(append(b, flags), v.Echo)
 		b = binary.AppendUvarint(b, uint64((v.Age+time.Millisecond-1)/time.Millisecond)) // up: never younger than it is
 	}
 	return b
@@ -274,9 +351,14 @@ func (m *Beat) read(r *reader) {
 
 func (*Ack) kind() byte { return kindAck }
 
-func (m *Ack) append(b []byte) []byte { return appendRoll(appendPosition(b, m.At), m.Roll) }
+func (m *Ack) append(b []byte) []byte {
+	return append(appendRoll(appendPosition(b, m.At), m.Roll), m.Tag[:]...)
+}
 
-func (m *Ack) read(r *reader) { m.At, m.Roll = r.position(), r.roll() }
+func (m *Ack) read(r *reader) {
+	m.At, m.Roll = r.position(), r.roll()
+	copy(m.Tag[:], r.take(len(m.Tag)))
+}
 
 func (*RangeRequest) kind() byte { return kindRangeRequest }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/identity"
 )
 
 // examples holds one message of each kind.
@@ -25,24 +26,67 @@ func examples() []Message {
 	from, middle, to := rescind.Bound{Bucket: 2_980_000}, rescind.Bound{Bucket: 2_980_000, Digest: rescind.Digest{Hi: 0x1200 << 48}}, rescind.PlaceOf(records[0])
 	to.Bucket = 2_980_001
 	beyond := rescind.Bound{Bucket: 2_980_005}
-	return []Message{
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Batch{First: 3, Head: 4, Records: records}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Ack{At: Position{3, 4}}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateRequest{Cursor: d, Most: 8192}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Leave{Head: 5}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Hop: 4, Cut: true, Most: 16}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Parts: []Part{
+	return signedBy(identity.Of([32]byte{1}),
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Batch{First: 3, Head: 4, Records: records}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Beat{N: 1, Name: "node1", Head: 300, Synced: true, Previous: Position{1, 2}, Clock: 1_790_000_000_000, Views: views}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Ack{At: Position{3, 4}}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeRequest{Origin: 3, Epoch: 4, From: 5, To: 6}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Gone: true, Records: records[:0]}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &RangeReply{Origin: 3, Epoch: 4, From: 5, Records: records}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateRequest{Cursor: d, Most: 8192}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &StateReply{Cursor: d, Next: records[1].Digest, Views: views, Records: records}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Leave{Head: 5}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Hop: 4, Cut: true, Most: 16}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Compare{Round: 3, Parts: []Part{
 			{Part: rescind.Part{Range: rescind.Range{From: from, To: middle}, Sum: rescind.Sum{Hi: 1, Lo: 2, Count: 300}}},
 			{Part: rescind.Part{Range: rescind.Range{From: middle, To: to}}, Listed: true, Records: records},
 			{Part: rescind.Part{Range: rescind.Range{From: beyond, To: rescind.End}}, Listed: true, Records: records[:0]},
 		}}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Supply{Records: records}},
-		{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Full{Limit: 64}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Supply{Records: records}},
+		Message{From: 1, Epoch: 2, Clock: 1_790_000_000_000, Body: &Full{Limit: 64}},
+	)
+}
+
+// signedBy makes those of the messages that are signed the word of a key's owner.
+func signedBy(key identity.Key, messages ...Message) []Message {
+	for i := range messages {
+		if m := &messages[i]; isSigned(m.Body) {
+			m.From = Origin(key.Origin())
+			m.Sign(key)
+		}
+	}
+	return messages
+}
+
+// TestOnlyItsOriginSpeaks: a heartbeat or a leave is refused unless the key that its
+// sender is the hash of has signed it, and it has not been changed since.
+func TestOnlyItsOriginSpeaks(t *testing.T) {
+	n3, rogue := identity.Of([32]byte{3}), identity.Of([32]byte{9})
+	for _, body := range []Body{&Leave{Head: 5}, &Beat{N: 1, Name: "n3", Head: 5}} {
+		m := Message{From: Origin(n3.Origin()), Epoch: 1 << 60, Clock: 1_790_000_000_000, Body: body}
+		if _, err := Decode(m.Append(nil)); !errors.Is(err, ErrUnsigned) {
+			t.Errorf("%T without a signature: %v", body, err)
+		}
+		m.Sign(rogue)
+		if _, err := Decode(m.Append(nil)); !errors.Is(err, ErrUnsigned) {
+			t.Errorf("%T in n3's name, signed by another: %v", body, err)
+		}
+		m.Proof.Public = n3.Public()
+		if _, err := Decode(m.Append(nil)); !errors.Is(err, ErrUnsigned) {
+			t.Errorf("%T in n3's name, with n3's key and another's signature: %v", body, err)
+		}
+		m.Sign(n3)
+		b := m.Append(nil)
+		if _, err := Decode(b); err != nil {
+			t.Errorf("%T of n3: %v", body, err)
+		}
+		for i := 10; i < len(b); i++ { // from the epoch on
+			changed := bytes.Clone(b)
+			changed[i] ^= 1
+			if got, err := Decode(changed); err == nil {
+				t.Errorf("%T with byte %d changed is accepted: %+v", body, i, got.Body)
+			}
+		}
 	}
 }
 

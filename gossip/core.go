@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/identity"
 )
 
 // Pace of the protocol. Repair waits a little because a message that another
@@ -30,7 +31,7 @@ const (
 	// that beats still fit a datagram where every restart makes a new folder.
 	maxForgotten = 16
 	maxPeers     = 1000
-	beatViews    = 30
+	beatViews    = 27
 	// maxUncommitted is how many records may wait for the disk. Beyond it they are
 	// applied and not remembered, so that they are asked for again, and transfers
 	// of the state and proposals pause.
@@ -43,9 +44,10 @@ const (
 // Config is what a Core starts from. All of it is needed, except where a zero
 // value has a meaning.
 type Config struct {
-	Origin Origin // this data folder
-	Epoch  uint64 // durably raised since it was last used
-	Name   string // for people
+	Origin Origin       // this data folder: that of Key
+	Key    identity.Key // the folder's; with none it neither signs nor checks acknowledgements, among cores in one process
+	Epoch  uint64       // durably raised since it was last used
+	Name   string       // for people
 
 	// Previous is the durable end of this folder's previous epoch. Zero: the
 	// folder is new.
@@ -65,7 +67,7 @@ type Config struct {
 	MaxPeers int
 
 	// BeatViews is how many streams a beat tells of; if there are more, they take
-	// turns. 0 means 30, which fit a datagram.
+	// turns. 0 means 27, which fit a datagram.
 	BeatViews int
 
 	// Complete says that this folder was once ready: it held all that there was
@@ -133,6 +135,7 @@ type Core struct {
 
 	comparing comparing
 	replay    Replayed
+	refused   Refused
 	named     *named   // nil in an open cluster
 	others    []string // in an open cluster: the members that one which names them has told of
 
@@ -199,7 +202,7 @@ func (c *Core) Propose(records []rescind.Record) (last uint64) {
 	return c.own.received
 }
 
-// Step takes one message.
+// Step takes one message, as Decode returned it.
 func (c *Core) Step(now time.Duration, m Message) {
 	if m.From == c.cfg.Origin {
 		c.superseded = c.superseded || c.isAnothers(m)
@@ -211,24 +214,60 @@ func (c *Core) Step(now time.Duration, m Message) {
 	if c.isOver(m.From, Position{Epoch: m.Epoch}) {
 		return // it has ended; what it sent comes late
 	}
+	if !isSigned(m.Body) {
+		c.stepUnsigned(now, m)
+		c.progress(now)
+		return
+	}
 	at, fresh := c.saidAt(now, m)
-	p := c.sender(now, at, m.From)
-	if p == nil {
+	p := c.peers[m.From]
+	if _, leaves := m.Body.(*Leave); p == nil && leaves {
+		return // of nobody who is known here
+	}
+	if p = c.sender(now, at, m.From); p == nil {
 		if fresh {
 			c.turnAway(now, m)
 		}
 		return
 	}
-	current := c.enter(now, p, m.Epoch)
+	if !c.pinned(p, m) || !c.speaks(now, p, m) {
+		return
+	}
+	switch b := m.Body.(type) {
+	case *Beat:
+		c.stepBeat(now, at, p, b)
+		p.said = &m
+	case *Leave:
+		p.left, p.stated, p.head = true, max(p.stated, b.Head), max(p.head, b.Head)
+		p.leave = &m
+	}
+	if p.greet && (fresh || p.echoes) {
+		p.greet = false
+		c.beat(now, p.origin)
+	}
+	c.progress(now)
+}
+
+// stepUnsigned takes a message that says it is from somebody. All that it can do is
+// to bring records, and to ask.
+func (c *Core) stepUnsigned(now time.Duration, m Message) {
+	_, fresh := c.saidAt(now, m)
+	p := c.peers[m.From]
+	if p == nil {
+		switch b := m.Body.(type) {
+		case *Batch:
+			c.apply = append(c.apply, b.Records...) // they are asked for once their origin is known
+		case *Full:
+			c.stepFull(now, fresh)
+		}
+		return
+	}
+	current := m.Epoch == p.epoch
 	switch b := m.Body.(type) {
 	case *Batch:
 		c.stepRecords(p, m.Epoch, b.First, b.Head, b.Records)
-	case *Beat:
-		if current {
-			c.stepBeat(now, at, p, b)
-		}
 	case *Ack:
-		if current {
+		if current && c.tagged(p, m, b) {
 			c.stepAck(p, b.At, b.Roll)
 		}
 	case *RangeRequest:
@@ -252,35 +291,25 @@ func (c *Core) Step(now time.Duration, m Message) {
 			c.mend(b.Records...)
 		}
 	case *Full:
-		if fresh {
-			c.fullAt, c.met = now, true
-		}
-	case *Leave:
-		if current {
-			p.left, p.head = true, max(p.head, b.Head)
-		}
+		c.stepFull(now, fresh)
 	}
-	if p.greet && (fresh || p.echoes) {
-		p.greet = false
-		c.beat(now, p.origin)
-	}
-	c.progress(now)
 }
 
-// isAnothers reports whether a message of our origin can't be ours: it is of a
-// later epoch, or of this one and from further on. Ours may come late.
+func (c *Core) stepFull(now time.Duration, fresh bool) {
+	if fresh {
+		c.fullAt, c.met = now, true
+	}
+}
+
+// isAnothers reports whether a message that is signed by the key of this folder
+// can't be ours: it is of a later epoch, or of this one and from further on. Ours may
+// come late. What is not signed shows nothing: anybody can say it.
 func (c *Core) isAnothers(m Message) bool {
-	if m.Epoch != c.cfg.Epoch {
-		return m.Epoch > c.cfg.Epoch
+	if !isSigned(m.Body) || m.Epoch != c.cfg.Epoch {
+		return isSigned(m.Body) && m.Epoch > c.cfg.Epoch
 	}
-	switch b := m.Body.(type) {
-	case *Beat:
-		return b.N > c.beats || b.Head > c.own.head
-	case *Batch:
-		return b.Head > c.own.head
-	default:
-		return false
-	}
+	b, ok := m.Body.(*Beat)
+	return ok && (b.N > c.beats || b.Head > c.own.head)
 }
 
 // Tick does what is due: a beat, repairs, time-outs. Call it every few
@@ -337,6 +366,11 @@ func (c *Core) sendTo(to Origin, b Body) {
 // applied, which can only help.
 func (c *Core) stepRecords(p *peer, epoch, first, head uint64, records []rescind.Record) {
 	current := epoch == p.epoch
+	if current && !p.reaches(max(head, first+uint64(len(records)))) {
+		c.refused.Numbers++
+		c.apply = append(c.apply, records...) // a surplus revocation harms nobody
+		return
+	}
 	if !current && !p.past.Before(Position{Epoch: epoch, Seq: first + uint64(len(records)) - 1}) {
 		return // held of its past: sent again, it must not go to the disk again
 	}

@@ -11,7 +11,7 @@ func (c *Core) Counted() bool {
 		return true
 	}
 	for _, p := range c.list {
-		if !p.logged && !p.left {
+		if (p.spoken || p.admitted) && !p.logged && !p.left {
 			return false
 		}
 	}

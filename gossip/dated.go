@@ -37,7 +37,10 @@ func (c *Core) sender(now, at time.Duration, o Origin) *peer {
 	case now-at > c.cfg.ForgetAfter:
 		p = c.unheard(now, o)
 	default:
-		p = c.peer(o, now, false)
+		if p = c.peer(o, now, false); p == nil && c.named == nil {
+			c.displace(now)
+			p = c.peer(o, now, false)
+		}
 	}
 	if p != nil {
 		p.heardAt = at

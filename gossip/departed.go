@@ -35,7 +35,8 @@ type aside struct {
 	at      Position
 	heardAt time.Duration
 	name    string
-	left    bool // it left, and at is the end
+	left    bool     // it left, and at is the end
+	leave   *Message // its word that it left; nil: not known in this life
 }
 
 // departed is a member that left and has ended, and of which newcomers are told.
@@ -106,7 +107,7 @@ func (c *Core) setAside(now time.Duration, p *peer) {
 		c.forget = append(c.forget, p.origin)
 		return
 	}
-	c.keep(p.origin, aside{at: p.committed, heardAt: p.heardAt, name: p.name, left: left})
+	c.keep(p.origin, aside{at: p.committed, heardAt: p.heardAt, name: p.name, left: left, leave: p.leave})
 }
 
 func (c *Core) keep(o Origin, a aside) {
@@ -133,7 +134,7 @@ func (c *Core) recall(p *peer) {
 	}
 	p.epoch, p.received, p.head, p.durable, p.based = kept.at.Epoch, kept.at.Seq, kept.at.Seq, kept.at.Seq, kept.at.Epoch > 0
 	p.committed, p.acknowledged = kept.at, kept.at
-	p.name, p.left, p.loaded = kept.name, kept.left, true
+	p.name, p.left, p.loaded, p.admitted, p.leave = kept.name, kept.left, true, true, kept.leave
 	if kept.left {
 		p.noted = Note{Name: kept.name, Fate: Left, Epoch: kept.at.Epoch}
 	}
@@ -242,8 +243,8 @@ func (c *Core) leavesOut() bool {
 // ended.
 func (c *Core) streams(now time.Duration) []View {
 	views := make([]View, 0, len(c.list)+len(c.departed))
-	for _, p := range c.list {
-		views = append(views, p.view(now))
+	for _, p := range c.tellsOf(now) {
+		views = append(views, c.view(now, p))
 	}
 	if len(c.departed) == 0 {
 		return views
@@ -399,7 +400,7 @@ func (c *Core) restore(now time.Duration, o Origin, at Position, n Note) {
 		return
 	}
 	p.epoch, p.received, p.head, p.durable, p.based = at.Epoch, at.Seq, at.Seq, at.Seq, true
-	p.committed, p.acknowledged, p.loaded, p.name, p.noted = at, at, true, n.Name, n
+	p.committed, p.acknowledged, p.loaded, p.admitted, p.name, p.noted = at, at, true, true, n.Name, n
 	if n.Fate == Present {
 		p.fromDisk = true // how long ago that was nobody knows
 	} else {

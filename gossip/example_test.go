@@ -41,6 +41,10 @@ func ExampleCore() {
 	}
 
 	record := rescind.Record{Digest: rescind.MakeDigest(rescind.ScopeSID, 1, 2), IssuedBefore: rescind.Ever, ExpiresAt: wall.Add(time.Hour)}
+	for _, core := range cores {
+		core.Tick(now, wall)
+	}
+	deliver() // each has heard that the other is there
 	cores[1].Propose([]rescind.Record{record})
 	for range 100 { // milliseconds
 		now += time.Millisecond

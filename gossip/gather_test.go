@@ -15,6 +15,8 @@ func TestOthersRecordsGather(t *testing.T) {
 		return Message{From: 1, Epoch: 5, Body: &Batch{First: seq, Head: seq, Records: make([]rescind.Record, 1)}}
 	}
 	c := New(Config{Origin: 2, Epoch: 20}, 0, 0)
+	c.Step(0, Message{From: 1, Epoch: 5, Body: &Beat{N: 1}})
+	c.Ready(0)
 	c.Step(10*time.Millisecond, news(1))
 	r := c.Ready(10 * time.Millisecond)
 	if r.Commit != nil || r.Due != 10*time.Millisecond+gather || len(r.Apply) != 1 {

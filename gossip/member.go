@@ -26,8 +26,9 @@ type Member struct {
 	// Both are 0 until they are measured.
 	Skew, SkewError time.Duration
 
-	// Counts says of a named member that its folder is whole, so that majorities
-	// may be made with it.
+	// Counts says that it counts in the bound, as whoever has echoed a beat of ours
+	// does; of a named member that its folder is whole, so that majorities may be
+	// made with it.
 	Counts bool
 
 	Behind uint64 // its records announced and not yet received
@@ -41,10 +42,13 @@ func (c *Core) Members(now time.Duration) []Member {
 	}
 	members := make([]Member, 0, len(c.peers))
 	for _, p := range c.list {
-		if !c.listed(now, p) {
+		counts := c.counts(now, p)
+		if !c.listed(now, p) || !counts && !(p.spoken && p.alive(now)) {
 			continue
 		}
-		members = append(members, p.member(now))
+		m := p.member(now)
+		m.Counts = counts
+		members = append(members, m)
 	}
 	for _, d := range c.departed {
 		if d.shown && now-d.heardAt <= c.cfg.ForgetAfter {
@@ -111,9 +115,11 @@ func (c *Core) Staleness(now time.Duration) (asOf time.Duration, known bool) {
 		return c.named.bound, c.named.bounded
 	}
 	asOf, known = now, true
-	counting, lost := 0, false
+	counting, lost := 0, false // lost: of them, or of who is heard and has not echoed us, nothing is known
 	for _, p := range c.list {
 		switch {
+		case !c.counts(now, p):
+			lost = lost || p.spoken && p.alive(now)
 		case p.left && p.based && p.received >= p.head:
 		case !c.listed(now, p):
 			lost = lost || !p.left && !p.logged

@@ -5,9 +5,11 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/identity"
 )
 
-// Origin names a data folder, and so a node: 64 random bits, never 0.
+// Origin names a data folder, and so a node: the first 64 bits of a hash of the
+// public key that was made with the folder (internal/identity), never 0.
 type Origin uint64
 
 // String returns 16 hexadecimal digits.
@@ -29,6 +31,16 @@ type Message struct {
 	Epoch uint64
 	Clock rescind.Millis // the sender's wall clock when it was sent; 0, for Step only: now
 	Body  Body
+
+	// Proof is the sender's signature, of a *Beat and a *Leave. Whoever brings such a
+	// message, it is the word of From. What else says that it is From's may be anybody's.
+	Proof *Proof
+}
+
+// Proof shows who says something.
+type Proof struct {
+	Public [identity.PublicSize]byte // of which From is the hash
+	Sig    [identity.SigSize]byte    // over all that comes before it
 }
 
 // Body is the content of a message: *Batch, *Beat, *Ack, *RangeRequest,
@@ -73,6 +85,7 @@ type View struct {
 	Based  bool          // everything of its earlier epochs is held too
 	Past   Position      // what is held of its earlier epochs, as far as the sender remembers
 	Left   bool          // it left gracefully in At.Epoch
+	Counts bool          // it counts in the sender's bound
 	Echo   uint64        // number of the last beat received from it in At.Epoch
 	Age    time.Duration // since it was last heard, by the sender or by whom the sender has it from; ageUnknown: not since the sender was started
 }
@@ -80,7 +93,8 @@ type View struct {
 // Ack says that its sender has committed the receiver's records up to At.
 type Ack struct {
 	At   Position
-	Roll *Roll // of a named member
+	Roll *Roll         // of a named member
+	Tag  [tagSize]byte // made with the secret that its sender and its receiver share
 }
 
 // RangeRequest asks for the records From to To of an origin's epoch.

@@ -231,13 +231,15 @@ func (n *named) stored(s *RollState) {
 	}
 }
 
-// ack acknowledges a member's records up to at.
-func (c *Core) ack(at Position) *Ack {
+// acknowledge tells p that its records up to at are held.
+func (c *Core) acknowledge(p *peer, at Position) {
 	a := &Ack{At: at}
 	if c.named != nil {
 		a.Roll = c.named.roll()
 	}
-	return a
+	if c.tag(p, a, c.cfg.Origin, p.origin, c.cfg.Epoch, &a.Tag) {
+		c.sendTo(p.origin, a)
+	}
 }
 
 // Majority returns up to which number of our stream a majority of the named members,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rescind"
+	"rescind/internal/identity"
 )
 
 // peer is another node and the current epoch of its stream.
@@ -60,6 +61,20 @@ type peer struct {
 	proven  bool   // asOf has a meaning
 	pending []echo // echoes that wait for the frontier to reach their head
 
+	// See hearsay.go.
+	admitted   bool                      // it counts: it has echoed us, or was stored in this folder
+	vouched    bool                      // a member says that it counts there
+	spoken     bool                      // its own word of the current epoch has been had in this life
+	enteredAt  time.Duration             // when its epoch was first heard of
+	stated     uint64                    // the length of its stream, by its own word
+	said       *Message                  // its last heartbeat, to be handed on
+	leave      *Message                  // likewise, its word that it left
+	public     [identity.PublicSize]byte // the key that origin is the hash of; zero: not known
+	secret     []byte                    // shared with it
+	leaveAt    time.Duration             // when that was last handed on
+	by         Origin                    // who has told of it, before it spoke
+	introduced int                       // how many that have not spoken are known by its word
+
 	skew skew // of its wall clock
 
 	portion portion   // of what is asked of it and sent to it
@@ -95,7 +110,7 @@ func (p *peer) alive(now time.Duration) bool { return !p.left && now-p.heardAt <
 func (c *Core) peer(o Origin, now time.Duration, left bool) *peer {
 	p := c.peers[o]
 	if p == nil && c.hasRoom(left) {
-		p = &peer{origin: o, heardAt: now}
+		p = &peer{origin: o, heardAt: now, enteredAt: now}
 		c.recall(p)
 		c.peers[o] = p
 		at, _ := slices.BinarySearchFunc(c.list, o, func(q *peer, o Origin) int { return cmp.Compare(q.origin, o) })
@@ -118,6 +133,7 @@ func (c *Core) enter(now time.Duration, p *peer, epoch uint64) bool {
 		p.past = p.committed // acknowledged, and since then the base was found to be too little
 	}
 	p.stream = stream{epoch: epoch}
+	p.spoken, p.enteredAt, p.stated, p.said, p.leave = false, now, 0, nil, nil
 	p.based, p.known, p.lost, p.left, p.greet = false, false, false, false, true
 	p.durable, p.beatN, p.acked, p.pending, p.views, p.echoes, p.synced = 0, 0, 0, nil, nil, false, false
 	p.told, p.toldUpTo, p.toldAll, p.logged = 0, 0, false, false
@@ -137,7 +153,13 @@ func (p *peer) settle() {
 
 // learn notes that what v says of p's streams is held here as well.
 func (c *Core) learn(now time.Duration, p *peer, v View) {
+	if p.spoken && v.At.Epoch > p.epoch {
+		return // only its own word begins an epoch
+	}
 	c.enter(now, p, v.At.Epoch)
+	if p.spoken {
+		v.At.Seq = min(v.At.Seq, p.reach())
+	}
 	past := v.Past
 	if v.Based && v.At.Epoch >= p.owes {
 		p.owes = 0
@@ -163,8 +185,11 @@ func (c *Core) listed(now time.Duration, p *peer) bool { return now-p.heardAt <=
 // have been silent for longest.
 func (c *Core) forgetSilent(now time.Duration) {
 	var silent []*peer
-	for _, p := range c.list {
-		if !c.listed(now, p) {
+	for _, p := range slices.Clone(c.list) {
+		switch {
+		case c.unheardOf(now, p):
+			c.drop(p)
+		case !c.listed(now, p):
 			silent = append(silent, p)
 		}
 	}

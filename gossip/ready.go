@@ -65,7 +65,14 @@ func (c *Core) Ready(now time.Duration) Ready {
 	c.keepLogged()
 	commit := c.commit(now)
 	for i := range c.send {
-		c.send[i].Message.Clock = max(c.wallAt(now), 1)
+		m := &c.send[i].Message
+		if m.Proof != nil {
+			continue // another's, handed on
+		}
+		m.Clock = max(c.wallAt(now), 1)
+		if isSigned(m.Body) && !c.cfg.Key.IsZero() {
+			m.Sign(c.cfg.Key)
+		}
 	}
 	r := Ready{
 		Apply: c.apply, Heal: c.heal, Send: c.send, Commit: commit,

@@ -73,6 +73,6 @@ func (c *Core) keepLogged() {
 			continue
 		}
 		p.durable, p.committing, p.committed = p.received, p.at(), p.at()
-		c.sendTo(p.origin, c.ack(p.at()))
+		c.acknowledge(p, p.at())
 	}
 }

@@ -47,6 +47,7 @@ func TestVouch(t *testing.T) {
 	}
 
 	c.Step(now, Message{From: 3, Epoch: 7, Body: &Beat{N: 1, Head: 1}})
+	c.peers[3].admitted = true // as if it had echoed us
 	c.Step(now, Message{From: 3, Epoch: 7, Body: &Batch{First: 1, Head: 1, Records: make([]rescind.Record, 1)}})
 	if r := c.Ready(now + gather); r.Commit != nil {
 		t.Errorf("commit %+v before others were gathered", r.Commit)
@@ -58,6 +59,7 @@ func TestVouch(t *testing.T) {
 	c.Advance()
 
 	// In a later epoch, of a data folder, it is a member like any other.
+	c.Step(now, Message{From: 1, Epoch: 6, Body: &Beat{N: 1}})
 	c.Step(now, Message{From: 1, Epoch: 6, Body: &Batch{First: 1, Head: 1, Records: make([]rescind.Record, 1)}})
 	c.Vouch(now, now, map[Origin]Position{1: {5, 9}})
 	c.Ready(now)

@@ -1,5 +1,7 @@
 package gossip
 
+import "slices"
+
 // The version vector of a node: for each other origin the position up to which
 // everything is held here, durably. Two rules hold for it, in every kind of cluster.
 //
@@ -26,8 +28,9 @@ func (c *Core) moved() (entries map[Origin]Position, awaited bool) {
 	entries = map[Origin]Position{}
 	for _, p := range c.list {
 		at := p.entry()
-		if p.logged || !p.committed.Before(at) {
-			continue
+		stranger := c.named == nil && !p.admitted
+		if p.logged || !p.committed.Before(at) || stranger || slices.Contains(c.forget, p.origin) {
+			continue // the folder tells of members that count: at the next start they do
 		}
 		entries[p.origin] = at
 		awaited = awaited || p.based && p.committed.Epoch < p.epoch && p.durable > 0
@@ -48,7 +51,7 @@ func (c *Core) stored(entries map[Origin]Position) {
 		p.durable = max(p.durable, p.committing.Seq)
 		if at := p.committed; at.Epoch == p.epoch && p.acknowledged.Before(at) {
 			p.acknowledged = at
-			c.sendTo(p.origin, c.ack(at))
+			c.acknowledge(p, at)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func TestNoAcknowledgementWithoutABase(t *testing.T) {
 	c := New(Config{Origin: 2, Epoch: 20, ForgetAfter: time.Hour}, 0, 0)
 	rec := []rescind.Record{{Digest: rescind.MakeDigest(rescind.ScopeJTI, 1, 1<<8), IssuedBefore: rescind.Ever, ExpiresAt: 1 << 41}}
 	c.Step(0, Message{From: 1, Epoch: 5, Body: &Beat{N: 1, Head: 1, Previous: Position{4, 9}}})
+	c.peers[1].admitted = true // as if it had echoed us
 	c.Step(0, Message{From: 1, Epoch: 5, Body: &Batch{First: 1, Head: 1, Records: rec}})
 	commit, after := committed(c, time.Second)
 	if commit == nil || len(commit.Records) != 1 || len(commit.Frontiers) != 0 {
@@ -64,6 +65,7 @@ func TestVectorNeverGoesBack(t *testing.T) {
 		cfg := Config{Origin: 2, Epoch: 20, ForgetAfter: time.Hour}
 		c := New(cfg, 0, 0)
 		c.Step(0, Message{From: 1, Epoch: 5, Body: &Beat{N: 1}})
+		c.peers[1].admitted = true
 		c.Step(0, Message{From: 1, Epoch: 5, Body: &Batch{First: 1, Head: 3, Records: make([]rescind.Record, 3)}})
 		_, after := committed(c, time.Second)
 		if at := acksIn(after, 1); at != (Position{5, 3}) {

@@ -115,7 +115,7 @@ func TestMetrics(t *testing.T) {
 		`rescind_store_bytes 43`, `rescind_store_log_bytes 44`, `rescind_store_slow_operations_total 45`, `rescind_store_background_errors_total 46`,
 		`rescind_peer_behind_records{peer="b"} 4`, `rescind_peer_unacknowledged_records{peer="b"} 5`,
 		`rescind_records_applied_total 2`, `rescind_repairs_total 3`, `rescind_state_requests_total 4`,
-		`rescind_records_swept_total 5`, `rescind_messages_refused_total 6`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
+		`rescind_records_swept_total 5`, `rescind_messages_refused_total{reason="foreign"} 6`, `rescind_messages_refused_total{reason="unsigned"} 0`, `rescind_messages_malformed_total 7`, `rescind_messages_dropped_total 9`, `rescind_store_commits_total 8`,
 		`rescind_version_waits_total 10`, `rescind_version_wait_timeouts_total 11`, `rescind_version_waits_refused_total 12`, `rescind_staleness_bounds_missed_total 13`,
 		`rescind_healed_total 17`, `rescind_unsound_total 18`, `rescind_messages_other_version_total 19`, `rescind_reads_dropped_total 20`, `rescind_comparison_bytes_total 21`,
 		`rescind_comparisons_total{outcome="equal"} 22`, `rescind_comparisons_total{outcome="different"} 23`, `rescind_comparisons_total{outcome="unanswered"} 24`,

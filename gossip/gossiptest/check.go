@@ -14,6 +14,9 @@ import (
 func (s *Sim) check(n *node) error {
 	s.confirm(n)
 	n.lacks = slices.DeleteFunc(n.lacks, func(a acked) bool { return s.holds(n, a) })
+	if n.core.Superseded() && !n.ghost {
+		return fmt.Errorf("at %v: n%d stops, and no other process has its folder", s.now, n.index)
+	}
 	if err := s.checkStaleness(n); err != nil {
 		return err
 	}
@@ -107,7 +110,9 @@ func (s *Sim) checkStaleness(n *node) error {
 	const any = math.MaxUint64
 	listed := map[int]uint64{n.index: any} // up to which epoch
 	for _, m := range n.core.Members(s.now) {
-		listed[int(m.Origin)-1] = any
+		if p := s.byOrigin(m.Origin); p != nil && m.Counts {
+			listed[p.index] = any
+		}
 	}
 	for _, a := range n.lacks {
 		if a.at < asOf && a.place.Epoch <= listed[a.node] {

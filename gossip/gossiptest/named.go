@@ -93,7 +93,9 @@ func (s *Sim) replaceFolder(n *node) {
 	n.core, n.commit = nil, nil
 	n.disk = emptyDisk()
 	n.old = n.disk.clone()
-	n.origin += 1000
+	s.folders++
+	n.key = keyOf(n.index, s.folders)
+	n.origin = gossip.Origin(n.key.Origin())
 	n.upAt = s.now + s.upTo(2*time.Second)
 	s.note("the folder of %s is replaced by an empty one, %v", n.name, n.origin)
 }

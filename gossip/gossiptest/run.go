@@ -51,6 +51,9 @@ func Day(seed uint64) Options {
 	if seed%10 == 3 {
 		opt.Store = true
 	}
+	if seed%9 == 4 {
+		opt.Rogue = 0.01
+	}
 	switch {
 	case seed%997 == 0:
 		opt.Nodes, opt.Write = 50, 0.002
@@ -83,6 +86,7 @@ func Run(seed uint64, opt Options) error {
 	for _, without := range []func(*Options){
 		func(o *Options) { o.Store = false },
 		func(o *Options) { o.Rollback = 0 },
+		func(o *Options) { o.Rogue = 0 },
 		func(o *Options) { o.Crash = 0 },
 		func(o *Options) { o.Leave = 0 },
 		func(o *Options) { o.Step = 0 },

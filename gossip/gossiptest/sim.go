@@ -13,6 +13,7 @@ import (
 	"rescind"
 	"rescind/filter"
 	"rescind/gossip"
+	"rescind/internal/identity"
 )
 
 // Options sets how bad the day is. Probabilities are per message or per tick.
@@ -40,6 +41,7 @@ type Options struct {
 	Skip      float64       // per applied record: it is not merged, and nobody notices
 	Slow      float64       // of nodes: their commits and what they are sent take ten times as long
 	Named     bool          // the members are named
+	Rogue     float64       // per tick: somebody who has the cluster's key says what is not true, see lies
 	Wipe      float64       // per tick: the folder of a named member is replaced by an empty one
 	Ghost     float64       // of those: the process with the old folder lives on
 	Store     bool          // the nodes have the real store, on disks that lose what was not synced
@@ -62,13 +64,15 @@ type Sim struct {
 	next     uint64                            // for fresh digests
 	written  map[rescind.Digest]rescind.Record // the join of all that was revoked, by whomever
 	acked    []acked
-	compared int                     // bytes sent to compare and to heal
-	lasting  bool                    // nothing lapses within the run
-	hidden   rescind.Digest          // from transfers of the state, by mistake
-	history  []string                // nil: nobody wants to know
-	lost     map[rescind.Digest]bool // by rollback: the promises no longer cover them
-	broken   error                   // a promise of the store's
-	skipped  map[rescind.Digest]bool // some node has not merged them and does not know it: comparisons must find them
+	compared int                             // bytes sent to compare and to heal
+	lasting  bool                            // nothing lapses within the run
+	hidden   rescind.Digest                  // from transfers of the state, by mistake
+	history  []string                        // nil: nobody wants to know
+	verified map[[identity.SigSize]byte]bool // what each signature of which the outcome is known proves
+	folders  int                             // that were made anew
+	lost     map[rescind.Digest]bool         // by rollback: the promises no longer cover them
+	broken   error                           // a promise of the store's
+	skipped  map[rescind.Digest]bool         // some node has not merged them and does not know it: comparisons must find them
 }
 
 type delivery struct {
@@ -111,7 +115,8 @@ func (d disk) clone() disk {
 
 type node struct {
 	index    int
-	origin   gossip.Origin
+	key      identity.Key
+	origin   gossip.Origin // of key
 	name     string
 	ghost    bool         // its folder was replaced, and it lives on
 	core     *gossip.Core // nil while down
@@ -143,7 +148,20 @@ func (s *Sim) wall(n *node) rescind.Millis { return s.trueTime().Add(n.skew) }
 // dawn is when every run begins.
 const dawn = rescind.Millis(1_790_000_000_000)
 
-func origin(i int) gossip.Origin { return gossip.Origin(i + 1) }
+// keyOf returns the key of the given folder of a node, the first being 0.
+func keyOf(i, folder int) identity.Key {
+	return identity.Of([identity.SeedSize]byte{byte(i), byte(folder), byte(folder >> 8)})
+}
+
+// firstOrigins are those of the first folders of nodes.
+var firstOrigins = func() (origins [256]gossip.Origin) {
+	for i := range origins {
+		origins[i] = gossip.Origin(keyOf(i, 0).Origin())
+	}
+	return origins
+}()
+
+func origin(i int) gossip.Origin { return firstOrigins[i] }
 
 // New prepares a run.
 func New(seed uint64, opt Options) *Sim {
@@ -151,11 +169,12 @@ func New(seed uint64, opt Options) *Sim {
 		scanPart: 20,
 		opt:      opt, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Second,
 		queue: map[time.Duration][]delivery{}, cut: map[[2]int]time.Duration{}, lost: map[rescind.Digest]bool{},
-		written: map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
+		verified: map[[identity.SigSize]byte]bool{},
+		written:  map[rescind.Digest]rescind.Record{}, skipped: map[rescind.Digest]bool{},
 	}
 	for i := range opt.Nodes {
 		n := &node{
-			index: i, origin: origin(i), name: fmt.Sprint("n", i), disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow,
+			index: i, key: keyOf(i, 0), origin: origin(i), name: fmt.Sprint("n", i), disk: emptyDisk(), slow: s.rng.Float64() < opt.Slow,
 			rolledBack: map[gossip.Origin]gossip.Position{},
 		}
 		n.disk.clock = s.trueTime() // as if the cluster had run for long
@@ -218,7 +237,7 @@ func (s *Sim) open(n *node) {
 		n.others = nil // a majority decides, see checkStaleness
 	}
 	n.core = gossip.New(gossip.Config{
-		Origin: n.origin, Epoch: n.disk.epoch, Name: n.name, Members: s.membership(n),
+		Origin: n.origin, Key: n.key, Epoch: n.disk.epoch, Name: n.name, Members: s.membership(n),
 		Previous: previous, Frontiers: maps.Clone(loaded.frontiers), Notes: maps.Clone(loaded.notes), Complete: n.disk.complete,
 		ForgetAfter: cmp.Or(s.opt.ForgetAfter, time.Hour), CompareEvery: 2 * time.Second, BeatViews: s.opt.BeatViews, MaxPeers: s.opt.MaxPeers,
 		Confirmed: loaded.clock, BelieveAfter: s.opt.Believe,
@@ -266,6 +285,9 @@ func (s *Sim) trouble() {
 		if n := s.nodes[s.rng.IntN(len(s.nodes))]; n.core != nil {
 			s.crash(n)
 		}
+	}
+	if s.opt.Rogue > 0 && s.rng.Float64() < s.opt.Rogue {
+		s.lie(s.rng.IntN(len(lies)), s.nodes[s.rng.IntN(len(s.nodes))])
 	}
 	if s.rng.Float64() < s.opt.Wipe {
 		s.replaceFolder(s.nodes[s.rng.IntN(s.opt.Nodes)])

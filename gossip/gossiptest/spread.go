@@ -54,7 +54,7 @@ func (s Spread) Run(seed uint64) Spreading {
 	r := &spreading{Spread: s, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Second}
 	for i := range s.Nodes {
 		r.cores = append(r.cores, gossip.New(gossip.Config{
-			Origin: origin(i), Epoch: uint64(dawn), Name: fmt.Sprint("n", i), ForgetAfter: time.Hour,
+			Origin: origin(i), Key: keyOf(i, 0), Epoch: uint64(dawn), Name: fmt.Sprint("n", i), ForgetAfter: time.Hour,
 		}, r.now, dawn))
 		r.at(time.Duration(r.rng.Int64N(int64(gossip.BeatEvery))), func() { r.tick(i) })
 	}

@@ -33,6 +33,10 @@ func counted(v View) (found []Problem) {
 		{now.Dropped - before.Dropped, Problem{"messages-dropped", Notice, "Messages came faster than this node could take them",
 			"Nothing is lost for good: gaps are found and asked for again.",
 			"Give the machine more processor, or revoke in smaller bursts."}},
+		{now.Unsigned + now.ForgedAcks + now.Epochs + now.Numbers + now.Newcomers - before.Unsigned - before.ForgedAcks - before.Epochs - before.Numbers - before.Newcomers, Problem{
+			"rogue-member", Critical, "Somebody who has the cluster key says what can't be true of other members",
+			"It is not believed: only a member itself says that it leaves, and in which epoch it is.",
+			"Find the node, by its address in the log of the network. Then rotate the transport keys away from it: rescind keys rotate."}},
 		{now.TurnedAway - before.TurnedAway, Problem{"turned-away", Critical, "Nodes were turned away, because there is no room for more members here",
 			"They are told so, and are not ready. Nothing that they accept counts here.",
 			"Stop members that are not needed. Members that left have freed their places."}},

@@ -1,6 +1,9 @@
 package identity
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestKey(t *testing.T) {
 	k, other := New(), New()
@@ -40,6 +43,30 @@ func BenchmarkVerify(b *testing.B) {
 	for b.Loop() {
 		if !Verify(k.Public(), msg, sig) {
 			b.Fatal("refused")
+		}
+	}
+}
+
+// TestShared: two keys share one secret, that no third shares with either; also for
+// keys whose x is negative, and not with a point of low order.
+func TestShared(t *testing.T) {
+	for range 20 {
+		a, b, c := New(), New(), New()
+		ab, err := a.Shared(b.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ba, err := b.Shared(a.Public())
+		if err != nil || !bytes.Equal(ab, ba) {
+			t.Fatalf("they share %x and %x (%v)", ab, ba, err)
+		}
+		if ac, err := a.Shared(c.Public()); err != nil || bytes.Equal(ab, ac) {
+			t.Errorf("a third shares the same (%v)", err)
+		}
+	}
+	for _, low := range [][PublicSize]byte{{1}, {0}} {
+		if _, err := New().Shared(low); err == nil {
+			t.Errorf("%x is taken for a key", low)
 		}
 	}
 }

@@ -35,8 +35,8 @@ type Identity struct {
 	Origin uint64 // that of Key, never 0
 
 	// Key is made with the folder. A folder of a version that made none gets one when
-	// it is opened, and with it a new origin: of the old one it keeps the frontier, as
-	// of anybody else's.
+	// it is opened, and with it a new origin, which builds on what the folder held:
+	// Previous stays, so others ask it for that.
 	Key identity.Key
 
 	// Epoch is the larger of the stored one plus 1 and Unix milliseconds, so
@@ -104,32 +104,26 @@ func (s *Store) begin(opt Options) error {
 	if err != nil {
 		return err
 	}
-	before := Frontier{m.origin, s.identity.Previous}
 	if err := s.readKey(m.origin); err != nil {
 		return err
 	}
-	used := m.epoch > 0
-	if m.origin = s.identity.Origin; used && m.origin != before.Origin {
-		s.identity.Previous = Position{} // of the new origin
-		s.log.Info("the data folder has got a key, and with it a new identity", "before", fmt.Sprintf("%016x", before.Origin))
+	if m.epoch > 0 && m.origin != s.identity.Origin {
+		s.log.Info("the data folder has got a key, and with it a new identity", "before", fmt.Sprintf("%016x", m.origin))
 	}
+	m.origin = s.identity.Origin
 	m.epoch = max(m.epoch+1, uint64(max(opt.Now().UnixMilli(), 0)))
 	s.identity.Epoch = m.epoch
 	s.identity.Complete = complete == 1
 	seed := s.identity.Key.Seed()
 	err = s.write("raise the epoch", func(b *pebble.Batch) error {
-		errs := []error{
+		return errors.Join(
 			b.Set(keyComplete, []byte{complete}, nil),
 			b.Set(keySeed, seed[:], nil),
 			b.Set(keyMeta, m.append(nil), nil),
 			b.Set(keyOwn, make([]byte, 8), nil), // a set, not a merge: numbers start again
-		}
-		if used && m.origin != before.Origin {
-			errs = append(errs, b.Merge(frontierKey(before.Origin), frontierValue(before), nil))
-		}
-		return errors.Join(errs...)
+		)
 	}, pebble.Sync)
-	if err != nil || used {
+	if err != nil || s.identity.Previous.Epoch > 0 {
 		return err
 	}
 	// Pebble writes the first log of a new folder in an older form, in which
