@@ -28,7 +28,7 @@ func (c *Core) moved() (entries map[Origin]Position, awaited bool) {
 	entries = map[Origin]Position{}
 	for _, p := range c.list {
 		at := p.entry()
-		stranger := c.named == nil && !p.admitted
+		stranger := c.named == nil && !p.admitted && !p.left
 		if p.logged || !p.committed.Before(at) || stranger || slices.Contains(c.forget, p.origin) {
 			continue // the folder tells of members that count: at the next start they do
 		}

@@ -6,6 +6,7 @@ import (
 
 	"rescind"
 	"rescind/gossip"
+	"rescind/internal/identity"
 )
 
 // passers are members of which only the messages exist: each comes, revokes once, and
@@ -15,7 +16,6 @@ type passers struct {
 	next int
 }
 
-const passerOrigin = 1 << 32
 
 // pass lets one come and go. Nodes for which except is true hear nothing of it.
 func (p *passers) pass(except func(i int) bool) {
@@ -23,15 +23,18 @@ func (p *passers) pass(except func(i int) bool) {
 	record := extra(uint64(p.next), uint64(p.next)<<8)
 	record.ExpiresAt = p.trueTime().Add(12 * time.Hour)
 	p.written[record.Digest] = record
-	for i, body := range []gossip.Body{
-		&gossip.Beat{N: 1, Name: "passer", Synced: true, Head: 1},
-		&gossip.Batch{First: 1, Head: 1, Records: []rescind.Record{record}},
-		&gossip.Leave{Head: 1},
-	} {
-		m := gossip.Message{From: gossip.Origin(passerOrigin + p.next), Epoch: uint64(dawn), Clock: p.trueTime(), Body: body}
-		at := p.now + time.Duration(i+1)*tick
-		for to := range p.nodes {
-			if except == nil || !except(to) {
+	key := identity.Of([identity.SeedSize]byte{200, byte(p.next), byte(p.next >> 8)})
+	for to, n := range p.nodes {
+		for i, body := range []gossip.Body{
+			&gossip.Beat{N: 1, Name: "passer", Synced: true, Head: 1, Views: []gossip.View{
+				{Origin: n.origin, At: gossip.Position{Epoch: n.disk.epoch}, Echo: n.beatN}}},
+			&gossip.Batch{First: 1, Head: 1, Records: []rescind.Record{record}},
+			&gossip.Leave{Head: 1},
+		} {
+			m := gossip.Message{From: gossip.Origin(key.Origin()), Epoch: uint64(dawn), Clock: p.trueTime(), Body: body}
+			m.Sign(key)
+			at := p.now + time.Duration(i+1)*tick
+			if n.core != nil && (except == nil || !except(to)) {
 				p.queue[at] = append(p.queue[at], delivery{from: to, to: to, bytes: m.Append(nil)})
 			}
 		}

@@ -118,6 +118,7 @@ type node struct {
 	key      identity.Key
 	origin   gossip.Origin // of key
 	name     string
+	beatN    uint64       // of its last heartbeat
 	ghost    bool         // its folder was replaced, and it lives on
 	core     *gossip.Core // nil while down
 	set      *filter.Set

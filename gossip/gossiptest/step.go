@@ -160,6 +160,9 @@ func (s *Sim) slowly(n *node, d time.Duration) time.Duration {
 
 func (s *Sim) post(n *node, out gossip.Outgoing) {
 	bytes := out.Message.Append(nil)
+	if b, ok := out.Message.Body.(*gossip.Beat); ok && out.Message.From == n.origin {
+		n.beatN = b.N
+	}
 	if s.narrow > 0 && len(bytes) > s.narrow || s.lose != nil && s.lose(out.Message.Body) {
 		return
 	}
