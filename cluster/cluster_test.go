@@ -125,8 +125,8 @@ func await(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// throughout calls check again and again for as long as d: of what must not happen
-// there is no event to wait for.
+// throughout calls check again and again for as long as d. It is for what must not
+// happen: no event tells that something did not.
 func throughout(t testing.TB, d time.Duration, check func()) {
 	t.Helper()
 	end := time.After(d)

@@ -1,15 +1,11 @@
 // Package identity is who a data folder is: an Ed25519 key that is made with the
-// folder and never leaves it, and the origin that follows from it. What a node
-// says of itself it signs with this key, so whoever knows an origin can tell its
-// word from what somebody else says in its name, without being told a key by
-// anybody.
+// folder and never leaves it, and the origin that follows from it. What a node says of
+// itself can be signed with this key; no message is yet.
 //
-// An origin is the first 64 bits of a hash of the public key. To speak for one of n
-// known origins, somebody must try 2^64/n keys; see docs/threat-model.md for
-// what that would gain.
+// An origin is the first 64 bits of a hash of the public key. Whoever wants a key for one of
+// n known origins must try some 2^64/n keys.
 //
-// A signature takes some 25 microseconds on one core of a server of 2024, and its
-// verification some 60 (go test ./internal/identity -bench .).
+// What a signature costs: go test ./internal/identity -bench .
 package identity
 
 import (
